@@ -1,0 +1,42 @@
+"""Fetch and unpack one source of pictures into one form: data/raw/CLASS/FILE."""
+
+from pathlib import Path
+
+from vision import sample
+from vision.errors import UserError, run
+from vision.params import load_params
+from vision.sources import dogs_vs_cats, external
+from vision.sources.disk import replacing
+from vision.sources.fetch import FetchError
+
+PARAMS = Path("params.yaml")
+EXTERNAL = Path("data/external")
+RAW = Path("data/raw")
+
+OTHERWISE = (
+    "or take pictures of your own from data/external, with "
+    "`dvc exp run -S download.source=external`, or drawn ones with download.source=sample"
+)
+
+
+def main() -> None:
+    params = load_params(PARAMS)
+    with replacing(RAW) as folder:
+        try:
+            match params.download.source:
+                case "sample":
+                    sample.write_pictures(folder, params.download.sample_pictures)
+                case "microsoft":
+                    dogs_vs_cats.from_microsoft(folder)
+                case "kaggle":
+                    dogs_vs_cats.from_kaggle(folder)
+                case "external":
+                    external.write_pictures(EXTERNAL, folder)
+        except FetchError as error:
+            raise UserError(f"{error}; {OTHERWISE}") from None
+    for label in sorted(RAW.iterdir()):
+        print(f"{label}: {sum(1 for _ in label.iterdir()):,} pictures")
+
+
+if __name__ == "__main__":
+    run(main)

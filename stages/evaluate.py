@@ -1,0 +1,99 @@
+"""Measures the head and the fine-tuned model on the test pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from vision import determinism, features, figures, models, pictures, scores
+from vision.augmentation import augment
+from vision.errors import run
+from vision.params import Params, load_params
+
+PARAMS = Path("params.yaml")
+TRAIN = Path("data/subset/train")
+TEST = Path("data/subset/test")
+MODELS = {"head": Path("models/head.keras"), "finetuned": Path("models/finetuned.keras")}
+METRICS = Path("metrics/evaluate.json")
+PREDICTIONS = Path("data/predictions.csv")
+PLOTS = Path("plots/evaluate")
+MISTAKES = Path("plots/mistakes.png")
+AUGMENTATION = Path("plots/augmentation.png")
+
+SHEET_COLUMNS = 6
+VIEWS = 17
+
+
+def main() -> None:
+    params = load_params(PARAMS)
+    determinism.enable()
+    index = pictures.index(TEST)
+    metrics: dict[str, object] = {"pictures": len(index)}
+    predictions = index
+    mistakes = []
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    for name, path in MODELS.items():
+        model, description = models.load(path)
+        paths = [TEST / file for file in index["file"]]
+        outputs = np.concatenate(list(features.run(model, paths, progress=name)))
+        probabilities = models.class_probabilities(outputs)
+        labels = index["label"].map(description.classes.index).to_numpy()
+        metrics[name] = scores.score(labels, probabilities, params.evaluate.calibration_bins)
+        write_plots(name, labels, probabilities, description.classes, params)
+        columns = [f"{name}_{label}" for label in description.classes]
+        predictions = predictions.join(pd.DataFrame(probabilities, columns=columns))
+        worst = scores.most_confident_mistakes(labels, probabilities, params.evaluate.mistakes)
+        said = probabilities[worst].argmax(axis=1)
+        mistakes += [
+            (index["file"][picture], name, description.classes[k], probabilities[picture, k])
+            for picture, k in zip(worst, said, strict=True)
+        ]
+    METRICS.write_text(json.dumps(metrics, indent=2) + "\n")
+    predictions.to_csv(PREDICTIONS, index=False, float_format="%.7g")
+    figures.contact_sheet(
+        MISTAKES,
+        "Test pictures that each model got wrong, those first of which it was surest",
+        [pictures.decode(TEST / file) for file, *_ in mistakes],
+        [f"{file}\n{name}: {said} {p:.3f}" for file, name, said, p in mistakes],
+        SHEET_COLUMNS,
+    )
+    draw_views(description.image_size, params)
+
+
+def write_plots(
+    name: str, labels: np.ndarray, probabilities: np.ndarray, classes: list[str], params: Params
+) -> None:
+    """Write the tables behind one model's curves and confusion matrix."""
+    bins = params.evaluate.calibration_bins
+    confusion = pd.DataFrame({"actual": labels, "predicted": probabilities.argmax(axis=1)})
+    tables = {
+        "roc": scores.roc_curve(labels, probabilities),
+        "precision_recall": scores.precision_recall_curve(labels, probabilities),
+        "reliability": scores.reliability_curve(labels, probabilities, bins),
+        "confusion": confusion.map(lambda k: classes[k]),
+        "classes": scores.score_classes(labels, probabilities, classes),
+    }
+    for kind, table in tables.items():
+        table.to_csv(PLOTS / f"{name}_{kind}.csv", index=False)
+
+
+def draw_views(size: int, params: Params) -> None:
+    """Show the first training picture as it is and as the epochs of fine-tuning see it."""
+    file = pictures.index(TRAIN)["file"][0]
+    picture = pictures.load_batch([TRAIN / file], size)
+    views = [
+        augment(picture, [file], view, params.augmentation, params.seed)[0] for view in range(VIEWS)
+    ]
+    figures.contact_sheet(
+        AUGMENTATION,
+        f"Augmentation: {file} as it is, and as fine-tuning sees it",
+        [Image.fromarray(np.rint(view).astype(np.uint8)) for view in (picture[0], *views)],
+        ["as it is", *(f"epoch {view + 1}" for view in range(VIEWS))],
+        SHEET_COLUMNS,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,62 @@
+"""Reads the project's own code: what a module imports, which parameters a stage uses."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def imported_files(module: Path) -> set[Path]:
+    """Files of this project that a module runs when it is imported, itself included.
+
+    Empty files (an `__init__.py` that only marks a package) run nothing and don't count.
+    """
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not (ROOT / path).read_text().strip():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: relative imports are not followed"
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            else:
+                continue
+            for name in names:
+                waiting += _files_of(name)
+    return found
+
+
+def _files_of(name: str) -> list[Path]:
+    parts = name.split(".")
+    if not (ROOT / parts[0]).is_dir():
+        return []
+    packages = [Path(*parts[:n], "__init__.py") for n in range(1, len(parts) + 1)]
+    modules = [Path(*parts).with_suffix(".py")]
+    return [path for path in packages + modules if (ROOT / path).is_file()]
+
+
+def used_parameters(module: Path) -> set[str]:
+    """Parameters and sections that a stage reads: the attributes of the name `params`.
+
+    Of `params.finetune.epochs` only the whole counts; a section handed on whole, as in
+    `f(params.finetune)`, counts as that section.
+    """
+    tree = ast.parse((ROOT / module).read_text())
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    beginnings = {id(node.value) for node in attributes}
+    return {chain for node in attributes if id(node) not in beginnings and (chain := _chain(node))}
+
+
+def _chain(node: ast.AST) -> str | None:
+    names = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if isinstance(node, ast.Name) and node.id == "params":
+        return ".".join(reversed(names))
+    return None

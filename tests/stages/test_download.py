@@ -1,0 +1,144 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from stages import download
+from vision.errors import UserError
+from vision.sources import dogs_vs_cats, fetch
+
+ROOT = Path(__file__).parents[2]
+PICTURES = {"cat/0.jpg": b"c", "dog/0.jpg": b"d"}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A project folder with pictures of an earlier run in data/raw."""
+    (tmp_path / "data/external").mkdir(parents=True)
+    (tmp_path / "data/external/README.md").write_text("what to put here")
+    (tmp_path / "data/raw/cat").mkdir(parents=True)
+    (tmp_path / "data/raw/cat/old.jpg").write_text("old")
+    set_source(tmp_path, "external")
+    return tmp_path
+
+
+def set_source(project, source, pictures=3):
+    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
+    changed = {"  source:": f" {source}", "  sample_pictures:": f" {pictures}"}
+    for number, line in enumerate(lines):
+        for key, value in changed.items():
+            if line.startswith(key):
+                lines[number] = key + value
+    (project / "params.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def put(project, name, members):
+    with zipfile.ZipFile(project / "data/external" / name, "w") as archive:
+        for member, data in members.items():
+            archive.writestr(member, data)
+
+
+def start(project):
+    env = os.environ | {"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(project / "cache")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stages.download"],
+        cwd=project,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process):
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, err
+
+
+def raw(project):
+    folder = project / "data/raw"
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_external_pictures_replace_those_of_an_earlier_run(project):
+    put(project, "pictures.zip", {**PICTURES, "licence.txt": b"free"})
+    code, out, err = finish(start(project))
+    assert (code, err) == (0, "")
+    assert "left out 1 files" in out
+    assert "cat: 1 pictures" in out
+    assert raw(project) == set(PICTURES)
+
+
+def test_sample_pictures_are_drawn(project):
+    set_source(project, "sample", pictures=3)
+    code, _, _ = finish(start(project))
+    assert code == 0
+    assert {path.split("/")[0] for path in raw(project)} == {"cat", "dog"}
+    assert len(raw(project)) == 2 * 3
+
+
+def corrupt(project):
+    put(project, "a.zip", PICTURES)
+    path = project / "data/external/a.zip"
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+BAD = {
+    "nothing": (lambda project: None, "data/external is empty"),
+    "damaged": (corrupt, "in data/external: a.zip is damaged"),
+    "leading out": (lambda p: put(p, "a.zip", {"../0.jpg": b""}), "'../0.jpg'"),
+    "one class": (lambda p: put(p, "a.zip", {"cat/0.jpg": b""}), "one class"),
+    "empty class": (lambda p: put(p, "a.zip", {**PICTURES, "bird/": b""}), "bird holds no"),
+    "unknown source": (lambda p: set_source(p, "flickr"), "download.source"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "said"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_leaves_data_raw_alone(project, spoil, said):
+    spoil(project)
+    code, _, err = finish(start(project))
+    assert code == 1
+    assert said in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert raw(project) == {"cat/old.jpg"}
+    assert {path.name for path in (project / "data").iterdir()} == {"external", "raw"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no such signal to one process")
+def test_an_interrupted_run_leaves_nothing_half_written(project):
+    # Ten thousand files of their own take long enough to be caught at.
+    put(project, "a.zip", {f"{c}/{i}.jpg": b"x" for c in ("cat", "dog") for i in range(10_000)})
+    process = start(project)
+    written = project / "data/.raw.partial/new/cat"
+    while not written.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    code, _, _ = finish(process)
+    assert code != 0
+    assert raw(project) == {"cat/old.jpg"}
+    assert {path.name for path in (project / "data").iterdir()} == {"external", "raw"}
+
+
+def test_without_a_network_the_line_names_the_host_and_other_sources(project, monkeypatch):
+    set_source(project, "microsoft")
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(fetch, "PAUSE", 0.001)
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", "https://download.invalid/a.zip")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "cache"))
+    with pytest.raises(UserError) as error:
+        download.main()
+    assert "download.invalid could not be reached" in str(error.value)
+    assert "dvc exp run -S download.source=external" in str(error.value)
+    assert "download.source=sample" in str(error.value)
+    assert raw(project) == {"cat/old.jpg"}
+
+
+def test_tensorflow_is_not_imported():
+    program = "import sys, stages.download; sys.exit('tensorflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

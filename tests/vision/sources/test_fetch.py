@@ -1,0 +1,153 @@
+import hashlib
+import os
+import socket
+import time
+
+import pytest
+
+from tests.files import files_below
+from tests.web import content
+from vision.sources import fetch as module
+from vision.sources.fetch import FetchError, fetch
+
+DATA = os.urandom(3_000_000)
+SENT = 1 << 20  # whole pieces, as an unfinished one is lost
+SHA256 = hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch):
+    monkeypatch.setattr(module, "PAUSE", 0.001)
+    monkeypatch.setattr(module, "TIMEOUT", (0.5, 0.5))
+
+
+@pytest.fixture
+def get(server, tmp_path):
+    def get(*answers):
+        server.answers[:] = answers
+        return fetch(f"{server.url}/a.zip?x=1", SHA256, tmp_path / "cache")
+
+    return get
+
+
+def ranges(server):
+    return [asked for _, asked in server.requests]
+
+
+def test_what_was_fetched_once_is_not_fetched_again(server, get, tmp_path):
+    path = get(content(DATA))
+    assert path.read_bytes() == DATA
+    assert get(content(b"", 500)) == path
+    assert len(server.requests) == 1
+    assert files_below(tmp_path) == {"cache/a.zip": DATA}
+
+
+def test_a_damaged_file_in_the_cache_is_noticed_and_fetched_again(server, get):
+    path = get(content(DATA))
+    path.write_bytes(DATA[:-1] + b"?")
+    assert get(content(DATA)).read_bytes() == DATA
+    assert len(server.requests) == 2
+
+
+def test_a_line_that_drops_is_taken_up_where_it_broke_off(server, get):
+    path = get(content(DATA, sent=SENT), content(DATA))
+    assert path.read_bytes() == DATA
+    assert ranges(server) == [None, f"bytes={SENT}-"]
+
+
+def test_a_line_that_drops_often_does_no_harm_while_something_comes(server, get):
+    def drop(handler):
+        content(DATA, sent=5 << 16)(handler)
+
+    assert get(drop).read_bytes() == DATA
+    assert len(server.requests) == 10 > module.TRIES
+
+
+def test_a_later_run_goes_on_where_this_one_gave_up(server, get, tmp_path):
+    drop, refuse = content(DATA, sent=SENT), content(b"", 503)
+    with pytest.raises(FetchError, match=r"503.*1,048,576 bytes are kept.*again goes on"):
+        get(drop, refuse)
+    assert len(server.requests) == 1 + module.TRIES - 1
+    assert get(content(DATA)).read_bytes() == DATA
+    assert ranges(server)[-1] == f"bytes={SENT}-"
+
+
+def test_a_server_that_knows_no_ranges_starts_anew(server, get):
+    path = get(content(DATA, sent=SENT), content(DATA, ranges=False))
+    assert path.read_bytes() == DATA
+    assert ranges(server) == [None, f"bytes={SENT}-"]
+
+
+def test_a_server_that_always_drops_and_knows_no_ranges_is_given_up(server, get):
+    with pytest.raises(FetchError, match="broke off"):
+        get(content(DATA, sent=SENT, ranges=False))
+    assert len(server.requests) == module.TRIES
+
+
+def test_a_part_that_has_everything_already_is_taken(server, get, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "a.zip.part").write_bytes(DATA)
+    assert get(content(DATA)).read_bytes() == DATA
+
+
+def test_a_server_that_hangs_is_given_up(server, get):
+    def hang(handler):
+        content(DATA, sent=100)(handler)
+        time.sleep(3)
+
+    started = time.monotonic()
+    with pytest.raises(FetchError, match="timed out"):
+        get(hang)
+    # Half a second for each try, and as much again for a busy machine; not for ever.
+    assert time.monotonic() - started < module.TRIES
+
+
+@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_refusal_is_told_at_once(server, get, status):
+    with pytest.raises(FetchError, match=f"{server.host} answered {status} .*/a.zip"):
+        get(content(b"no", status))
+    assert len(server.requests) == 1
+
+
+def test_a_server_in_trouble_is_asked_again(server, get):
+    assert get(content(b"", 500), content(b"", 503), content(DATA)).read_bytes() == DATA
+
+
+def test_a_server_that_stays_in_trouble_is_told(server, get):
+    with pytest.raises(FetchError, match=f"{server.host} answered 500"):
+        get(content(b"", 500))
+    assert len(server.requests) == module.TRIES
+
+
+def test_a_web_page_is_told_and_costs_nothing_of_the_part(server, get, tmp_path):
+    page = content(b"<html>log in", headers={"Content-Type": "text/html"}, ranges=False)
+    with pytest.raises(FetchError, match="web page"):
+        get(content(DATA, sent=SENT), page)
+    assert files_below(tmp_path) == {"cache/a.zip.part": DATA[:SENT]}
+
+
+@pytest.mark.parametrize(
+    "answer", [content(DATA[:-1] + b"?"), content(DATA, announced=1000), content(b"<html>")]
+)
+def test_something_else_is_not_kept(server, get, tmp_path, answer):
+    with pytest.raises(FetchError, match=f"not the expected file.*{SHA256}"):
+        get(answer)
+    assert files_below(tmp_path) == {}
+
+
+def test_a_length_announced_beyond_the_file_is_given_up(server, get):
+    with pytest.raises(FetchError, match=r"broke off: IncompleteRead\([^()]*more expected\); "):
+        get(content(DATA, announced=len(DATA) + 1000))
+
+
+def test_a_refused_connection_names_the_host(tmp_path):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(FetchError, match=f"{host} could not be reached.*refused"):
+            fetch(f"http://{host}/a.zip", SHA256, tmp_path)
+
+
+def test_an_unknown_host_is_named(tmp_path):
+    with pytest.raises(FetchError, match=r"host\.invalid could not be reached"):
+        fetch("http://host.invalid/a.zip", SHA256, tmp_path)

@@ -1,0 +1,105 @@
+"""Bottleneck features: what the frozen convolutional base makes of each picture.
+
+They are computed once and stored, which is what makes training a head on them a matter of
+seconds (F. Chollet, "Building powerful image classification models using very little data",
+2016).
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+from tqdm import tqdm
+
+from vision import pictures
+from vision.backbones import BACKBONES, image_size
+from vision.params import Backbone
+
+# Every pass through a network has this shape, so that a picture's result can't depend on how
+# many others come with it.
+_BATCH_SIZE = 32
+_BATCHES_AHEAD = 2
+
+
+def build_extractor(backbone: Backbone) -> keras.Model:
+    """Build the frozen model from RGB pictures 0-255 to features, preprocessing included.
+
+    Returns
+    -------
+    A model from (pictures, size, size, 3) to (pictures, features). Its layer `backbone` is the
+    convolutional base.
+
+    Raises
+    ------
+    UserError
+        The image size is too small for the backbone, or its weights can't be had.
+    """
+    chosen = BACKBONES[backbone.name]
+    size = image_size(backbone.name, backbone.image_size)
+    conv_base = chosen.build(backbone.weights, size)
+    conv_base.trainable = False
+    inputs = keras.Input((size, size, 3), name="pictures")
+    maps = conv_base(chosen.preprocess(inputs))
+    if backbone.pooling == "avg":
+        features = layers.GlobalAveragePooling2D(name="features")(maps)
+    else:
+        features = layers.Flatten(name="features")(maps)
+    return keras.Model(inputs, features, name="extractor")
+
+
+def write_features(extractor: keras.Model, paths: Sequence[Path], to: Path) -> None:
+    """Run the extractor over pictures and write their features, one batch after another.
+
+    The file is a plain .npy of float32, shape (pictures, features), in the order of the paths.
+    It is written as it is computed: memory does not grow with the number of pictures.
+    """
+    header = {
+        "descr": np.lib.format.dtype_to_descr(np.dtype("<f4")),
+        "fortran_order": False,
+        "shape": (len(paths), extractor.output.shape[1]),
+    }
+    with to.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        for batch in run(extractor, paths, progress=to.stem):
+            file.write(batch.astype("<f4", copy=False).tobytes())
+
+
+def run(model: keras.Model, paths: Sequence[Path], progress: str) -> Iterator[np.ndarray]:
+    """Run a model over pictures, decoding ahead of it in threads.
+
+    Parameters
+    ----------
+    model : takes RGB pictures 0-255 at its own input size.
+    progress : what the progress bar says.
+
+    Yields
+    ------
+    The model's output for one batch of pictures after another, in order.
+    """
+    size = model.input.shape[1]
+    starts = range(0, len(paths), _BATCH_SIZE)
+
+    def load(start: int) -> np.ndarray:
+        return pictures.load_batch(paths[start : start + _BATCH_SIZE], size)
+
+    with tqdm(total=len(paths), desc=progress, unit="picture", disable=None) as bar:
+        for batch in _ahead(load, starts):
+            padding = [(0, _BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)]
+            yield model.predict_on_batch(np.pad(batch, padding))[: len(batch)]
+            bar.update(len(batch))
+
+
+def _ahead(load: Callable[[int], np.ndarray], starts: Sequence[int]) -> Iterator[np.ndarray]:
+    """Load in threads, in order, and never more than a few batches ahead."""
+    with ThreadPoolExecutor(_BATCHES_AHEAD) as pool:
+        loading: deque = deque()
+        for start in starts:
+            loading.append(pool.submit(load, start))
+            if len(loading) > _BATCHES_AHEAD:
+                yield loading.popleft().result()
+        while loading:
+            yield loading.popleft().result()

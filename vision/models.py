@@ -1,0 +1,92 @@
+"""Models in files: equal weights give equal bytes, and what a caller needs stands beside them."""
+
+import json
+import tempfile
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+# The earliest time that a zip can hold.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Description:
+    """What one must know of a model to use it: stored beside it as JSON.
+
+    Attributes
+    ----------
+    classes : in the order of the probabilities.
+    image_size : height and width in pixels that pictures are squeezed into.
+    backbone : the name of the convolutional base.
+    """
+
+    classes: list[str]
+    image_size: int
+    backbone: str
+
+
+def save(model: keras.Model, description: Description, path: Path) -> None:
+    """Write a model as a .keras file and its description beside it as .json.
+
+    Keras writes the time and addresses in memory into its zip, and zips hold times; all are
+    taken out.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / path.name
+        model.save(written)
+        with zipfile.ZipFile(written) as parts, zipfile.ZipFile(path, "w") as timeless:
+            for name in sorted(parts.namelist()):
+                content = parts.read(name)
+                if name == "metadata.json":
+                    content = _without_date(content)
+                elif name == "config.json":
+                    content = _without_addresses(content)
+                timeless.writestr(zipfile.ZipInfo(name, _NO_TIME), content)
+    beside = json.dumps(asdict(description), indent=2, ensure_ascii=False)
+    path.with_suffix(".json").write_text(beside + "\n", encoding="utf-8")
+
+
+def _without_date(metadata: bytes) -> bytes:
+    content = json.loads(metadata)
+    del content["date_saved"]
+    return json.dumps(content).encode()
+
+
+def _without_addresses(config: bytes) -> bytes:
+    """Number the objects that layers share, which Keras tells apart by where they are in memory."""
+    numbers: dict[int, int] = {}
+
+    def number(part: dict) -> dict:
+        if "shared_object_id" in part:
+            address = part["shared_object_id"]
+            part["shared_object_id"] = numbers.setdefault(address, len(numbers) + 1)
+        return part
+
+    return json.dumps(json.loads(config, object_hook=number)).encode()
+
+
+def load(path: Path) -> tuple[keras.Model, Description]:
+    """Read what `save` wrote, refusing code in it (Keras' safe mode)."""
+    content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return keras.models.load_model(path), Description(**content)
+
+
+def class_probabilities(outputs: np.ndarray) -> np.ndarray:
+    """Give every class its column, also where a single sigmoid unit tells two classes apart.
+
+    Parameters
+    ----------
+    outputs : a model's, shape (pictures, 1) or (pictures, classes).
+
+    Returns
+    -------
+    Shape (pictures, classes), float64; rows add up to 1.
+    """
+    outputs = outputs.astype(np.float64)
+    if outputs.shape[1] == 1:
+        return np.hstack([1 - outputs, outputs])
+    return outputs / outputs.sum(axis=1, keepdims=True)

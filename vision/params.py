@@ -1,0 +1,155 @@
+"""The schema of params.yaml: every knob, its type and its range.
+
+What each knob does is said once, in params.yaml itself.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from vision.errors import UserError
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=1)]
+Change = Annotated[float, Field(ge=0, le=0.9)]
+BatchSize = Annotated[int, Field(ge=1, le=4096)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+Optimizer = Literal["adam", "rmsprop", "sgd"]
+BackboneName = Literal[
+    "efficientnet_lite0",
+    "vgg16",
+    "vgg19",
+    "resnet50",
+    "inception_v3",
+    "xception",
+    "mobilenet",
+    "mobilenet_v2",
+    "efficientnet_b0",
+    "densenet121",
+]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Download(Section):
+    source: Literal["sample", "microsoft", "kaggle", "external"]
+    sample_pictures: Count
+
+
+class Subset(Section):
+    train: Count | Share
+    validation: Count | Share
+    test: Count | Share
+    order: Literal["natural", "shuffled"]
+
+
+class Backbone(Section):
+    name: BackboneName
+    weights: Annotated[str, Field(min_length=1)]
+    pooling: Literal["avg", "none"]
+    image_size: Annotated[int, Field(ge=32, le=1024)] | None
+
+    @field_validator("pooling", mode="before")
+    @classmethod
+    def _null_is_no_pooling(cls, value: object) -> object:
+        return "none" if value is None else value
+
+
+class TrainHead(Section):
+    hidden_units: Annotated[int, Field(ge=0, le=65_536)]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    l2: Annotated[float, Field(ge=0, le=10)]
+    optimizer: Optimizer
+    learning_rate: Rate
+    batch_size: BatchSize
+    epochs: Epochs
+    patience: Epochs
+
+
+class Finetune(Section):
+    unfreeze_from: Annotated[str, Field(min_length=1)]
+    optimizer: Optimizer
+    batch_size: BatchSize
+    epochs: Epochs
+    patience: Epochs
+
+
+class Augmentation(Section):
+    flip: bool
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    zoom: Change
+    shift: Change
+    shear: Annotated[float, Field(ge=0, le=60)]
+    contrast: Change
+
+
+class Evaluate(Section):
+    calibration_bins: Annotated[int, Field(ge=2, le=100)]
+    mistakes: Annotated[int, Field(ge=1, le=100)]
+
+
+class Params(Section):
+    """All of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
+    lr: Rate
+    download: Download
+    subset: Subset
+    backbone: Backbone
+    train_head: TrainHead
+    finetune: Finetune
+    augmentation: Augmentation
+    evaluate: Evaluate
+
+
+def load_params(path: Path) -> Params:
+    """Read and check a params.yaml.
+
+    It is read as YAML 1.2, as DVC writes it: `1e-05` is a number there, while YAML 1.1
+    readers take it for text.
+
+    Raises
+    ------
+    UserError
+        The file is missing or not YAML, or a key is unknown, missing, of the wrong type or out
+        of range; one line names each such key, its value and what is allowed.
+    """
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; restore it with `git checkout {path}`") from None
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1
+        raise UserError(f"{path} is not valid YAML: line {line}: {error.problem}") from None
+    except (YAMLError, ValueError) as error:  # such as not UTF-8, or the 13th month
+        raise UserError(f"{path} is not valid YAML: {error}") from None
+    try:
+        return Params.model_validate(content)
+    except ValidationError as error:
+        raise UserError(f"{path}: " + "; ".join(_complaints(error))) from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    """One complaint for each key, whose value may have failed several alternatives."""
+    by_key: dict[str, list[str]] = {}
+    for item in error.errors():
+        # A key and the section around it. What may follow is a branch of a union.
+        key = ".".join(str(part) for part in item["loc"][:2] if part != "[key]")
+        match item["type"]:
+            case "missing":
+                by_key[f"{key} is missing"] = []
+            case "extra_forbidden" | "invalid_key":
+                by_key[f"{key} is unknown; check its spelling and its section"] = []
+            case "model_type":
+                found = f"{key or 'the whole content'} = {item['input']!r} is refused: "
+                by_key[found] = ["it should be keys with values"]
+            case _:
+                allowed = item["msg"][0].lower() + item["msg"][1:]
+                by_key.setdefault(f"{key} = {item['input']!r} is refused: ", []).append(allowed)
+    return [complaint + ", or ".join(dict.fromkeys(why)) for complaint, why in by_key.items()]

@@ -1,0 +1,123 @@
+"""Finds and decodes pictures: any common form in, upright RGB out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from natsort import natsort_keygen
+from PIL import Image, ImageOps
+
+SPLITS = ("train", "validation", "test")
+
+# What TensorFlow's `decode_image` reads as we do, in these modes. Not BMP and GIF: it ignores the
+# palette of the one and fails on some of either.
+_PLAIN_FORMATS = {"JPEG", "PNG"}
+_PLAIN_MODES = {"1", "L", "RGB", "P"}
+# Formats that are tried; others of Pillow's many parsers never see a file. To Pillow, MPO (two
+# pictures in one JPEG file, as telephones write it) is opened as JPEG.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+_EXIF_ORIENTATION = 0x0112
+
+_natural_key = natsort_keygen()
+
+
+class UnreadablePictureError(Exception):
+    """A file that isn't a picture, or is a broken one; the message is the reason."""
+
+
+def natural_order(names: Sequence[str]) -> list[str]:
+    """Sort names as people do: cat.2 before cat.10."""
+    return sorted(names, key=lambda name: (_natural_key(name), name))
+
+
+def index(folder: Path) -> pd.DataFrame:
+    """List the pictures of a folder that has one sub-folder for each class.
+
+    Returns
+    -------
+    One row a picture: `file`, its path within the folder with forward slashes, and `label`, its
+    class; ordered by class, then by the natural order of names.
+    """
+    rows = [
+        (f"{class_folder.name}/{name}", class_folder.name)
+        for class_folder in sorted(path for path in folder.iterdir() if path.is_dir())
+        for name in natural_order([path.name for path in class_folder.iterdir()])
+    ]
+    return pd.DataFrame(rows, columns=["file", "label"])
+
+
+def decode(path: Path) -> Image.Image:
+    """Decode a picture's (first) frame as upright RGB, transparency upon white.
+
+    Raises
+    ------
+    UnreadablePictureError
+        The file is empty, of no known format, cut short or otherwise broken.
+    """
+    if path.stat().st_size == 0:
+        raise UnreadablePictureError("empty file")
+    try:
+        with Image.open(path, formats=_FORMATS) as image:
+            image.load()
+            return _as_rgb(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError:
+        raise UnreadablePictureError("too many pixels") from None
+    except Image.UnidentifiedImageError:
+        raise UnreadablePictureError("not a JPEG, PNG, BMP, GIF or WebP picture") from None
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
+        # Pillow's parsers let all of these out on broken files.
+        raise UnreadablePictureError(" ".join(str(error).split()) or "broken") from None
+
+
+def why_unreadable(path: Path) -> str | None:
+    """Tell why a picture can't be decoded, or None where it can."""
+    try:
+        decode(path)
+    except UnreadablePictureError as reason:
+        return str(reason)
+    return None
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16 bits a pixel; Pillow's own conversion would clip them
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def is_plain(path: Path) -> bool:
+    """Tell whether any reader gives the picture the colours and the orientation of `decode`.
+
+    Such a reader is `keras.utils.image_dataset_from_directory`, which knows neither WebP nor
+    EXIF's orientation, and drops transparency.
+    """
+    with Image.open(path, formats=_FORMATS) as image:
+        return (
+            image.format in _PLAIN_FORMATS
+            and image.mode in _PLAIN_MODES
+            and not image.has_transparency_data
+            and not getattr(image, "is_animated", False)
+            and image.getexif().get(_EXIF_ORIENTATION, 1) == 1
+        )
+
+
+def load(path: Path, size: int) -> np.ndarray:
+    """Decode a picture and resize it to a square, as the networks take it.
+
+    The picture is squeezed into the square, as in the literature, by bilinear interpolation
+    over all the pixels that a new one covers (so without aliasing).
+
+    Returns
+    -------
+    RGB values 0-255, uint8, shape (size, size, 3).
+    """
+    return np.asarray(decode(path).resize((size, size), Image.Resampling.BILINEAR))
+
+
+def load_batch(paths: Sequence[Path], size: int) -> np.ndarray:
+    """Load several pictures: uint8, shape (pictures, size, size, 3)."""
+    return np.stack([load(path, size) for path in paths])

@@ -1,0 +1,119 @@
+"""Downloading a big file of which the checksum is known, in several goes if need be."""
+
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from vision.errors import UserError
+from vision.sources.disk import disk_errors
+
+# Seconds: to get a connection, and between two pieces of the content.
+TIMEOUT = (10, 30)
+# A try that brought nothing new counts; the pause doubles from one to the next.
+TRIES = 4
+PAUSE = 1.0
+
+
+class FetchError(UserError):
+    """Something that is to come over the network didn't."""
+
+
+def cache() -> Path:
+    """The folder, one for each user, where downloads stay for the next time."""
+    return pooch.os_cache("dogs-vs-cats")
+
+
+def fetch(url: str, sha256: str, folder: Path) -> Path:
+    """Download a file into `folder` unless it is there, and check that it is the expected one.
+
+    A download that broke off goes on where it stopped, in this run or in a later one.
+
+    Raises
+    ------
+    FetchError
+        The host cannot be reached, refuses, or sends something else.
+    UserError
+        The disk is full, or doesn't let us write.
+    """
+    path = folder / urlsplit(url).path.rpartition("/")[2]
+    part = path.with_name(path.name + ".part")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() and pooch.file_hash(str(path)) == sha256:
+            return path
+        _complete(url, part)
+        found = pooch.file_hash(str(part))
+        if found != sha256:
+            size = part.stat().st_size
+            part.unlink()
+            raise FetchError(
+                f"{url} is not the expected file: SHA-256 {found} ({size:,} bytes) in place of "
+                f"{sha256}; it was deleted, run again to fetch it anew"
+            )
+        part.replace(path)
+    return path
+
+
+def _complete(url: str, part: Path) -> None:
+    """Try until `part` has everything that the server has, or nothing more comes."""
+    host = urlsplit(url).netloc
+    tries = 0
+    while True:
+        before = _size(part)
+        try:
+            return _continue(url, part)
+        except requests.HTTPError as error:
+            answer = error.response
+            reason = f"{host} answered {answer.status_code} {answer.reason} to {url}"
+            if answer.status_code < 500:
+                raise FetchError(reason) from None
+        except requests.RequestException as error:
+            reason = f"{host} could not be reached or broke off: {_detail(error)}"
+        tries = 1 if _size(part) > before else tries + 1
+        if tries == TRIES:
+            kept = f"; {_size(part):,} bytes are kept, and running again goes on from there"
+            raise FetchError(reason + kept * (_size(part) > 0))
+        time.sleep(PAUSE * 2 ** (tries - 1))
+
+
+def _continue(url: str, part: Path) -> None:
+    """Ask once for what `part` lacks."""
+    have = _size(part)
+    # Compressed on the way, the bytes would not be those that a range counts.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
+        if have and response.status_code == requests.codes.requested_range_not_satisfiable:
+            return  # there is nothing beyond what we have
+        response.raise_for_status()
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            # Not to be written over the part: many networks answer so until one logs in.
+            raise FetchError(f"{url} brought a web page in place of the file; open it in a browser")
+        resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        have = have if resumed else 0
+        total = have + int(response.headers.get("Content-Length", 0)) or None
+        with (
+            part.open("ab" if resumed else "wb") as file,
+            tqdm(
+                desc=part.stem, total=total, initial=have, unit="B", unit_scale=True, disable=None
+            ) as bar,
+        ):
+            # A piece that the line drops in is lost, so they are small.
+            for piece in response.iter_content(1 << 16):
+                file.write(piece)
+                bar.update(len(piece))
+
+
+def _detail(error: Exception) -> str:
+    """What the innermost of the errors says that requests and urllib3 wrap in one another."""
+    for inner in (getattr(error, "reason", None), *error.args):
+        if isinstance(inner, Exception):
+            return _detail(inner)
+    return str(error).rpartition(": ")[2]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
