@@ -1,6 +1,5 @@
 """Measures the head and the fine-tuned model on the test pictures."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 from vision import determinism, features, figures, models, pictures, scores
 from vision.augmentation import augment
 from vision.errors import run
+from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
@@ -33,7 +33,6 @@ def main() -> None:
     metrics: dict[str, object] = {"pictures": len(index)}
     predictions = index
     mistakes = []
-    PLOTS.mkdir(parents=True, exist_ok=True)
     for name, path in MODELS.items():
         model, description = models.load(path)
         paths = [TEST / file for file in index["file"]]
@@ -50,8 +49,8 @@ def main() -> None:
             (index["file"][picture], name, description.classes[k], probabilities[picture, k])
             for picture, k in zip(worst, said, strict=True)
         ]
-    METRICS.write_text(json.dumps(metrics, indent=2) + "\n")
-    predictions.to_csv(PREDICTIONS, index=False, float_format="%.7g")
+    write_json(metrics, METRICS)
+    write_csv(predictions, PREDICTIONS)
     figures.contact_sheet(
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
@@ -76,7 +75,7 @@ def write_plots(
         "classes": scores.score_classes(labels, probabilities, classes),
     }
     for kind, table in tables.items():
-        table.to_csv(PLOTS / f"{name}_{kind}.csv", index=False)
+        write_csv(table, PLOTS / f"{name}_{kind}.csv")
 
 
 def draw_views(size: int, params: Params) -> None:

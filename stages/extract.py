@@ -4,23 +4,24 @@ from pathlib import Path
 
 from vision import determinism, features, pictures
 from vision.errors import run
+from vision.output import write_csv
 from vision.params import load_params
 
 PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
+WEIGHTS = Path("data/weights")
 FEATURES = Path("data/features")
 
 
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone)
-    FEATURES.mkdir(parents=True, exist_ok=True)
+    extractor = features.build_extractor(params.backbone, WEIGHTS)
     for split in pictures.SPLITS:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
         features.write_features(extractor, paths, FEATURES / f"{split}.npy")
-        index.to_csv(FEATURES / f"{split}.csv", index=False)
+        write_csv(index, FEATURES / f"{split}.csv")
 
 
 if __name__ == "__main__":

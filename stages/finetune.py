@@ -1,6 +1,5 @@
 """Unfreezes the top of the convolutional base and trains it jointly with the head."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy as np
 from vision import backbones, determinism, models, pictures, training
 from vision.augmentation import augment
 from vision.errors import run
+from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
@@ -32,8 +32,8 @@ def main() -> None:
         params.lr,
     )
     models.save(model, description, MODEL)
-    METRICS.write_text(json.dumps(summary, indent=2) + "\n")
-    history.to_csv(HISTORY, index=False)
+    write_json(summary, METRICS)
+    write_csv(history, HISTORY)
 
 
 def batches(

@@ -1,6 +1,5 @@
 """Picks training, validation and test pictures of each class."""
 
-import json
 import shutil
 import zlib
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from vision import figures, pictures
 from vision.errors import run
+from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 from vision.splits import pick
 
@@ -29,27 +29,32 @@ SAMPLE_ROWS = 6
 
 def main() -> None:
     params = load_params(PARAMS)
-    index = pictures.index(RAW)
     wanted = {
         "train": params.subset.train,
         "validation": params.subset.validation,
         "test": params.subset.test,
     }
-    chosen: dict[tuple[str, str], list[str]] = {}
-    left_out: dict[str, str] = {}
-    for label, files in index.groupby("label")["file"]:
-        splits, unusable = pick(label, in_order(list(files), label, params), wanted, check)
-        chosen |= {(split, label): picked for split, picked in splits.items()}
-        left_out |= unusable
-    for (split, label), files in chosen.items():
-        write(files, SUBSET / split / label)
-    counts = {split: {} for split in wanted} | {"left_out": {}}
-    for (split, label), files in chosen.items():
-        counts[split][label] = len(files)
-        counts["left_out"][label] = sum(file.startswith(f"{label}/") for file in left_out)
-    METRICS.write_text(json.dumps(counts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    rows = pd.DataFrame(left_out.items(), columns=["file", "reason"])
-    rows.to_csv(LEFT_OUT, index=False)
+    chosen: dict[str, dict[str, list[str]]] = {split: {} for split in wanted}
+    left_out: dict[str, dict[str, str]] = {}
+    for label, files in pictures.index(RAW).groupby("label")["file"]:
+        ordered = in_order(list(files), label, params)
+        splits, left_out[label] = pick(label, ordered, wanted, why_unreadable)
+        for split, picked in splits.items():
+            chosen[split][label] = picked
+    shutil.rmtree(SUBSET, ignore_errors=True)
+    for split, classes in chosen.items():
+        for label, files in classes.items():
+            write(files, SUBSET / split / label)
+    counts = chosen | {"left_out": left_out}
+    write_json(
+        {
+            name: {label: len(files) for label, files in classes.items()}
+            for name, classes in counts.items()
+        },
+        METRICS,
+    )
+    reasons = [item for of_class in left_out.values() for item in of_class.items()]
+    write_csv(pd.DataFrame(reasons, columns=["file", "reason"]), LEFT_OUT)
     draw_samples()
 
 
@@ -61,18 +66,17 @@ def in_order(files: list[str], label: str, params: Params) -> list[str]:
     return [files[number] for number in rng.permutation(len(files))]
 
 
-def check(files: Sequence[str]) -> list[str | None]:
-    """Tell why files can't be decoded, or None for each that can."""
+def why_unreadable(files: Sequence[str]) -> list[str | None]:
+    """Tell of each file why it can't be decoded, or None where it can."""
     with ThreadPoolExecutor() as pool:
-        reasons = pool.map(lambda file: pictures.why_unreadable(RAW / file), files)
+        reasons = pool.map(pictures.why_unreadable, [RAW / file for file in files])
         return list(tqdm(reasons, "decode", len(files), unit="picture", disable=None))
 
 
 def write(files: Sequence[str], folder: Path) -> None:
-    """Copy pictures, those that not every reader reads right as upright RGB PNG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        source = RAW / file
+    """Copy pictures; those that some readers read otherwise than we do, as plain PNG."""
+    folder.mkdir(parents=True)
+    for source in [RAW / file for file in files]:
         if pictures.is_plain(source):
             shutil.copyfile(source, folder / source.name)
         else:

@@ -1,6 +1,5 @@
 """Trains the densely connected classifier on the stored features."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -9,9 +8,11 @@ import pandas as pd
 
 from vision import determinism, features, heads, models, training
 from vision.errors import run
+from vision.output import write_csv, write_json
 from vision.params import load_params
 
 PARAMS = Path("params.yaml")
+WEIGHTS = Path("data/weights")
 FEATURES = Path("data/features")
 MODEL = Path("models/head.keras")
 METRICS = Path("metrics/head.json")
@@ -21,7 +22,7 @@ HISTORY = Path("plots/head.csv")
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone)
+    extractor = features.build_extractor(params.backbone, WEIGHTS)
     classes = sorted(read_labels("train").unique())
     head = heads.build_head(extractor.output.shape[1], len(classes), params.train_head, params.seed)
     history, summary = training.fit(
@@ -34,8 +35,8 @@ def main() -> None:
     whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
     description = models.Description(classes, extractor.input.shape[1], params.backbone.name)
     models.save(whole, description, MODEL)
-    METRICS.write_text(json.dumps(summary, indent=2) + "\n")
-    history.to_csv(HISTORY, index=False)
+    write_json(summary, METRICS)
+    write_csv(history, HISTORY)
 
 
 def batches(

@@ -5,10 +5,59 @@ here, ahead of every module that imports them. They are set and not merely defau
 depend on them, and nothing outside the repository may change a result.
 """
 
+import importlib.abc
+import importlib.machinery
+import importlib.util
 import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # The faster kernels, which TensorFlow leaves off on some processors. They change the last bits.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
-# The default prints a page about the processor and missing GPUs at each start.
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
+class _QuietTensorFlow(importlib.abc.MetaPathFinder):
+    """Imports TensorFlow without the lines that it prints before any log level applies.
+
+    They tell of the processor and of missing GPUs, at every start; among them, an error that
+    the user can mend would be lost. What Python raises is raised all the same.
+    """
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def execute_quietly(module: ModuleType) -> None:
+                with _no_stderr():
+                    execute(module)
+
+            spec.loader.exec_module = execute_quietly
+        return spec
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Send to nowhere what native code writes to stderr."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
+
+
+sys.meta_path.insert(0, _QuietTensorFlow())

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from vision import pictures
 from vision.backbones import BACKBONES, image_size
+from vision.errors import UserError
 from vision.params import Backbone
 
 # Every pass through a network has this shape, so that a picture's result can't depend on how
@@ -25,8 +26,12 @@ _BATCH_SIZE = 32
 _BATCHES_AHEAD = 2
 
 
-def build_extractor(backbone: Backbone) -> keras.Model:
+def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
     """Build the frozen model from RGB pictures 0-255 to features, preprocessing included.
+
+    Parameters
+    ----------
+    weights_folder : a file of weights must be in here, where its changes are tracked.
 
     Returns
     -------
@@ -38,6 +43,12 @@ def build_extractor(backbone: Backbone) -> keras.Model:
     UserError
         The image size is too small for the backbone, or its weights can't be had.
     """
+    weights = Path(backbone.weights)
+    if weights.is_file() and weights_folder.absolute() not in weights.absolute().parents:
+        raise UserError(
+            f"backbone.weights = {weights} is a file that no stage depends on, so that a change "
+            f"of it would go unnoticed; copy it into {weights_folder} and name it there"
+        )
     chosen = BACKBONES[backbone.name]
     size = image_size(backbone.name, backbone.image_size)
     conv_base = chosen.build(backbone.weights, size)
@@ -62,6 +73,7 @@ def write_features(extractor: keras.Model, paths: Sequence[Path], to: Path) -> N
         "fortran_order": False,
         "shape": (len(paths), extractor.output.shape[1]),
     }
+    to.parent.mkdir(parents=True, exist_ok=True)
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for batch in run(extractor, paths, progress=to.stem):

@@ -67,4 +67,5 @@ def contact_sheet(
             fontsize=7,
             parse_math=False,  # a file's name may hold dollars
         )
+    to.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(to)

@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from vision.output import write_json
+
 # The earliest time that a zip can hold.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -35,6 +37,7 @@ def save(model: keras.Model, description: Description, path: Path) -> None:
     Keras writes the time and addresses in memory into its zip, and zips hold times; all are
     taken out.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         written = Path(folder) / path.name
         model.save(written)
@@ -46,8 +49,7 @@ def save(model: keras.Model, description: Description, path: Path) -> None:
                 elif name == "config.json":
                     content = _without_addresses(content)
                 timeless.writestr(zipfile.ZipInfo(name, _NO_TIME), content)
-    beside = json.dumps(asdict(description), indent=2, ensure_ascii=False)
-    path.with_suffix(".json").write_text(beside + "\n", encoding="utf-8")
+    write_json(asdict(description), path.with_suffix(".json"))
 
 
 def _without_date(metadata: bytes) -> bytes:

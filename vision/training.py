@@ -98,6 +98,7 @@ def fit(
         validation_data=validation,
         epochs=settings.epochs,
         callbacks=[keep_best],
+        shuffle=False,  # Batches does it, by its seed
         verbose=verbose,
     ).history
     rows = pd.DataFrame(history)[list(_HISTORY)].rename(columns=_HISTORY)

@@ -1,5 +1,7 @@
 """One set of tests that every backbone passes, with random weights at a small size."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -52,7 +54,7 @@ def name(request):
 @pytest.fixture(scope="module")
 def extractor(name):
     keras.backend.clear_session()
-    return build_extractor(random_backbone(name))
+    return build_extractor(random_backbone(name), Path())
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +79,7 @@ def test_gives_one_finite_row_of_features_a_picture(extractor, conv_base):
 
 
 def test_without_pooling_the_features_are_the_flattened_maps(name, conv_base):
-    flat = build_extractor(random_backbone(name, pooling="none"))
+    flat = build_extractor(random_backbone(name, pooling="none"), Path())
     assert flat.output.shape[1] == np.prod(conv_base.output.shape[1:])
 
 

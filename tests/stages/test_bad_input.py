@@ -1,0 +1,146 @@
+"""What a user can get wrong: each is one line on stderr that says what to do, and status 1."""
+
+import importlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from tests.code import ROOT
+from vision.errors import run
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def set_parameters(folder, **parameters):
+    yaml = YAML()
+    content = yaml.load(folder / "params.yaml")
+    for name, value in parameters.items():
+        *sections, key = name.split("__")
+        section = content
+        for part in sections:
+            section = section[part]
+        section[key] = value
+    yaml.dump(content, folder / "params.yaml")
+
+
+def complaint_of(stage, capfd):
+    """Run a stage that must fail; give the one line that it says."""
+    with pytest.raises(SystemExit) as exit_:
+        run(importlib.import_module(f"stages.{stage}").main)
+    assert exit_.value.code == 1
+    lines = [line for line in capfd.readouterr().err.splitlines() if line]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def put_pictures(folder, names, size=(40, 30)):
+    rng = np.random.default_rng(0)
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path)
+
+
+@pytest.mark.parametrize(
+    "stage", ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
+)
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ({"finetune__epoch": 3}, "finetune.epoch is unknown"),
+        ({"lr": "fast"}, "lr = 'fast'"),
+        ({"train_head__dropout": 1.0}, "train_head.dropout = 1.0"),
+        ({"backbone__name": "resnet51"}, "backbone.name = 'resnet51'"),
+    ],
+)
+def test_every_stage_refuses_wrong_parameters(workspace, capfd, stage, parameters, said):
+    set_parameters(workspace, **parameters)
+    assert said in complaint_of(stage, capfd)
+
+
+def test_a_class_with_too_few_pictures(workspace, capfd):
+    set_parameters(workspace, subset__train=3, subset__validation=2, subset__test=2)
+    put_pictures(workspace / "data/raw", [f"cat/{n}.png" for n in range(7)])
+    put_pictures(workspace / "data/raw", [f"dog/{n}.png" for n in range(5)])
+    (workspace / "data/raw/dog/6.jpg").write_text("no picture")
+    said = complaint_of("subset", capfd)
+    assert "class dog has too few pictures: 5 can be used and 1 can't be decoded" in said
+    assert "train 3, validation 2, test 2" in said
+    assert not (workspace / "data/subset").exists()
+
+
+def test_broken_pictures_are_left_out_counted_and_named(workspace):
+    set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
+    for label in ("cat", "dog"):
+        put_pictures(workspace / "data/raw", [f"{label}/{n}.jpg" for n in range(7)])
+    raw = workspace / "data/raw/cat"
+    (raw / "0.jpg").write_bytes(b"")
+    (raw / "1.jpg").write_text("This is no picture.")
+    (raw / "2.jpg").write_bytes((raw / "3.jpg").read_bytes()[:-200])
+    importlib.import_module("stages.subset").main()
+    assert (workspace / "data/left_out.csv").read_text().splitlines()[1:] == [
+        "cat/0.jpg,empty file",
+        '"cat/1.jpg","not a JPEG, PNG, BMP, GIF or WebP picture"'.replace(
+            '"cat/1.jpg"', "cat/1.jpg"
+        ),
+        "cat/2.jpg,"
+        + (workspace / "data/left_out.csv").read_text().splitlines()[3].split(",", 1)[1],
+    ]
+    kept = sorted(path.name for path in (workspace / "data/subset").rglob("cat/*"))
+    assert kept == ["3.jpg", "4.jpg", "5.jpg", "6.jpg"]
+
+
+def test_an_image_size_below_what_the_backbone_takes(workspace, capfd):
+    set_parameters(workspace, backbone__name="inception_v3", backbone__image_size=64)
+    said = complaint_of("extract", capfd)
+    assert "backbone.image_size = 64 is too small for inception_v3, which takes 75 px" in said
+
+
+def test_a_file_of_weights_that_is_not_there(workspace, capfd):
+    set_parameters(workspace, backbone__weights="data/weights/none.weights.h5")
+    assert "backbone.weights = data/weights/none.weights.h5" in complaint_of("extract", capfd)
+
+
+def test_a_file_of_weights_outside_its_folder(workspace, capfd):
+    """DVC couldn't see it change."""
+    set_parameters(workspace, backbone__weights="elsewhere/own.weights.h5")
+    (workspace / "elsewhere").mkdir()
+    (workspace / "elsewhere/own.weights.h5").write_bytes(b"weights")
+    said = complaint_of("extract", capfd)
+    assert "copy it into data/weights" in said
+
+
+def test_the_weights_of_another_network(workspace, capfd):
+    from keras.applications import MobileNetV2
+
+    file = workspace / "data/weights/mobilenet_v2.weights.h5"
+    file.parent.mkdir(parents=True)
+    MobileNetV2(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(file)
+    set_parameters(
+        workspace, backbone__name="vgg16", backbone__weights="data/weights/mobilenet_v2.weights.h5"
+    )
+    assert "holds the weights of another network" in complaint_of("extract", capfd)
+
+
+def test_an_unknown_block(workspace, capfd):
+    from vision import features, models
+    from vision.params import load_params
+
+    set_parameters(workspace, backbone__image_size=32, finetune__unfreeze_from="block99")
+    put_pictures(workspace / "data/subset", ["train/cat/0.png", "train/dog/0.png"])
+    extractor = features.build_extractor(load_params(workspace / "params.yaml").backbone, Path())
+    description = models.Description(["cat", "dog"], 32, "efficientnet_lite0")
+    models.save(extractor, description, workspace / "models/head.keras")
+    said = complaint_of("finetune", capfd)
+    assert "finetune.unfreeze_from = block99 is no block of efficientnet_lite0" in said
+    assert "block7a, top" in said

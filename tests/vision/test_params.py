@@ -1,0 +1,379 @@
+import math
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from vision.errors import UserError, run
+from vision.params import Params, load_params
+
+COMMITTED = Path(__file__).parents[2] / "params.yaml"
+LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
+
+# Every key that is a number, with its limits; those in brackets are themselves refused.
+LIMITS = {
+    "seed": "0 4294967295",
+    "lr": "(0) 1",
+    "download.sample_pictures": "1 1000000",
+    "backbone.image_size": "32 1024",
+    "train_head.hidden_units": "0 65536",
+    "train_head.dropout": "0 (1)",
+    "train_head.l2": "0 10",
+    "train_head.learning_rate": "(0) 1",
+    "train_head.batch_size": "1 4096",
+    "train_head.epochs": "1 10000",
+    "train_head.patience": "1 10000",
+    "finetune.batch_size": "1 4096",
+    "finetune.epochs": "1 10000",
+    "finetune.patience": "1 10000",
+    "augmentation.rotation": "0 180",
+    "augmentation.zoom": "0 0.9",
+    "augmentation.shift": "0 0.9",
+    "augmentation.shear": "0 60",
+    "augmentation.contrast": "0 0.9",
+    "evaluate.calibration_bins": "2 100",
+    "evaluate.mistakes": "1 100",
+}
+# Every key that is one of some words.
+CHOICES = {
+    "download.source": "sample microsoft kaggle external",
+    "subset.order": "natural shuffled",
+    "backbone.name": "efficientnet_lite0 vgg16 vgg19 resnet50 inception_v3 xception mobilenet "
+    "mobilenet_v2 efficientnet_b0 densenet121",
+    "backbone.pooling": "avg none",
+    "train_head.optimizer": "adam rmsprop sgd",
+    "finetune.optimizer": "adam rmsprop sgd",
+}
+AMOUNTS = ("subset.train", "subset.validation", "subset.test")
+OTHERS = ("backbone.weights", "finetune.unfreeze_from", "augmentation.flip")
+
+
+def line_of(key: str) -> int:
+    """Find the line of params.yaml that holds a key, given as `section.key` or `key`."""
+    *section, name = key.split(".")
+    start = LINES.index(f"{section[0]}:") if section else 0
+    indented = f"  {name}:" if section else f"{name}:"
+    return next(n for n in range(start, len(LINES)) if LINES[n].startswith(indented))
+
+
+def keys_of(schema: type) -> list[str]:
+    return [
+        f"{name}.{inner}" if inner else name
+        for name, field in schema.model_fields.items()
+        for inner in (
+            field.annotation.model_fields if hasattr(field.annotation, "model_fields") else [None]
+        )
+    ]
+
+
+KEYS = keys_of(Params)
+
+
+def is_whole(key: str) -> bool:
+    """Whether a key of LIMITS takes whole numbers only, by its comment's word."""
+    return "integer" in LINES[line_of(key) - 1].lower()
+
+
+def beyond(key: str) -> list[float]:
+    """The first numbers that are refused below and above a key's limits."""
+    refused = []
+    for text, direction in zip(LIMITS[key].split(), (-math.inf, math.inf), strict=True):
+        limit = float(text.strip("()"))
+        if text.startswith("("):
+            refused.append(limit)
+        elif is_whole(key):
+            refused.append(int(limit + math.copysign(1, direction)))
+        else:
+            refused.append(math.nextafter(limit, direction))
+    return refused
+
+
+def limits(key: str) -> list[float]:
+    """The last numbers that are accepted."""
+    accepted = []
+    for text, inwards in zip(LIMITS[key].split(), (math.inf, -math.inf), strict=True):
+        limit = float(text.strip("()"))
+        if text.startswith("("):
+            limit = math.nextafter(limit, inwards)
+        accepted.append(int(limit) if is_whole(key) else limit)
+    return accepted
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """Writes the committed params.yaml with other values (YAML text) for some keys."""
+
+    def write(values: dict[str, str]) -> Path:
+        lines = LINES.copy()
+        for key, value in values.items():
+            number = line_of(key)
+            lines[number] = f"{lines[number].split(':')[0]}: {value}"
+        path = tmp_path / "params.yaml"
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def complaint(capsys):
+    """Gives what the user sees on reading a params.yaml that is refused; always one line."""
+
+    def read(path: Path) -> str:
+        with pytest.raises(SystemExit):
+            run(lambda: load_params(path))
+        message = capsys.readouterr().err
+        assert message.count("\n") == 1
+        assert str(path) in message
+        return message
+
+    return read
+
+
+def value_at(params: Params, key: str) -> object:
+    for part in key.split("."):
+        params = getattr(params, part)
+    return params
+
+
+def test_the_committed_file_is_accepted():
+    params = load_params(COMMITTED)
+    assert params.seed == 1337
+    assert params.lr == 1e-4
+    assert params.backbone.image_size is None
+
+
+def test_the_tables_of_this_test_cover_every_key_of_the_schema():
+    assert sorted([*LIMITS, *CHOICES, *AMOUNTS, *OTHERS]) == sorted(KEYS)
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if key not in AMOUNTS])
+def test_every_key_has_a_comment_above_it(key):
+    assert LINES[line_of(key) - 1].strip().startswith("# ")
+
+
+def test_the_three_amounts_share_a_comment_that_names_them():
+    first, second, third = (line_of(key) for key in AMOUNTS)
+    assert (second, third) == (first + 1, first + 2)
+    assert LINES[first - 1].strip().startswith("# Pictures of each class for training, validation")
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_the_comment_tells_the_limits(key):
+    comment = LINES[line_of(key) - 1].replace(",", " ").replace(".", " .").replace("0 .", "0.")
+    words = [word.strip("(;:.") for word in comment.split()]
+    assert {limit.strip("()") for limit in LIMITS[key].split()} <= set(words)
+
+
+@pytest.mark.parametrize("key", CHOICES)
+def test_the_comment_tells_all_choices_and_the_schema_has_no_others(key):
+    section, name = key.split(".")
+    schema = Params.model_fields[section].annotation.model_fields[name].annotation
+    assert set(get_args(schema)) == set(CHOICES[key].split())
+    comment = LINES[line_of(key) - 1].replace(",", " ").replace(":", " ").replace(".", " ")
+    assert set(CHOICES[key].split()) <= set(comment.split())
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_a_number_at_its_limit_is_accepted(changed, key):
+    for number in limits(key):
+        assert value_at(load_params(changed({key: repr(number)})), key) == number
+
+
+@pytest.mark.parametrize("key", LIMITS)
+def test_a_number_beyond_its_limit_is_refused_with_the_limit(changed, complaint, key):
+    for number, limit in zip(beyond(key), LIMITS[key].split(), strict=True):
+        message = complaint(changed({key: repr(number)}))
+        assert f"{key} = {number!r} is refused" in message
+        assert message.split()[-1] == limit.strip("()")
+
+
+@pytest.mark.parametrize("key", [*LIMITS, *AMOUNTS])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("many", "'many'"),
+        ('"1e-5"', "'1e-5'"),  # quoted: text, though it looks like a number
+        ('"100"', "'100'"),
+        ("true", "True"),
+        (".nan", "nan"),
+        (".inf", "inf"),
+        ("-.inf", "-inf"),
+        ("[1]", "[1]"),
+        ("{value: 1}", "{'value': 1}"),
+    ],
+)
+def test_a_number_must_be_a_finite_number(changed, complaint, key, text, shown):
+    message = complaint(changed({key: text}))
+    assert f"{key} = {shown} is refused: input should be a " in message
+    assert message.split()[-1] in ("integer", "number")
+
+
+@pytest.mark.parametrize("key", [key for key in LIMITS if is_whole(key)])
+def test_a_count_must_be_a_whole_number(changed, complaint, key):
+    assert f"{key} = 64.0 is refused: input should be a valid integer" in complaint(
+        changed({key: "64.0"})
+    )
+
+
+@pytest.mark.parametrize("key", CHOICES)
+@pytest.mark.parametrize(("text", "shown"), [("other", "'other'"), ("1", "1"), ("true", "True")])
+def test_a_word_that_is_no_choice_is_refused_with_all_choices(changed, complaint, key, text, shown):
+    message = complaint(changed({key: text}))
+    assert f"{key} = {shown} is refused" in message
+    for choice in CHOICES[key].split():
+        assert f"'{choice}'" in message
+
+
+@pytest.mark.parametrize(("text", "shown"), [("1", "1"), ("yes", "'yes'"), ('"true"', "'true'")])
+def test_a_switch_must_be_true_or_false(changed, complaint, text, shown):
+    assert f"augmentation.flip = {shown} is refused: input should be a valid boolean" in complaint(
+        changed({"augmentation.flip": text})
+    )
+
+
+@pytest.mark.parametrize("key", ["backbone.weights", "finetune.unfreeze_from"])
+@pytest.mark.parametrize(("text", "shown"), [("3", "3"), ('""', "''"), ("2024-01-01", "date")])
+def test_a_name_must_be_text_of_some_length(changed, complaint, key, text, shown):
+    message = complaint(changed({key: text}))
+    value, refused, reason = message.partition(f"{key} = ")[2].partition(" is refused: ")
+    assert refused
+    assert shown in value
+    assert "string" in reason
+
+
+@pytest.mark.parametrize(
+    "key", [key for key in KEYS if key not in ("backbone.image_size", "backbone.pooling")]
+)
+def test_null_is_refused_where_it_means_nothing(changed, complaint, key):
+    assert f"{key} = None is refused" in complaint(changed({key: "null"}))
+
+
+def test_a_null_image_size_stands_for_the_published_one(changed):
+    assert load_params(changed({"backbone.image_size": "null"})).backbone.image_size is None
+
+
+@pytest.mark.parametrize("text", ["none", "null", ""])
+def test_null_pooling_is_none(changed, text):
+    # Keras calls it `pooling=None`, which YAML writes null.
+    assert load_params(changed({"backbone.pooling": text})).backbone.pooling == "none"
+
+
+@pytest.mark.parametrize("text", ["1e-05", "1e-5", "1.0e-5", "0.00001"])
+def test_a_small_number_is_a_number_however_it_is_written(changed, text):
+    # DVC writes the first of these for `-S lr=1e-5`; YAML 1.1 would read it as text.
+    lr = load_params(changed({"lr": text})).lr
+    assert isinstance(lr, float)
+    assert lr == 0.00001
+
+
+def test_a_whole_number_does_for_a_fractional_one(changed):
+    rotation = load_params(changed({"augmentation.rotation": "10"})).augmentation.rotation
+    assert isinstance(rotation, float)
+
+
+@pytest.mark.parametrize("key", AMOUNTS)
+@pytest.mark.parametrize(("text", "kind"), [("1", int), ("1000000", int), ("0.5", float)])
+def test_an_amount_is_a_count_or_a_share(changed, key, text, kind):
+    amount = value_at(load_params(changed({key: text})), key)
+    assert isinstance(amount, kind)
+    assert amount == float(text)
+
+
+@pytest.mark.parametrize("key", AMOUNTS)
+@pytest.mark.parametrize("text", ["0", "-1", "1000001", "0.0", "1.0", "1.5", "-0.5", "1000.0"])
+def test_neither_a_count_nor_a_share_is_refused_once_with_both_reasons(
+    changed, complaint, key, text
+):
+    message = complaint(changed({key: text}))
+    assert message.count(f"{key} = {text} is refused") == 1
+    assert ", or input should be" in message
+
+
+@pytest.mark.parametrize("key", ["learning_rate", "learning-rate", "int", "3"])
+@pytest.mark.parametrize("section", ["", "subset.", "finetune."])
+def test_an_unknown_key_is_named(tmp_path, complaint, section, key):
+    lines = LINES.copy()
+    if section:
+        lines.insert(LINES.index(f"{section[:-1]}:") + 1, f"  {key}: 1")
+    else:
+        lines.append(f"{key}: 1")
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert complaint(path) == f"error: {path}: {section}{key} is unknown; check its spelling " + (
+        "and its section\n"
+    )
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_missing_key_is_named(tmp_path, complaint, key):
+    path = tmp_path / "params.yaml"
+    number = line_of(key)
+    path.write_text("\n".join(LINES[:number] + LINES[number + 1 :]), encoding="utf-8")
+    assert complaint(path) == f"error: {path}: {key} is missing\n"
+
+
+def test_a_missing_section_is_named(tmp_path, complaint):
+    path = tmp_path / "params.yaml"
+    path.write_text("\n".join(LINES[: LINES.index("evaluate:")]), encoding="utf-8")
+    assert complaint(path) == f"error: {path}: evaluate is missing\n"
+
+
+def test_a_section_without_keys_is_refused(tmp_path, complaint):
+    path = tmp_path / "params.yaml"
+    start = LINES.index("evaluate:")
+    path.write_text("\n".join([*LINES[:start], "evaluate: 10"]), encoding="utf-8")
+    assert complaint(path) == (
+        f"error: {path}: evaluate = 10 is refused: it should be keys with values\n"
+    )
+
+
+def test_all_bad_keys_are_named_at_once(changed, complaint):
+    message = complaint(changed({"lr": "fast", "subset.train": "0", "finetune.epochs": "-1"}))
+    for bad in ("lr = 'fast'", "subset.train = 0", "finetune.epochs = -1"):
+        assert f"{bad} is refused" in message
+
+
+@pytest.mark.parametrize("content", ["", "# nothing but a comment\n", "- a list\n", "a word\n"])
+def test_a_file_without_keys_is_refused(tmp_path, complaint, content):
+    path = tmp_path / "params.yaml"
+    path.write_text(content)
+    assert "the whole content" in complaint(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"seed: 1\nlr: [1\n", "line 3"),  # the bracket is missed where the file ends
+        (b"seed: 1\nseed: 2\n", "line 2: found duplicate key"),
+        (b"seed: 1\n\tlr: 1\n", "line 2"),
+        (b"lr: !!python/object:os.system ls\n", "line 1"),  # no code is run from it
+        (b"lr: \xff\n", "utf-8"),
+        (b"lr: \x00\n", "special characters are not allowed"),
+        (b"lr: 2024-13-45\n", "month"),
+    ],
+)
+def test_what_is_not_yaml_is_refused_with_the_place_or_the_reason(
+    tmp_path, complaint, content, reason
+):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    message = complaint(path)
+    assert "is not valid YAML" in message
+    assert reason in message
+
+
+def test_a_missing_file_is_refused_with_what_to_do(tmp_path, complaint):
+    path = tmp_path / "params.yaml"
+    assert f"git checkout {path}" in complaint(path)
+
+
+def test_parameters_cannot_be_changed_after_reading():
+    params = load_params(COMMITTED)
+    with pytest.raises(ValueError, match="frozen"):
+        params.seed = 1
+
+
+def test_a_refusal_is_a_user_error(changed):
+    with pytest.raises(UserError):
+        load_params(changed({"lr": "2"}))

@@ -1,0 +1,137 @@
+import re
+
+import pytest
+
+from vision.errors import UserError
+from vision.splits import pick
+
+FILES = [f"cat/{number}.jpg" for number in range(100)]
+
+
+class Checker:
+    """Finds some files unusable, and notes which ones it was asked about."""
+
+    def __init__(self, unusable=()):
+        self.unusable = {f"cat/{number}.jpg" for number in unusable}
+        self.asked = []
+
+    def __call__(self, files):
+        self.asked += files
+        return ["cut short" if file in self.unusable else None for file in files]
+
+
+def wanted(train, validation, test):
+    return {"train": train, "validation": validation, "test": test}
+
+
+def numbers(files):
+    return [int(re.search(r"\d+", file)[0]) for file in files]
+
+
+def test_each_split_takes_the_next_files_in_order():
+    splits, left_out = pick("cat", FILES, wanted(3, 2, 1), Checker())
+    assert splits == {
+        "train": ["cat/0.jpg", "cat/1.jpg", "cat/2.jpg"],
+        "validation": ["cat/3.jpg", "cat/4.jpg"],
+        "test": ["cat/5.jpg"],
+    }
+    assert left_out == {}
+
+
+def test_the_order_is_the_one_given():
+    splits, _ = pick("cat", FILES[::-1], wanted(2, 1, 1), Checker())
+    assert numbers(splits["train"]) == [99, 98]
+
+
+def test_the_next_file_takes_the_place_of_one_that_cant_be_used():
+    splits, left_out = pick("cat", FILES, wanted(3, 2, 1), Checker(unusable=[1, 2, 6]))
+    assert numbers(splits["train"]) == [0, 3, 4]
+    assert numbers(splits["validation"]) == [5, 7]
+    assert numbers(splits["test"]) == [8]
+    assert left_out == {f"cat/{number}.jpg": "cut short" for number in (1, 2, 6)}
+
+
+def test_a_replacement_may_itself_need_replacing():
+    splits, left_out = pick("cat", FILES, wanted(1, 1, 1), Checker(unusable=[2, 3, 4, 5]))
+    assert numbers(splits["test"]) == [6]
+    assert numbers(left_out) == [2, 3, 4, 5]
+
+
+def test_counts_check_no_more_files_than_are_taken_or_left_out():
+    check = Checker(unusable=[1, 6])
+    pick("cat", FILES, wanted(3, 2, 1), check)
+    assert numbers(check.asked) == list(range(8))
+
+
+@pytest.mark.parametrize("amounts", [(0.5, 0.2, 0.3), (5, 0.2, 5)])
+def test_shares_check_every_file_once(amounts):
+    check = Checker()
+    pick("cat", FILES, wanted(*amounts), check)
+    assert check.asked == FILES
+
+
+def test_shares_are_of_the_files_that_can_be_used():
+    splits, left_out = pick("cat", FILES, wanted(0.5, 0.25, 0.25), Checker(unusable=range(20)))
+    assert {split: len(files) for split, files in splits.items()} == wanted(40, 20, 20)
+    assert len(left_out) == 20
+
+
+def test_shares_are_rounded_down():
+    splits, _ = pick("cat", FILES[:10], wanted(0.55, 0.25, 0.19), Checker())
+    assert {split: len(files) for split, files in splits.items()} == wanted(5, 2, 1)
+
+
+@pytest.mark.parametrize("share", [0.07, 0.14, 0.28, 0.29, 0.56, 0.57, 0.58])
+def test_shares_are_decimal_fractions(share):
+    # In binary, each of these times 100 falls short of the whole number or exceeds it.
+    assert share * 100 != round(share * 100)
+    splits, _ = pick("cat", FILES, wanted(share, 1, 1), Checker())
+    assert len(splits["train"]) == round(share * 100)
+
+
+def test_a_share_written_with_an_exponent_is_understood():
+    files = [str(number) for number in range(100_000)]
+    splits, _ = pick("cat", files, wanted(1e-05, 1, 1), Checker())
+    assert splits["train"] == ["0"]
+
+
+def test_shares_that_use_up_all_files_leave_none_over():
+    splits, _ = pick("cat", FILES, wanted(0.7, 0.2, 0.1), Checker())
+    assert [file for files in splits.values() for file in files] == FILES
+
+
+def test_counts_and_shares_can_be_mixed():
+    splits, _ = pick("cat", FILES, wanted(0.5, 7, 3), Checker())
+    assert {split: len(files) for split, files in splits.items()} == wanted(50, 7, 3)
+
+
+def test_exactly_enough_files_are_enough():
+    splits, _ = pick("cat", FILES[:6], wanted(3, 2, 1), Checker())
+    assert numbers(splits["test"]) == [5]
+
+
+def test_too_few_usable_files_are_refused_with_the_numbers_and_the_keys():
+    with pytest.raises(UserError) as refusal:
+        pick("cat", FILES[:7], wanted(3, 2, 1), Checker(unusable=[0, 6]))
+    message = str(refusal.value)
+    assert "class cat" in message
+    assert "5 can be used" in message
+    assert "2 can't be decoded" in message
+    assert "train 3, validation 2, test 1" in message
+    assert "subset.train, subset.validation, subset.test" in message
+
+
+def test_a_class_without_files_is_refused():
+    with pytest.raises(UserError, match="0 can be used"):
+        pick("cat", [], wanted(3, 2, 1), Checker())
+
+
+def test_shares_and_counts_that_add_up_to_more_than_there_is_are_refused():
+    with pytest.raises(UserError, match=r"train 0\.6, validation 40, test 1"):
+        pick("cat", FILES, wanted(0.6, 40, 1), Checker())
+
+
+def test_a_share_too_small_for_a_single_file_is_refused():
+    # An empty split would leave its scores undefined.
+    with pytest.raises(UserError, match=r"test 0\.009"):
+        pick("cat", FILES, wanted(0.5, 0.4, 0.009), Checker())

@@ -1,0 +1,137 @@
+"""Training with the best weights kept."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.vision.test_heads import settings
+from vision import backbones
+from vision.features import build_extractor
+from vision.heads import build_head
+from vision.params import Backbone
+from vision.training import Batches, fit
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def batches(inputs, labels, seed=None, batch_size=8):
+    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed)
+
+
+def two_clouds(rng, count, classes=2, distance=4.0):
+    labels = np.arange(count) % classes
+    centres = distance * np.eye(classes, 4)
+    return (centres[labels] + rng.normal(size=(count, 4))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_learns_to_tell_classes_apart(rng, classes, optimizer):
+    head = build_head(4, classes, settings(), seed=0)
+    train = batches(*two_clouds(rng, 200, classes), seed=0)
+    validation = batches(*two_clouds(rng, 100, classes))
+    chosen = settings(optimizer=optimizer, epochs=15, patience=15)
+    history, summary = fit(head, train, validation, chosen, learning_rate=0.02)
+    assert len(history) == summary["epochs"] == 15
+    assert summary["validation_accuracy"] > max(0.9, summary["validation_accuracy_before"])
+
+
+def test_keeps_the_weights_of_the_best_epoch_and_stops_after_the_patience(rng):
+    train, validation = two_clouds(rng, 40), two_clouds(rng, 40)
+    head = build_head(4, 2, settings(), seed=0)
+    # So large a step soon overshoots.
+    chosen = settings(optimizer="sgd", epochs=200, patience=3)
+    history, summary = fit(head, batches(*train, seed=0), batches(*validation), chosen, 1.0)
+    best = history["validation_loss"].idxmin()
+    assert summary["best_epoch"] == history["epoch"][best]
+    assert len(history) == best + 1 + 3 < 200
+    probabilities = np.asarray(head(validation[0]))[:, 0]
+    loss = -np.log(np.where(validation[1] == 1, probabilities, 1 - probabilities)).mean()
+    assert loss == pytest.approx(history["validation_loss"][best], rel=1e-4)  # float32
+
+
+def test_keeps_the_weights_from_before_where_training_makes_nothing_better(rng):
+    inputs, labels = two_clouds(rng, 80)
+    head = build_head(4, 2, settings(), seed=0)
+    fit(head, batches(inputs, labels, seed=0), batches(inputs, labels), settings(epochs=20), 0.05)
+    before = head.get_weights()
+    contrary = batches(inputs, 1 - labels, seed=0)
+    _, summary = fit(head, contrary, batches(inputs, labels), settings(epochs=3), 0.5)
+    assert summary["best_epoch"] == 0
+    assert summary["validation_loss"] == summary["validation_loss_before"]
+    for weight, kept in zip(head.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+
+
+def test_the_learning_rate_is_the_length_of_the_step(rng):
+    def step(rate):
+        head = build_head(4, 2, settings(), seed=0)
+        start = head.get_weights()[0]
+        inputs, labels = two_clouds(np.random.default_rng(1), 8)
+        # The only step is kept: its own batch is the validation set.
+        whole = batches(inputs, labels)
+        fit(head, whole, whole, settings(optimizer="sgd"), rate)
+        return head.get_weights()[0] - start
+
+    # Differences of float32 weights near 1, at steps of a thousandth.
+    np.testing.assert_allclose(step(1e-3) * 3, step(3e-3), rtol=1e-2, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bytes(rng):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+
+    def trained(seed):
+        head = build_head(4, 2, settings(dropout=0.5), seed)
+        fit(head, batches(*train, seed), batches(*validation), settings(epochs=3, patience=3), 0.01)
+        return b"".join(weight.tobytes() for weight in head.get_weights())
+
+    assert trained(1) == trained(1)
+    assert trained(1) != trained(2)
+
+
+def test_an_epoch_takes_each_example_once_in_an_order_of_its_own():
+    labels = np.arange(21)
+    shuffled = batches(labels, labels, seed=5, batch_size=4)
+    orders = []
+    for _ in range(3):
+        orders.append(np.concatenate([shuffled[n][1] for n in range(len(shuffled))]))
+        shuffled.on_epoch_end()
+    assert all(sorted(order) == list(labels) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+
+
+def test_without_a_seed_the_order_stays():
+    labels = np.arange(21)
+    fixed = batches(labels, labels, batch_size=4)
+    for _ in range(2):
+        assert list(np.concatenate([fixed[n][1] for n in range(len(fixed))])) == list(labels)
+        fixed.on_epoch_end()
+
+
+def test_batch_normalisation_stays_in_inference_mode(rng):
+    """In Keras 3, `training=False` at the call isn't enough; see backbones.unfreeze."""
+    chosen = Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=32)
+    extractor = build_extractor(chosen, Path())
+    conv_base = extractor.get_layer("backbone")
+    backbones.unfreeze(conv_base, chosen.name, "block7a")
+    head = build_head(extractor.output.shape[1], 2, settings(), seed=0)
+    model = keras.Model(extractor.input, head(extractor.output))
+    before = {weight.path: weight.numpy() for weight in conv_base.weights}
+    pictures = rng.uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    labels = np.arange(8) % 2
+    examples = batches(pictures, labels, batch_size=4)
+    seen = keras.Model(model.input, model.output)
+    seen.compile("sgd", "binary_crossentropy", jit_compile=False)
+    seen.fit(examples, epochs=1, verbose=0)
+    changed = {w.path for w in conv_base.weights if (w.numpy() != before[w.path]).any()}
+    trained = {weight.path for weight in conv_base.trainable_weights}
+    assert changed == trained
+    assert trained == {
+        f"{layer}/kernel"
+        for layer in ("block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv")
+    }
