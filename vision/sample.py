@@ -183,7 +183,7 @@ def write_pictures(folder: Path, per_class: int) -> None:
     # 'spawn' starts clean processes, whatever threads the caller has running.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         written = pool.map(partial(_write_picture, folder), names, indices, chunksize=16)
-        for _ in tqdm(written, desc="drawing", total=len(names), unit="picture"):
+        for _ in tqdm(written, desc="drawing", total=len(names), unit="picture", disable=None):
             pass
 
 
@@ -196,7 +196,7 @@ def _write_picture(folder: Path, class_name: str, index: int) -> None:
 
 
 def _draw_camera(rng: np.random.Generator) -> Camera:
-    long_side = int(rng.triangular(140, 200, 460))
+    long_side = int(rng.triangular(140, 180, 380))
     short_side = max(120, int(long_side * rng.choice([0.56, 0.67, 0.75, 0.75, 0.8, 1.0])))
     upright = rng.random() < 0.4
     dark, blurred = rng.random() < DARK, rng.random() < BLURRED
