@@ -147,15 +147,9 @@ def test_the_tables_of_this_test_cover_every_key_of_the_schema():
     assert sorted([*LIMITS, *CHOICES, *AMOUNTS, *OTHERS]) == sorted(KEYS)
 
 
-@pytest.mark.parametrize("key", [key for key in KEYS if key not in AMOUNTS])
+@pytest.mark.parametrize("key", KEYS)
 def test_every_key_has_a_comment_above_it(key):
     assert LINES[line_of(key) - 1].strip().startswith("# ")
-
-
-def test_the_three_amounts_share_a_comment_that_names_them():
-    first, second, third = (line_of(key) for key in AMOUNTS)
-    assert (second, third) == (first + 1, first + 2)
-    assert LINES[first - 1].strip().startswith("# Pictures of each class for training, validation")
 
 
 @pytest.mark.parametrize("key", LIMITS)
