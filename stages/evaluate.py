@@ -1,4 +1,8 @@
-"""Measures the head and the fine-tuned model on the test pictures."""
+"""Measures the head and the fine-tuned model on the test pictures, and draws what came out.
+
+The augmentation is drawn here and not in fine-tuning, so that a change of how figures look
+trains nothing anew.
+"""
 
 from pathlib import Path
 
@@ -54,7 +58,7 @@ def main() -> None:
     figures.contact_sheet(
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
-        [pictures.decode(TEST / file) for file, *_ in mistakes],
+        (pictures.decode(TEST / file) for file, *_ in mistakes),
         [f"{file}\n{name}: {said} {p:.3f}" for file, name, said, p in mistakes],
         SHEET_COLUMNS,
     )
@@ -79,7 +83,7 @@ def write_plots(
 
 
 def draw_views(size: int, params: Params) -> None:
-    """Show the first training picture as it is and as the epochs of fine-tuning see it."""
+    """Show the first training picture as it is and augmented as in fine-tuning."""
     file = pictures.index(TRAIN)["file"][0]
     picture = pictures.load_batch([TRAIN / file], size)
     views = [
@@ -87,9 +91,9 @@ def draw_views(size: int, params: Params) -> None:
     ]
     figures.contact_sheet(
         AUGMENTATION,
-        f"Augmentation: {file} as it is, and as fine-tuning sees it",
+        f"Augmentation: {file} as it is, and views of it, of which fine-tuning sees one an epoch",
         [Image.fromarray(np.rint(view).astype(np.uint8)) for view in (picture[0], *views)],
-        ["as it is", *(f"epoch {view + 1}" for view in range(VIEWS))],
+        ["as it is", *(f"view {view + 1}" for view in range(VIEWS))],
         SHEET_COLUMNS,
     )
 

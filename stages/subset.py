@@ -11,7 +11,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import figures, pictures
-from vision.errors import run
+from vision.errors import UserError, run
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 from vision.splits import pick
@@ -74,13 +74,18 @@ def why_unreadable(files: Sequence[str]) -> list[str | None]:
 
 
 def write(files: Sequence[str], folder: Path) -> None:
-    """Copy pictures; those that some readers read otherwise than we do, as plain PNG."""
+    """Copy pictures into a folder of the subset, in a form that every reader reads alike."""
     folder.mkdir(parents=True)
-    for source in [RAW / file for file in files]:
-        if pictures.is_plain(source):
-            shutil.copyfile(source, folder / source.name)
-        else:
-            pictures.decode(source).save(folder / f"{source.name}.png")
+    with ThreadPoolExecutor() as pool:
+        written = pool.map(lambda file: pictures.write_plain(RAW / file, folder), files)
+        try:
+            for _ in tqdm(written, str(folder), len(files), unit="picture", disable=None):
+                pass
+        except FileExistsError as error:
+            raise UserError(
+                f"two pictures would both be {error.filename}, since some are written in "
+                "another format with its suffix added; rename one of them"
+            ) from None
 
 
 def draw_samples() -> None:
@@ -96,7 +101,7 @@ def draw_samples() -> None:
     figures.contact_sheet(
         SAMPLES,
         f"{len(shown)} of {len(index):,} training pictures, at their own shapes",
-        [pictures.decode(SUBSET / "train" / file) for file in shown],
+        (pictures.decode(SUBSET / "train" / file) for file in shown),
         list(shown),
         SAMPLE_COLUMNS,
     )

@@ -5,6 +5,7 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 2016).
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,8 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
         The image size is too small for the backbone, or its weights can't be had.
     """
     weights = Path(backbone.weights)
-    if weights.is_file() and weights_folder.absolute() not in weights.absolute().parents:
+    inside = Path(os.path.normpath(weights.absolute())).is_relative_to(weights_folder.absolute())
+    if weights.is_file() and not inside:
         raise UserError(
             f"backbone.weights = {weights} is a file that no stage depends on, so that a change "
             f"of it would go unnoticed; copy it into {weights_folder} and name it there"

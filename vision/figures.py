@@ -1,7 +1,7 @@
 """Draws contact sheets: pictures in a grid, each at its own shape with a caption."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import matplotlib as mpl
@@ -21,15 +21,16 @@ mpl.use("agg")
 def contact_sheet(
     to: Path,
     heading: str,
-    pictures: Sequence[Image.Image],
+    pictures: Iterable[Image.Image],
     captions: Sequence[str],
     columns: int,
 ) -> None:
     """Write a PNG of pictures in rows, under a heading, each with a caption below it.
 
-    No pictures at all leave the heading alone.
+    No pictures at all leave the heading alone. Pictures are taken one at a time, so that they
+    need not be in memory together.
     """
-    rows = math.ceil(len(pictures) / columns)
+    rows = math.ceil(len(captions) / columns)
     width = columns * _CELL_INCHES
     height = _HEADING_INCHES + rows * (_CELL_INCHES + _CAPTION_INCHES)
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")

@@ -6,7 +6,7 @@ What each knob does is said once, in params.yaml itself.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -54,11 +54,6 @@ class Backbone(Section):
     weights: Annotated[str, Field(min_length=1)]
     pooling: Literal["avg", "none"]
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
-
-    @field_validator("pooling", mode="before")
-    @classmethod
-    def _null_is_no_pooling(cls, value: object) -> object:
-        return "none" if value is None else value
 
 
 class TrainHead(Section):
@@ -145,7 +140,8 @@ def _complaints(error: ValidationError) -> list[str]:
             case "missing":
                 by_key[f"{key} is missing"] = []
             case "extra_forbidden" | "invalid_key":
-                by_key[f"{key} is unknown; check its spelling and its section"] = []
+                known = ", ".join(_keys_beside(item["loc"]))
+                by_key[f"{key} = {item['input']!r} is unknown; known there are {known}"] = []
             case "model_type":
                 found = f"{key or 'the whole content'} = {item['input']!r} is refused: "
                 by_key[found] = ["it should be keys with values"]
@@ -153,3 +149,10 @@ def _complaints(error: ValidationError) -> list[str]:
                 allowed = item["msg"][0].lower() + item["msg"][1:]
                 by_key.setdefault(f"{key} = {item['input']!r} is refused: ", []).append(allowed)
     return [complaint + ", or ".join(dict.fromkeys(why)) for complaint, why in by_key.items()]
+
+
+def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
+    """Name the keys that may stand where an unknown one was found."""
+    section = Params.model_fields.get(str(location[0])) if len(location) > 1 else None
+    schema = section.annotation if section else Params
+    return list(schema.model_fields if isinstance(schema, type) else Params.model_fields)

@@ -1,5 +1,7 @@
 """Finds and decodes pictures: any common form in, upright RGB out."""
 
+import shutil
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +19,12 @@ _PLAIN_MODES = {"1", "L", "RGB", "P"}
 # Formats that are tried; others of Pillow's many parsers never see a file. To Pillow, MPO (two
 # pictures in one JPEG file, as telephones write it) is opened as JPEG.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+_PLAIN_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _EXIF_ORIENTATION = 0x0112
+# What Pillow lets out where a block of EXIF data is broken.
+_EXIF_ERRORS = (struct.error, OSError, SyntaxError, ValueError, KeyError, TypeError, OverflowError)
+# So high that a picture that was compressed before loses nothing that matters.
+_JPEG_QUALITY = 95
 
 _natural_key = natsort_keygen()
 
@@ -60,7 +67,7 @@ def decode(path: Path) -> Image.Image:
     try:
         with Image.open(path, formats=_FORMATS) as image:
             image.load()
-            return _as_rgb(ImageOps.exif_transpose(image))
+            return _as_rgb(_upright(image))
     except Image.DecompressionBombError:
         raise UnreadablePictureError("too many pixels") from None
     except Image.UnidentifiedImageError:
@@ -68,6 +75,14 @@ def decode(path: Path) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
         # Pillow's parsers let all of these out on broken files.
         raise UnreadablePictureError(" ".join(str(error).split()) or "broken") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF data says; a broken block of it says nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _EXIF_ERRORS:
+        return image
 
 
 def why_unreadable(path: Path) -> str | None:
@@ -93,16 +108,51 @@ def is_plain(path: Path) -> bool:
     """Tell whether any reader gives the picture the colours and the orientation of `decode`.
 
     Such a reader is `keras.utils.image_dataset_from_directory`, which knows neither WebP nor
-    EXIF's orientation, and drops transparency.
+    EXIF's orientation, drops transparency, and passes over files with other suffixes.
     """
     with Image.open(path, formats=_FORMATS) as image:
         return (
-            image.format in _PLAIN_FORMATS
+            path.suffix.lower() in _PLAIN_SUFFIXES
+            and image.format in _PLAIN_FORMATS
             and image.mode in _PLAIN_MODES
             and not image.has_transparency_data
             and not getattr(image, "is_animated", False)
-            and image.getexif().get(_EXIF_ORIENTATION, 1) == 1
+            and _orientation(image) == 1
         )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(_EXIF_ORIENTATION, 1)
+    except _EXIF_ERRORS:
+        return 1
+
+
+def write_plain(source: Path, folder: Path) -> None:
+    """Copy a picture into a folder, as one that any reader gives as `decode` does.
+
+    A plain one is copied as it is. Of others, JPEG becomes upright RGB JPEG, with a `.jpg` added
+    to a name that lacks it, and everything else PNG, with `.png` added.
+
+    Raises
+    ------
+    FileExistsError
+        There is such a file already.
+    """
+    if is_plain(source):
+        with source.open("rb") as content, (folder / source.name).open("xb") as file:
+            shutil.copyfileobj(content, file)
+        return
+    with Image.open(source, formats=_FORMATS) as image:
+        lossy = image.format == "JPEG"
+    suffixes = {".jpg", ".jpeg"} if lossy else set()
+    kept = source.suffix.lower() in suffixes
+    name = source.name if kept else source.name + (".jpg" if lossy else ".png")
+    with (folder / name).open("xb") as file:
+        if lossy:
+            decode(source).save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
+        else:
+            decode(source).save(file, "PNG")
 
 
 def load(path: Path, size: int) -> np.ndarray:

@@ -7,15 +7,16 @@ import keras
 import numpy as np
 import pandas as pd
 
+from vision.errors import UserError
 from vision.params import Finetune, TrainHead
 
 Loader = Callable[[np.ndarray, int], np.ndarray]
 
 _MOMENTUM = 0.9
 _HISTORY = {
-    "loss": "train_loss",
+    "cross_entropy": "train_loss",
     "accuracy": "train_accuracy",
-    "val_loss": "validation_loss",
+    "val_cross_entropy": "validation_loss",
     "val_accuracy": "validation_accuracy",
 }
 
@@ -54,7 +55,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
         chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
-        return self._load(chosen, self._epoch), self._labels[chosen]
+        # A column, as the output of a sigmoid unit is one.
+        return self._load(chosen, self._epoch), self._labels[chosen, np.newaxis]
 
 
 def fit(
@@ -66,8 +68,8 @@ def fit(
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
-    Best is the least validation loss; the weights before the first epoch compete, so that
-    training never makes a model worse by that measure.
+    Best is the least validation loss, which is the cross-entropy without penalties; the weights
+    before the first epoch compete, so that training never makes a model worse by that measure.
 
     Parameters
     ----------
@@ -80,32 +82,43 @@ def fit(
     The history, one row an epoch: epoch, from 1; train_loss, train_accuracy, validation_loss and
     validation_accuracy. And the summary: epochs; best_epoch, 0 where training made nothing
     better; its validation_loss and validation_accuracy; and the same before training.
+
+    Raises
+    ------
+    UserError
+        The loss is no number any more: the learning rate is too high.
     """
     # Compiled apart from the model, which is then saved without an optimizer's state.
     trained = keras.Model(model.input, model.output)
     trained.compile(
         optimizer=_optimizer(settings.optimizer, learning_rate),
         loss=_loss(model),
-        metrics=["accuracy"],
+        metrics=["accuracy", _cross_entropy(model)],
         jit_compile=False,
     )
     verbose = 1 if sys.stderr.isatty() else 2
     before = trained.evaluate(validation, return_dict=True, verbose=0)
     weights_before = trained.get_weights()
-    keep_best = keras.callbacks.EarlyStopping(patience=settings.patience, restore_best_weights=True)
+    keep_best = keras.callbacks.EarlyStopping(
+        "val_cross_entropy", mode="min", patience=settings.patience, restore_best_weights=True
+    )
     history = trained.fit(
         train,
         validation_data=validation,
         epochs=settings.epochs,
-        callbacks=[keep_best],
+        callbacks=[keep_best, keras.callbacks.TerminateOnNaN()],
         shuffle=False,  # Batches does it, by its seed
         verbose=verbose,
     ).history
     rows = pd.DataFrame(history)[list(_HISTORY)].rename(columns=_HISTORY)
     rows.insert(0, "epoch", range(1, len(rows) + 1))
+    if not np.isfinite(rows["train_loss"].iloc[-1]):
+        raise UserError(
+            f"training diverged in epoch {len(rows)}; lower the learning rate ({learning_rate:g})"
+        )
     start = {
         "epoch": 0,
-        "validation_loss": before["loss"],
+        "validation_loss": before["cross_entropy"],
         "validation_accuracy": before["accuracy"],
     }
     candidates = pd.DataFrame([start, *rows.to_dict("records")])
@@ -117,14 +130,22 @@ def fit(
         "best_epoch": int(best["epoch"]),
         "validation_loss": float(best["validation_loss"]),
         "validation_accuracy": float(best["validation_accuracy"]),
-        "validation_loss_before": before["loss"],
+        "validation_loss_before": before["cross_entropy"],
         "validation_accuracy_before": before["accuracy"],
     }
 
 
-def _loss(model: keras.Model) -> str:
-    one_sigmoid_unit = model.output.shape[-1] == 1
-    return "binary_crossentropy" if one_sigmoid_unit else "sparse_categorical_crossentropy"
+def _loss(model: keras.Model) -> keras.losses.Loss:
+    if model.output.shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy()
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def _cross_entropy(model: keras.Model) -> keras.metrics.Metric:
+    """Measure the loss without the L2 penalty, which Keras adds to what it calls the loss."""
+    if model.output.shape[-1] == 1:
+        return keras.metrics.BinaryCrossentropy(name="cross_entropy")
+    return keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy")
 
 
 def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:

@@ -1,10 +1,12 @@
 """What a user can get wrong: each is one line on stderr that says what to do, and status 1."""
 
 import importlib
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
@@ -57,7 +59,7 @@ def put_pictures(folder, names, size=(40, 30)):
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
-        ({"finetune__epoch": 3}, "finetune.epoch is unknown"),
+        ({"finetune__epoch": 3}, "finetune.epoch = 3 is unknown"),
         ({"lr": "fast"}, "lr = 'fast'"),
         ({"train_head__dropout": 1.0}, "train_head.dropout = 1.0"),
         ({"backbone__name": "resnet51"}, "backbone.name = 'resnet51'"),
@@ -88,16 +90,25 @@ def test_broken_pictures_are_left_out_counted_and_named(workspace):
     (raw / "1.jpg").write_text("This is no picture.")
     (raw / "2.jpg").write_bytes((raw / "3.jpg").read_bytes()[:-200])
     importlib.import_module("stages.subset").main()
-    assert (workspace / "data/left_out.csv").read_text().splitlines()[1:] == [
-        "cat/0.jpg,empty file",
-        '"cat/1.jpg","not a JPEG, PNG, BMP, GIF or WebP picture"'.replace(
-            '"cat/1.jpg"', "cat/1.jpg"
-        ),
-        "cat/2.jpg,"
-        + (workspace / "data/left_out.csv").read_text().splitlines()[3].split(",", 1)[1],
-    ]
+    rows = pd.read_csv(workspace / "data/left_out.csv")
+    assert list(rows["file"]) == ["cat/0.jpg", "cat/1.jpg", "cat/2.jpg"]
+    empty, text, truncated = rows["reason"]
+    assert empty == "empty file"
+    assert text == "not a JPEG, PNG, BMP, GIF or WebP picture"
+    assert "truncated" in truncated
+    counts = json.loads((workspace / "metrics/subset.json").read_text())
+    assert counts["left_out"] == {"cat": 3, "dog": 0}
     kept = sorted(path.name for path in (workspace / "data/subset").rglob("cat/*"))
     assert kept == ["3.jpg", "4.jpg", "5.jpg", "6.jpg"]
+
+
+def test_two_pictures_that_would_become_one_file(workspace, capfd):
+    set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
+    for label in ("cat", "dog"):
+        put_pictures(workspace / "data/raw", [f"{label}/{n}.png" for n in range(4)])
+    Image.new("RGBA", (40, 30)).save(workspace / "data/raw/cat/0.png")
+    Image.new("RGB", (40, 30)).save(workspace / "data/raw/cat/0.png.png")
+    assert "0.png.png" in complaint_of("subset", capfd)
 
 
 def test_an_image_size_below_what_the_backbone_takes(workspace, capfd):

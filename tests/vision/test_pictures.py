@@ -362,6 +362,59 @@ def test_saved_as_png_anything_becomes_plain_and_stays_as_decoded(tmp_path):
         assert np.array_equal(decoded(tmp_path / "plain.png"), np.asarray(picture)), path.name
 
 
+def test_a_picture_with_the_suffix_of_another_form_is_not_plain(tmp_path):
+    # Keras passes over files that are called .webp.
+    named = tmp_path / "a.webp"
+    Image.fromarray(NOISE).save(named, "PNG")
+    assert not pictures.is_plain(named)
+
+
+def test_a_broken_block_of_exif_data_says_nothing(tmp_path):
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(NOISE).save(path, exif=exif)
+    upright = decoded(path).shape
+    content = path.read_bytes()
+    start = content.index(b"Exif\0\0") + 6
+    seen = set()
+    for offset in range(start, start + 26):
+        for value in (0, 1, 9, 12, 255):
+            path.write_bytes(content[:offset] + bytes([value]) + content[offset + 1 :])
+            seen.add(decoded(path).shape)
+            pictures.is_plain(path)
+    assert seen == {upright, (upright[1], upright[0], 3)}
+
+
+def test_what_is_written_plain_is_plain_and_looks_as_decoded(tmp_path):
+    (tmp_path / "plain").mkdir()
+    for path in not_plain(tmp_path):
+        pictures.write_plain(path, tmp_path / "plain")
+    assert all(pictures.is_plain(path) for path in (tmp_path / "plain").iterdir())
+
+
+def test_a_rotated_jpeg_is_written_as_an_upright_jpeg(tmp_path):
+    """As PNG, the photographs of a telephone would be ten times as large."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    smooth = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
+    smooth.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    (tmp_path / "plain").mkdir()
+    pictures.write_plain(tmp_path / "a.jpg", tmp_path / "plain")
+    written = tmp_path / "plain/a.jpg"
+    assert pictures.is_plain(written)
+    before, after = decoded(tmp_path / "a.jpg").astype(int), decoded(written).astype(int)
+    # Once more through JPEG at quality 95 costs a few levels of 255.
+    assert np.abs(before - after).max() <= 6
+
+
+def test_plain_pictures_are_copied_as_they_are(tmp_path):
+    path = save(tmp_path / "a.png", NOISE)
+    (tmp_path / "plain").mkdir()
+    pictures.write_plain(path, tmp_path / "plain")
+    assert (tmp_path / "plain/a.png").read_bytes() == path.read_bytes()
+
+
 def test_a_gif_whose_later_frames_are_broken_can_be_asked_about(tmp_path):
     frames = [Image.fromarray(RNG.integers(0, 256, (24, 32), np.uint8)) for _ in range(3)]
     path = tmp_path / "a.gif"

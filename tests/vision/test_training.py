@@ -8,6 +8,7 @@ import pytest
 
 from tests.vision.test_heads import settings
 from vision import backbones
+from vision.errors import UserError
 from vision.features import build_extractor
 from vision.heads import build_head
 from vision.params import Backbone
@@ -82,6 +83,31 @@ def test_the_learning_rate_is_the_length_of_the_step(rng):
     np.testing.assert_allclose(step(1e-3) * 3, step(3e-3), rtol=1e-2, atol=1e-6)
 
 
+def test_a_training_that_diverges_is_refused(rng):
+    inputs, labels = two_clouds(rng, 16)
+    inputs[3] = np.inf
+    with pytest.raises(UserError, match=r"diverged in epoch 1; lower the learning rate \(0\.5\)"):
+        fit(
+            build_head(4, 2, settings(), seed=0),
+            batches(inputs, labels),
+            batches(*two_clouds(rng, 8)),
+            settings(epochs=3),
+            0.5,
+        )
+
+
+def test_the_losses_told_hold_no_penalty(rng):
+    train, validation = batches(*two_clouds(rng, 40)), batches(*two_clouds(rng, 40))
+
+    def losses(l2):
+        chosen = settings(l2=l2, optimizer="sgd")
+        head = build_head(4, 2, chosen, seed=0)
+        history, summary = fit(head, train, validation, chosen, 1e-9)
+        return history["train_loss"][0], summary["validation_loss_before"]
+
+    assert losses(l2=1.0) == pytest.approx(losses(l2=0.0), rel=1e-5)  # float32
+
+
 def test_the_same_seed_gives_the_same_bytes(rng):
     train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
 
@@ -99,7 +125,7 @@ def test_an_epoch_takes_each_example_once_in_an_order_of_its_own():
     shuffled = batches(labels, labels, seed=5, batch_size=4)
     orders = []
     for _ in range(3):
-        orders.append(np.concatenate([shuffled[n][1] for n in range(len(shuffled))]))
+        orders.append(np.concatenate([shuffled[n][0] for n in range(len(shuffled))]))
         shuffled.on_epoch_end()
     assert all(sorted(order) == list(labels) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
@@ -109,7 +135,7 @@ def test_without_a_seed_the_order_stays():
     labels = np.arange(21)
     fixed = batches(labels, labels, batch_size=4)
     for _ in range(2):
-        assert list(np.concatenate([fixed[n][1] for n in range(len(fixed))])) == list(labels)
+        assert list(np.concatenate([fixed[n][0] for n in range(len(fixed))])) == list(labels)
         fixed.on_epoch_end()
 
 

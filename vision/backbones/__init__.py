@@ -206,8 +206,8 @@ def _with_downloaded_weights(
         url = re.search(r"https?://([^/\s]+)", str(error))
         raise UserError(
             f"{url[1] if url else 'the host'} could not be reached for the ImageNet weights of "
-            f"{network.__name__}; set backbone.weights to a file in data/weights/, to random, "
-            "or backbone.name to efficientnet_lite0, which needs no network"
+            f"{network.__name__}; set backbone.weights to a file of them, or to random, or "
+            "backbone.name to efficientnet_lite0, which needs no network"
         ) from None
 
 

@@ -32,6 +32,7 @@ DAMAGE = (
     EOFError,
     NotImplementedError,
     UnicodeDecodeError,
+    OverflowError,
 )
 
 

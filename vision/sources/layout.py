@@ -66,6 +66,12 @@ def arrange(names: Iterable[str]) -> Layout:
                 "doesn't; keep one of these two folders"
             )
         _check_class_folders(files, folders)
+    elif len(files) > 1 and not all(f and f[-1].lower() in SPLITS for f in files):
+        first, second = (files[folder][0] for folder in by_name[:2])
+        raise UserError(
+            f"the classes of {first} and {second} may be told by their folders or by their names; "
+            "rename the files, or put them into one folder"
+        )
     return Layout(_places(files, bool(by_name)), ignored)
 
 

@@ -82,6 +82,8 @@ def test_other_files_are_left_out_and_counted(other):
         (["cat/0.jpg", "cat/0.jpg", "dog/0.jpg"], "both be cat/0.jpg"),
         (["cat/a.jpg", "cat/A.jpg", "dog/0.jpg"], "cat/A.jpg and cat/a.jpg"),
         (["cat/0.jpg", "Cat/1.jpg"], "Cat and cat"),
+        (["cat/london.0.jpg", "cat/paris.1.jpg", "dog/london.2.jpg", "dog/paris.3.jpg"],
+         "by their folders or by their names"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_told_is_refused_by_name(names, said):
