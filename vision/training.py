@@ -74,6 +74,8 @@ def fit(
     Parameters
     ----------
     model : gives probabilities, of one sigmoid unit or of a softmax.
+    learning_rate : the first step's; it falls to 0 over all the epochs along half a cosine
+        (Loshchilov and Hutter, "SGDR", ICLR 2017).
     settings : the optimizer, the epochs at most, and the patience: how many epochs without a
         better validation loss end the training.
 
@@ -91,7 +93,10 @@ def fit(
     # Compiled apart from the model, which is then saved without an optimizer's state.
     trained = keras.Model(model.input, model.output)
     trained.compile(
-        optimizer=_optimizer(settings.optimizer, learning_rate),
+        optimizer=_optimizer(
+            settings.optimizer,
+            keras.optimizers.schedules.CosineDecay(learning_rate, len(train) * settings.epochs),
+        ),
         loss=_loss(model),
         metrics=["accuracy", _cross_entropy(model)],
         jit_compile=False,
@@ -148,7 +153,9 @@ def _cross_entropy(model: keras.Model) -> keras.metrics.Metric:
     return keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy")
 
 
-def _optimizer(name: str, learning_rate: float) -> keras.optimizers.Optimizer:
+def _optimizer(
+    name: str, learning_rate: keras.optimizers.schedules.LearningRateSchedule
+) -> keras.optimizers.Optimizer:
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum=_MOMENTUM)
     return {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}[name](learning_rate)

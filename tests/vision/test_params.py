@@ -139,7 +139,7 @@ def value_at(params: Params, key: str) -> object:
 def test_the_committed_file_is_accepted():
     params = load_params(COMMITTED)
     assert params.seed == 1337
-    assert params.lr == 3e-5
+    assert params.lr == 1e-4
     assert params.backbone.image_size is None
 
 
