@@ -1,5 +1,6 @@
 """Training with the best weights kept."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import keras
@@ -81,6 +82,26 @@ def test_the_learning_rate_is_the_length_of_the_step(rng):
 
     # Differences of float32 weights near 1, at steps of a thousandth.
     np.testing.assert_allclose(step(1e-3) * 3, step(3e-3), rtol=1e-2, atol=1e-6)
+
+
+def test_the_learning_rate_falls_to_zero_over_the_epochs(rng):
+    """By its steps: rows of a single example have the same gradient, but for the learning."""
+    inputs, labels = np.ones((8, 4), np.float32), np.ones(8, int)
+    weights = []
+
+    def watched(chosen, _epoch):
+        weights.append(head.get_weights()[0].copy())
+        return inputs[chosen]
+
+    head = build_head(4, 2, settings(), seed=0)
+    train = Batches(watched, labels, batch_size=8)
+    validation = batches(inputs, labels)
+    fit(head, train, validation, settings(optimizer="rmsprop", epochs=8, patience=8), 0.01)
+    weights.append(head.get_weights()[0])
+    moved = [np.abs(b - a).max() for a, b in pairwise(weights)]
+    steps = [step for step in moved if step]
+    # Half a cosine: the last of eight steps has (1 + cos(7/8 pi)) / 2 = 4 % of the first rate.
+    assert steps[-1] < 0.1 * max(steps)
 
 
 def test_a_training_that_diverges_is_refused(rng):
