@@ -1,4 +1,9 @@
-# make repro: run the pipeline.  make test: check the code and pass the tests.
+# make repro          run the pipeline
+# make test           check the code and pass the tests
+# make experiments    show the experiments, best first
+# make compare A=.. B=..   is the difference between two runs real?
+# make seeds N=5      how far do the metrics move by luck?
+# make verify         do two clones give the same bytes?
 
 VENV := .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -7,9 +12,14 @@ RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make requirements"
 
-.PHONY: repro test requirements
+# For make experiments: what is shown, and of the rest what isn't; regular expressions.
+KEEP := (head|finetuned)\.accuracy$$
+DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
+
+.PHONY: repro test experiments compare seeds verify requirements
 
 repro: $(VENV)/.installed
+	@$(RUN) python -m tools.unlock
 	@$(RUN) dvc repro
 	@cat metrics/evaluate.json
 	@echo 'Figures: plots/*.png, and all of them in'
@@ -19,6 +29,24 @@ test: $(VENV)/.installed-dev
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
 	@$(RUN) python -m pytest
+
+# One that failed has no metrics of its own; DVC would show those of the commit in its place.
+experiments: $(VENV)/.installed
+	@$(RUN) dvc exp show --no-pager --only-changed --keep '$(KEEP)' --drop '$(DROP)' \
+		--hide-failed --hide-queued --sort-by finetuned.accuracy --sort-order desc
+	@$(RUN) dvc queue status
+
+A ?= HEAD
+B ?= workspace
+compare: $(VENV)/.installed
+	@$(RUN) python -m tools.compare '$(A)' '$(B)'
+
+N ?= 5
+seeds: $(VENV)/.installed
+	@$(RUN) python -m tools.seeds '$(N)'
+
+verify: $(VENV)/.installed
+	@$(RUN) python -m tools.verify
 
 # Pins requirements.txt and requirements-dev.txt anew from the .in files.
 requirements: $(VENV)/.installed

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from vision import sample
-from vision.errors import UserError, run
+from vision.disk import replacing
+from vision.errors import UserError
 from vision.params import load_params
+from vision.program import run
 from vision.sources import dogs_vs_cats, external
-from vision.sources.disk import replacing
 from vision.sources.fetch import FetchError
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 EXTERNAL = Path("data/external")
 RAW = Path("data/raw")
 
@@ -39,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

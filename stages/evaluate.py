@@ -12,16 +12,18 @@ from PIL import Image
 
 from vision import determinism, features, figures, models, pictures, scores
 from vision.augmentation import augment
-from vision.errors import run
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
+from vision.program import run
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 TRAIN = Path("data/subset/train")
 TEST = Path("data/subset/test")
 MODELS = {"head": Path("models/head.keras"), "finetuned": Path("models/finetuned.keras")}
 METRICS = Path("metrics/evaluate.json")
 PREDICTIONS = Path("data/predictions.csv")
+CLASSES = Path("data/classes.csv")
 PLOTS = Path("plots/evaluate")
 MISTAKES = Path("plots/mistakes.png")
 AUGMENTATION = Path("plots/augmentation.png")
@@ -35,7 +37,9 @@ def main() -> None:
     determinism.enable()
     index = pictures.index(TEST)
     metrics: dict[str, object] = {"pictures": len(index)}
-    predictions = index
+    # The digest tells pictures of the same name apart, for comparing runs.
+    predictions = index.assign(md5=[pictures.digest(TEST / file) for file in index["file"]])
+    of_classes = []
     mistakes = []
     for name, path in MODELS.items():
         model, description = models.load(path)
@@ -44,6 +48,8 @@ def main() -> None:
         probabilities = models.class_probabilities(outputs)
         labels = index["label"].map(description.classes.index).to_numpy()
         metrics[name] = scores.score(labels, probabilities, params.evaluate.calibration_bins)
+        table = scores.score_classes(labels, probabilities, description.classes)
+        of_classes.append(table.assign(model=name))
         write_plots(name, labels, probabilities, description.classes, params)
         columns = [f"{name}_{label}" for label in description.classes]
         predictions = predictions.join(pd.DataFrame(probabilities, columns=columns))
@@ -55,6 +61,7 @@ def main() -> None:
         ]
     write_json(metrics, METRICS)
     write_csv(predictions, PREDICTIONS)
+    write_csv(pd.concat(of_classes), CLASSES)
     figures.contact_sheet(
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
@@ -76,7 +83,6 @@ def write_plots(
         "precision_recall": scores.precision_recall_curve(labels, probabilities),
         "reliability": scores.reliability_curve(labels, probabilities, bins),
         "confusion": confusion.map(lambda k: classes[k]),
-        "classes": scores.score_classes(labels, probabilities, classes),
     }
     for kind, table in tables.items():
         write_csv(table, PLOTS / f"{name}_{kind}.csv")
@@ -99,4 +105,4 @@ def draw_views(size: int, params: Params) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from vision import determinism, features, pictures
-from vision.errors import run
 from vision.output import write_csv
 from vision.params import load_params
+from vision.program import run
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 WEIGHTS = Path("data/weights")
 FEATURES = Path("data/features")
@@ -25,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

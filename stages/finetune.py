@@ -6,16 +6,19 @@ import numpy as np
 
 from vision import backbones, determinism, models, pictures, training
 from vision.augmentation import augment
-from vision.errors import run
+from vision.checkpoint import Checkpoint, fingerprint
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
+from vision.program import run
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
 METRICS = Path("metrics/finetune.json")
 HISTORY = Path("plots/finetune.csv")
+UNFINISHED = Path("models/.finetune.npz")
 
 
 def main() -> None:
@@ -24,16 +27,20 @@ def main() -> None:
     model, description = models.load(HEAD)
     conv_base = model.get_layer("backbone")
     backbones.unfreeze(conv_base, description.backbone, params.finetune.unfreeze_from)
+    settings = [params.seed, params.lr, params.finetune, params.augmentation]
+    checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, HEAD]))
     history, summary = training.fit(
         model,
         batches("train", description, params, augmented=True),
         batches("validation", description, params, augmented=False),
         params.finetune,
         params.lr,
+        checkpoint,
     )
     models.save(model, description, MODEL)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
+    checkpoint.remove()
 
 
 def batches(
@@ -56,4 +63,4 @@ def batches(
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

@@ -11,12 +11,14 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import figures, pictures
-from vision.errors import UserError, run
+from vision.errors import UserError
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
+from vision.program import run
 from vision.splits import pick
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 RAW = Path("data/raw")
 SUBSET = Path("data/subset")
 LEFT_OUT = Path("data/left_out.csv")
@@ -108,4 +110,4 @@ def draw_samples() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

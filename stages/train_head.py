@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from vision import determinism, features, heads, models, training
-from vision.errors import run
 from vision.output import write_csv, write_json
 from vision.params import load_params
+from vision.program import run
 
 PARAMS = Path("params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
 WEIGHTS = Path("data/weights")
 FEATURES = Path("data/features")
 MODEL = Path("models/head.keras")
@@ -53,4 +54,4 @@ def read_labels(split: str) -> pd.Series:
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, note=ENVIRONMENT)

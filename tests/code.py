@@ -12,7 +12,7 @@ def imported_files(module: Path) -> set[Path]:
     Empty files (an `__init__.py` that only marks a package) run nothing and don't count.
     """
     found: set[Path] = set()
-    waiting = [module]
+    waiting = _files_of(".".join(module.with_suffix("").parts))
     while waiting:
         path = waiting.pop()
         if path in found or not (ROOT / path).read_text().strip():

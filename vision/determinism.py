@@ -11,6 +11,7 @@ def enable() -> None:
     library may draw unasked.
     """
     keras.config.set_floatx("float32")
+    keras.config.set_epsilon(1e-7)
     keras.config.set_image_data_format("channels_last")
     keras.utils.set_random_seed(0)
     tf.config.experimental.enable_op_determinism()

@@ -6,9 +6,7 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -17,6 +15,7 @@ from keras import layers
 from tqdm import tqdm
 
 from vision import pictures
+from vision.ahead import load_ahead
 from vision.backbones import BACKBONES, image_size
 from vision.errors import UserError
 from vision.params import Backbone
@@ -24,7 +23,6 @@ from vision.params import Backbone
 # Every pass through a network has this shape, so that a picture's result can't depend on how
 # many others come with it.
 _BATCH_SIZE = 32
-_BATCHES_AHEAD = 2
 
 
 def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
@@ -101,19 +99,7 @@ def run(model: keras.Model, paths: Sequence[Path], progress: str) -> Iterator[np
         return pictures.load_batch(paths[start : start + _BATCH_SIZE], size)
 
     with tqdm(total=len(paths), desc=progress, unit="picture", disable=None) as bar:
-        for batch in _ahead(load, starts):
+        for batch in load_ahead(load, starts):
             padding = [(0, _BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)]
             yield model.predict_on_batch(np.pad(batch, padding))[: len(batch)]
             bar.update(len(batch))
-
-
-def _ahead(load: Callable[[int], np.ndarray], starts: Sequence[int]) -> Iterator[np.ndarray]:
-    """Load in threads, in order, and never more than a few batches ahead."""
-    with ThreadPoolExecutor(_BATCHES_AHEAD) as pool:
-        loading: deque = deque()
-        for start in starts:
-            loading.append(pool.submit(load, start))
-            if len(loading) > _BATCHES_AHEAD:
-                yield loading.popleft().result()
-        while loading:
-            yield loading.popleft().result()

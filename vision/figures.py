@@ -15,6 +15,7 @@ _DPI = 110
 # Pictures are drawn at the size of their cells: larger ones would only make the file larger.
 _CELL_PIXELS = int(_CELL_INCHES * _DPI)
 
+mpl.rcdefaults()  # whatever the user's own matplotlibrc says
 mpl.use("agg")
 
 

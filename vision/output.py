@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 
-def write_json(content: dict, to: Path) -> None:
+def write_json(content: dict | list, to: Path) -> None:
     """Write readable JSON, making the folder where it is missing."""
     to.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=2, ensure_ascii=False)

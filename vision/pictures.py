@@ -1,5 +1,6 @@
 """Finds and decodes pictures: any common form in, upright RGB out."""
 
+import hashlib
 import shutil
 import struct
 from collections.abc import Sequence
@@ -171,3 +172,9 @@ def load(path: Path, size: int) -> np.ndarray:
 def load_batch(paths: Sequence[Path], size: int) -> np.ndarray:
     """Load several pictures: uint8, shape (pictures, size, size, 3)."""
     return np.stack([load(path, size) for path in paths])
+
+
+def digest(path: Path) -> str:
+    """Give the MD5 digest of a file, in hexadecimal, which is the one that DVC lists."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

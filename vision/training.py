@@ -1,62 +1,56 @@
 """Trains a model on batches, watches the validation loss, keeps the best weights."""
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
+from tqdm import tqdm
 
+from vision.ahead import load_ahead
+from vision.checkpoint import Arrays, Checkpoint
 from vision.errors import UserError
 from vision.params import Finetune, TrainHead
 
 Loader = Callable[[np.ndarray, int], np.ndarray]
 
 _MOMENTUM = 0.9
-_HISTORY = {
-    "cross_entropy": "train_loss",
-    "accuracy": "train_accuracy",
-    "val_cross_entropy": "validation_loss",
-    "val_accuracy": "validation_accuracy",
-}
 
 
-class Batches(keras.utils.PyDataset):
-    """Batches of a labelled set, loaded ahead in threads.
+@dataclass(frozen=True)
+class Batches:
+    """A labelled set, in batches.
 
-    Parameters
+    Attributes
     ----------
-    load : gives the inputs for the indices of some examples in an epoch; called from threads.
+    load : gives the inputs of some examples in an epoch, from their indices, shape (examples,),
+        and the epoch, counted from 0; called from threads.
     labels : the class number of each example, shape (examples,).
-    shuffle_seed : reshuffles in each epoch by this seed; None keeps the order.
+    shuffle_seed : gives each epoch an order of its own; None keeps the order.
     """
 
-    def __init__(
-        self, load: Loader, labels: np.ndarray, batch_size: int, shuffle_seed: int | None = None
-    ):
-        super().__init__(workers=2, max_queue_size=8)
-        self._load = load
-        self._labels = labels
-        self._batch_size = batch_size
-        self._shuffle_seed = shuffle_seed
-        self._start_epoch(0)
-
-    def _start_epoch(self, epoch: int) -> None:
-        self._epoch = epoch
-        self._order = np.arange(len(self._labels))
-        if self._shuffle_seed is not None:
-            np.random.default_rng([self._shuffle_seed, epoch]).shuffle(self._order)
-
-    def on_epoch_end(self) -> None:
-        self._start_epoch(self._epoch + 1)
+    load: Loader
+    labels: np.ndarray
+    batch_size: int
+    shuffle_seed: int | None = None
 
     def __len__(self) -> int:
-        return -(-len(self._labels) // self._batch_size)
+        return -(-len(self.labels) // self.batch_size)
 
-    def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-        chosen = self._order[batch * self._batch_size : (batch + 1) * self._batch_size]
-        # A column, as the output of a sigmoid unit is one.
-        return self._load(chosen, self._epoch), self._labels[chosen, np.newaxis]
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield one batch of an epoch after another: inputs, and labels in a column.
+
+        A column, since that is the shape of a sigmoid unit's output.
+        """
+        order = np.arange(len(self.labels))
+        if self.shuffle_seed is not None:
+            np.random.default_rng([self.shuffle_seed, number]).shuffle(order)
+        chosen = np.split(order, range(self.batch_size, len(order), self.batch_size))
+        inputs = load_ahead(lambda examples: self.load(examples, number), chosen)
+        labels = (self.labels[examples, np.newaxis] for examples in chosen)
+        yield from zip(inputs, labels, strict=True)
 
 
 def fit(
@@ -65,6 +59,7 @@ def fit(
     validation: Batches,
     settings: TrainHead | Finetune,
     learning_rate: float,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
@@ -74,10 +69,12 @@ def fit(
     Parameters
     ----------
     model : gives probabilities, of one sigmoid unit or of a softmax.
-    learning_rate : the first step's; it falls to 0 over all the epochs along half a cosine
-        (Loshchilov and Hutter, "SGDR", ICLR 2017).
     settings : the optimizer, the epochs at most, and the patience: how many epochs without a
         better validation loss end the training.
+    learning_rate : the first step's; it falls to 0 over all the epochs along half a cosine
+        (Loshchilov and Hutter, "SGDR", ICLR 2017).
+    checkpoint : where each finished epoch is saved. A training that it holds goes on from there,
+        to the same bytes as if it had never stopped.
 
     Returns
     -------
@@ -101,43 +98,128 @@ def fit(
         metrics=["accuracy", _cross_entropy(model)],
         jit_compile=False,
     )
-    verbose = 1 if sys.stderr.isatty() else 2
-    before = trained.evaluate(validation, return_dict=True, verbose=0)
-    weights_before = trained.get_weights()
-    keep_best = keras.callbacks.EarlyStopping(
-        "val_cross_entropy", mode="min", patience=settings.patience, restore_best_weights=True
-    )
-    history = trained.fit(
-        train,
-        validation_data=validation,
-        epochs=settings.epochs,
-        callbacks=[keep_best, keras.callbacks.TerminateOnNaN()],
-        shuffle=False,  # Batches does it, by its seed
-        verbose=verbose,
+    trained.optimizer.build(trained.trainable_variables)
+    progress = _Progress(trained, settings)
+    stored = checkpoint.load() if checkpoint else None
+    if stored:
+        progress.restore(*stored)
+        print(f"goes on after epoch {progress.epochs}, where it was interrupted")
+    else:
+        progress.add(_evaluate(trained, validation))
+    while not progress.finished:
+        measures = _train(trained, train, progress.epochs)
+        if not np.isfinite(measures["train_loss"]):
+            raise UserError(
+                f"training diverged in epoch {progress.epochs + 1}; "
+                f"lower the learning rate ({learning_rate:g})"
+            )
+        progress.add(measures | _evaluate(trained, validation))
+        if checkpoint:
+            checkpoint.save(*progress.state())
+        progress.tell()
+    trained.set_weights(progress.best_weights)
+    before, best = progress.rows[0], progress.rows[progress.best_epoch]
+    return pd.DataFrame(progress.rows[1:]), {
+        "epochs": progress.epochs,
+        "best_epoch": progress.best_epoch,
+        "validation_loss": best["validation_loss"],
+        "validation_accuracy": best["validation_accuracy"],
+        "validation_loss_before": before["validation_loss"],
+        "validation_accuracy_before": before["validation_accuracy"],
+    }
+
+
+class _Progress:
+    """How far a training is: what it measured, its best weights, and whether it is over.
+
+    Attributes
+    ----------
+    rows : the measures before training and after each epoch.
+    best_weights : those of the row with the least validation loss.
+    """
+
+    def __init__(self, trained: keras.Model, settings: TrainHead | Finetune):
+        self._trained = trained
+        self._settings = settings
+        self.rows: list[dict[str, float | int]] = []
+        self.best_weights: list[np.ndarray] = []
+
+    def add(self, measures: dict[str, float]) -> None:
+        """Take in the measures before training, or after one more epoch."""
+        self.rows.append({"epoch": len(self.rows)} | measures)
+        if self.best_epoch == self.epochs:
+            self.best_weights = self._trained.get_weights()
+
+    def state(self) -> tuple[object, Arrays]:
+        """Give all that the next epoch starts from, the state of the optimizer included."""
+        now = [variable.numpy() for variable in self._variables()]
+        return self.rows, {"now": now, "best": self.best_weights}
+
+    def restore(self, rows: list[dict], arrays: Arrays) -> None:
+        """Take up what `state` gave."""
+        self.rows = rows
+        self.best_weights = arrays["best"]
+        for variable, value in zip(self._variables(), arrays["now"], strict=True):
+            variable.assign(value)
+
+    def _variables(self) -> list[keras.Variable]:
+        # With the states of the dropout, which `weights` leaves out.
+        return [*self._trained.variables, *self._trained.optimizer.variables]
+
+    @property
+    def epochs(self) -> int:
+        return len(self.rows) - 1
+
+    @property
+    def best_epoch(self) -> int:
+        losses = [row["validation_loss"] for row in self.rows]
+        return losses.index(min(losses))
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are over, or as many since the best of them as patience bears."""
+        losses = [row["validation_loss"] for row in self.rows[1:]]
+        since_best = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+        return self.epochs == self._settings.epochs or since_best >= self._settings.patience
+
+    def tell(self) -> None:
+        """Print the last row."""
+        measures = (f"{name} {value:.4f}" for name, value in list(self.rows[-1].items())[1:])
+        print(f"epoch {self.epochs} of {self._settings.epochs}:", ", ".join(measures), flush=True)
+
+
+def _train(trained: keras.Model, batches: Batches, epoch: int) -> dict[str, float]:
+    measures = trained.fit(
+        _dataset(trained, batches, epoch, f"epoch {epoch + 1}"),
+        callbacks=[keras.callbacks.TerminateOnNaN()],
+        shuffle=False,  # Batches does it
+        verbose=0,
     ).history
-    rows = pd.DataFrame(history)[list(_HISTORY)].rename(columns=_HISTORY)
-    rows.insert(0, "epoch", range(1, len(rows) + 1))
-    if not np.isfinite(rows["train_loss"].iloc[-1]):
-        raise UserError(
-            f"training diverged in epoch {len(rows)}; lower the learning rate ({learning_rate:g})"
-        )
-    start = {
-        "epoch": 0,
-        "validation_loss": before["cross_entropy"],
-        "validation_accuracy": before["accuracy"],
+    return {"train_loss": measures["cross_entropy"][0], "train_accuracy": measures["accuracy"][0]}
+
+
+def _evaluate(trained: keras.Model, batches: Batches) -> dict[str, float]:
+    measures = trained.evaluate(
+        _dataset(trained, batches, 0, "validation"), return_dict=True, verbose=0
+    )
+    return {
+        "validation_loss": measures["cross_entropy"],
+        "validation_accuracy": measures["accuracy"],
     }
-    candidates = pd.DataFrame([start, *rows.to_dict("records")])
-    best = candidates.loc[candidates["validation_loss"].idxmin()]
-    if best["epoch"] == 0:
-        trained.set_weights(weights_before)
-    return rows, {
-        "epochs": len(rows),
-        "best_epoch": int(best["epoch"]),
-        "validation_loss": float(best["validation_loss"]),
-        "validation_accuracy": float(best["validation_accuracy"]),
-        "validation_loss_before": before["cross_entropy"],
-        "validation_accuracy_before": before["accuracy"],
-    }
+
+
+def _dataset(trained: keras.Model, batches: Batches, epoch: int, progress: str) -> tf.data.Dataset:
+    """Give an epoch in the form that Keras takes, of batches of any size at the same cost."""
+
+    def generate() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield from tqdm(batches.epoch(epoch), progress, len(batches), disable=None, leave=False)
+
+    signature = (
+        tf.TensorSpec(trained.input.shape, trained.input.dtype),
+        tf.TensorSpec((None, 1), batches.labels.dtype),
+    )
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(batches)))
 
 
 def _loss(model: keras.Model) -> keras.losses.Loss:

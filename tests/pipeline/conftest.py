@@ -1,5 +1,7 @@
 """Whole projects in temporary folders, driven through the real `dvc` command."""
 
+import copy
+import hashlib
 import os
 import re
 import shutil
@@ -43,18 +45,50 @@ class Project:
             shutil.copy(ROOT / ".dvc" / file, folder / ".dvc" / file)
         self.run("git", "init", "--quiet")
 
-    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess:
+    def run(
+        self, *command: str, check: bool = True, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
         """Run a command in the project as a user would, with the environment active."""
-        programs = Path(sys.executable).parent
         finished = subprocess.run(
             command,
             cwd=self.folder,
-            env=os.environ | NOBODY | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"},
+            env=self._environment() | (env or {}),
             capture_output=True,
             text=True,
         )
         assert finished.returncode == 0 or not check, finished.stdout + finished.stderr
         return finished
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a command in a process group of its own; its errors come among its output."""
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    @staticmethod
+    def _environment() -> dict[str, str]:
+        programs = Path(sys.executable).parent
+        return os.environ | NOBODY | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+
+    def copy_to(self, folder: Path) -> "Project":
+        """Copy the project as it stands, with DVC's cache."""
+        shutil.copytree(self.folder, folder)
+        copied = copy.copy(self)
+        copied.folder = folder
+        return copied
+
+    def forget(self, output: str) -> None:
+        """Remove a file that a stage wrote, also from DVC's cache."""
+        path = self.folder / output
+        digest = hashlib.md5(path.read_bytes()).hexdigest()
+        path.unlink()
+        (self.folder / ".dvc/cache/files/md5" / digest[:2] / digest[2:]).unlink()
 
     def dvc(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         return self.run("dvc", *arguments, check=check)
@@ -87,6 +121,7 @@ def stages_run(output: str) -> list[str]:
     return re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
 
 
+STAGES = ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
 SMALL = {
     "subset__train": 12,
     "subset__validation": 6,
@@ -108,3 +143,13 @@ def new_project(tmp_path_factory):
         return project
 
     return make
+
+
+@pytest.fixture(scope="session")
+def two_classes(new_project):
+    """A finished and committed run; tests leave its committed state as it is."""
+    project = new_project(download__sample_pictures=26, finetune__epochs=3)
+    assert project.repro() == STAGES
+    project.commit("Run the pipeline")
+    project.lock = (project.folder / "dvc.lock").read_bytes()
+    return project

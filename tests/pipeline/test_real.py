@@ -53,11 +53,19 @@ def test_cats_are_cats_and_dogs_are_dogs_among_the_1000_classes(archive, tmp_pat
     network = EfficientNetLite0((224, 224, 3), classes=1000)
     load_imagenet_weights(network)
     batch = load_batch([tmp_path / name for name in names], 224).astype(np.float32)
-    best = network.predict(preprocess_input(batch), verbose=0).argmax(axis=1)
-    cats, dogs = best[:100], best[100:]
-    # Published top-1 accuracy is 75 %, of which most mistakes are among breeds.
-    assert np.isin(cats, range(281, 288)).mean() > 0.75  # house cats, cougar, lynx
-    assert np.isin(dogs, range(151, 277)).mean() > 0.9  # breeds of dogs, and wild ones
+    ranked = network.predict(preprocess_input(batch), verbose=0).argsort(axis=1)[:, ::-1]
+    kinds = {
+        "cat": (ranked[:100], range(281, 288)),  # house cats, cougar, lynx
+        "dog": (ranked[100:], range(151, 277)),  # breeds of dogs, and wild ones
+    }
+    # Published accuracy on ImageNet's validation pictures: 74.8 % at the first guess and 92.2 %
+    # within five (tf_efficientnet_lite0 in timm's results). Two standard errors below it, for
+    # 100 pictures; there is more than cats in many of these, such as couches and their owners.
+    for guesses, published in ((1, 0.748), (5, 0.922)):
+        least = published - 2 * (published * (1 - published) / 100) ** 0.5
+        for kind, (classes, meant) in kinds.items():
+            found = np.isin(classes[:, :guesses], meant).any(axis=1).mean()
+            assert found >= least, f"{kind}: {found:.0%} within {guesses}"
 
 
 def evaluate(new_project, archive, **parameters):

@@ -6,11 +6,13 @@ real stages do is tested in test_runs.py.
 """
 
 import pytest
+from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from tests.pipeline.test_contract import ALL_PARAMETERS, outputs
-
-CHAIN = ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
+from tests.code import ROOT
+from tests.pipeline.conftest import STAGES
+from tests.pipeline.test_contract import ALL_PARAMETERS, MODULES, outputs
+from tools.reruns import document
 
 # Each parameter: another value, and the first stage that must rerun; all behind it follow.
 CHANGES = {
@@ -51,26 +53,90 @@ CHANGES = {
 
 WORKLESS = """
 import pathlib, sys, uuid
-for path in map(pathlib.Path, sys.argv[1:]):
+for path in map(pathlib.Path, sys.argv[2:]):
     if not path.suffix:
         path.mkdir(parents=True, exist_ok=True)
         path /= "content.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{{"new": "{uuid.uuid4()}"}}')
+    path.write_text(f'{{"content": "{uuid.uuid4() if sys.argv[1] == "new" else path}"}}')
 """
+
+# The table of docs/reruns.md: a mark for each stage, by what changed.
+TABLE = {
+    cells[0].strip("` "): [cell.strip() for cell in cells[1:]]
+    for line in (ROOT / "docs/reruns.md").read_text().splitlines()
+    if line.startswith("| `") and (cells := line.strip("|").split("|"))
+}
+FILES = [name for name in TABLE if name.endswith(".py")]
+# One file of each kind: those that rerun the same stages.
+KINDS = {tuple(TABLE[name]): name for name in FILES}
+
+
+def workless_project(new_project, content):
+    project = new_project()
+    path = project.folder / "dvc.yaml"
+    pipeline = YAML(typ="safe").load(path)
+    for name, stage in pipeline["stages"].items():
+        stage["cmd"] = f"python workless.py {content} {' '.join(outputs(name))}"
+    YAML().dump(pipeline, path)
+    (project.folder / "workless.py").write_text(WORKLESS)
+    assert project.repro() == STAGES
+    return project
 
 
 @pytest.fixture(scope="module")
 def workless(new_project):
-    project = new_project()
-    path = project.folder / "dvc.yaml"
-    content = YAML(typ="safe").load(path)
-    for name, stage in content["stages"].items():
-        stage["cmd"] = f"python workless.py {' '.join(outputs(name))}"
-    YAML().dump(content, path)
-    (project.folder / "workless.py").write_text(WORKLESS)
-    assert project.repro() == CHAIN
-    return project
+    return workless_project(new_project, "new")
+
+
+@pytest.fixture(scope="module")
+def same_results(new_project):
+    """Here each stage writes what it wrote before."""
+    return workless_project(new_project, "same")
+
+
+def marked(name, marks="●○"):
+    """Give the stages that the table marks so where this changes."""
+    return [
+        stage for stage, mark in zip(STAGES, TABLE[name], strict=True) if mark and mark in marks
+    ]
+
+
+def change(project, file):
+    path = project.folder / file
+    path.write_text(path.read_text() + "# Another comment.\n")
+
+
+def test_the_documented_table_is_that_of_dvc_yaml():
+    assert (ROOT / "docs/reruns.md").read_text() == document(), (
+        "write it anew with `python -m tools.reruns > docs/reruns.md`"
+    )
+    modules = {str(path) for path in MODULES if (ROOT / path).read_text()}
+    assert set(TABLE) == ALL_PARAMETERS | modules | {"data/external", "data/weights"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_changed_file_changes_the_stages_that_the_table_says(workless, file):
+    before = (workless.folder / file).read_text()
+    change(workless, file)
+    with Repo(workless.folder) as repo:
+        changed = repo.status()
+    (workless.folder / file).write_text(before)
+    # Named with their dvc.yaml, seen from where this runs.
+    assert [stage.rpartition(":")[2] for stage in changed] == marked(file, "●")
+
+
+@pytest.mark.parametrize("file", KINDS.values())
+def test_a_changed_file_reruns_the_stages_that_the_table_says(workless, file):
+    change(workless, file)
+    assert workless.repro() == marked(file)
+
+
+def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
+    change(same_results, "vision/figures.py")
+    assert same_results.repro() == ["subset", "evaluate"]
+    same_results.set(seed=8)
+    assert same_results.repro() == ["subset", "train_head", "finetune", "evaluate"]
 
 
 def test_the_table_has_every_parameter():
@@ -81,7 +147,8 @@ def test_the_table_has_every_parameter():
 def test_a_changed_parameter_reruns_what_it_affects(workless, parameter):
     value, first = CHANGES[parameter]
     workless.set(**{parameter.replace(".", "__"): value})
-    assert workless.repro() == CHAIN[CHAIN.index(first) :]
+    assert workless.repro() == STAGES[STAGES.index(first) :]
+    assert STAGES[STAGES.index(first) :] == marked(parameter)
 
 
 def test_a_changed_comment_reruns_nothing(workless):
@@ -96,9 +163,9 @@ def test_a_picture_put_into_external_reruns_all_a_note_about_it_nothing(workless
     assert workless.repro() == []
     (external / "cat").mkdir()
     (external / "cat/cat.0.jpg").write_bytes(b"a picture")
-    assert workless.repro() == CHAIN
+    assert workless.repro() == STAGES
 
 
 def test_a_file_of_weights_reruns_what_builds_the_backbone(workless):
     (workless.folder / "data/weights/own.weights.h5").write_bytes(b"weights")
-    assert workless.repro() == CHAIN[CHAIN.index("extract") :]
+    assert workless.repro() == STAGES[STAGES.index("extract") :]

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageDraw
 
-from tests.pipeline.conftest import stages_run
+from tests.pipeline.conftest import STAGES, stages_run
 
-ALL = ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
 FIGURES = {
     "accuracy",
     "accuracy_low",
@@ -50,19 +49,11 @@ def draw_shapes(folder):
 
 
 @pytest.fixture(scope="module")
-def two_classes(new_project):
-    project = new_project(download__sample_pictures=26)
-    assert project.repro() == ALL
-    project.commit("Run the pipeline")
-    return project
-
-
-@pytest.fixture(scope="module")
 def three_classes(new_project):
     project = new_project(download__source="external", train_head__hidden_units=8)
     draw_shapes(project.folder / "data/external")
     (project.folder / "data/external/disc/0.jpg").write_bytes(b"")  # left out and replaced
-    assert project.repro() == ALL
+    assert project.repro() == STAGES
     project.commit("Run the pipeline")
     return project
 
@@ -172,17 +163,17 @@ def test_plots_are_shown_and_compared(project):
 
 def test_a_forced_rerun_gives_the_same_bytes(two_classes):
     before = (two_classes.folder / "dvc.lock").read_bytes()
-    assert stages_run(two_classes.dvc("repro", "--force").stdout) == ALL
+    assert stages_run(two_classes.dvc("repro", "--force").stdout) == STAGES
     assert (two_classes.folder / "dvc.lock").read_bytes() == before
 
 
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
-        ("evaluate__mistakes", 2, ALL[5:]),
-        ("augmentation__rotation", 30, ALL[4:]),
-        ("train_head__l2", 0.5, ALL[3:]),
-        ("subset__order", "shuffled", ALL[1:]),
+        ("evaluate__mistakes", 2, STAGES[5:]),
+        ("augmentation__rotation", 30, STAGES[4:]),
+        ("train_head__l2", 0.5, STAGES[3:]),
+        ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
 def test_a_changed_parameter_reruns_what_it_affects(three_classes, parameter, value, expected):
@@ -208,3 +199,11 @@ def test_an_experiment_with_another_learning_rate(two_classes):
         "metrics/evaluate.json",
     }
     assert "finetuned.loss" in two_classes.dvc("metrics", "diff").stdout
+
+    # Going back takes everything from the run cache.
+    two_classes.set(lr=1e-4)
+    finished = two_classes.dvc("repro")
+    assert stages_run(finished.stdout) == []
+    assert "Stage 'finetune' is cached - skipping run" in finished.stdout
+    assert (two_classes.folder / "dvc.lock").read_bytes() == two_classes.lock
+    assert history.read_text() == before

@@ -12,7 +12,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.code import ROOT
-from vision.errors import run
+from vision.program import run
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from typing import get_args
 
 import pytest
 
-from vision.errors import UserError, run
+from vision.errors import UserError
 from vision.params import Params, load_params
+from vision.program import run
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
 LINES = COMMITTED.read_text(encoding="utf-8").splitlines()

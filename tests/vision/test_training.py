@@ -5,10 +5,12 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.vision.test_heads import settings
 from vision import backbones
+from vision.checkpoint import Checkpoint
 from vision.errors import UserError
 from vision.features import build_extractor
 from vision.heads import build_head
@@ -44,14 +46,14 @@ def test_learns_to_tell_classes_apart(rng, classes, optimizer):
 
 
 def test_keeps_the_weights_of_the_best_epoch_and_stops_after_the_patience(rng):
-    train, validation = two_clouds(rng, 40), two_clouds(rng, 40)
+    train, validation = two_clouds(rng, 40, distance=1.0), two_clouds(rng, 40, distance=1.0)
     head = build_head(4, 2, settings(), seed=0)
     # So large a step soon overshoots.
-    chosen = settings(optimizer="sgd", epochs=200, patience=3)
-    history, summary = fit(head, batches(*train, seed=0), batches(*validation), chosen, 1.0)
+    chosen = settings(optimizer="sgd", epochs=60, patience=3)
+    history, summary = fit(head, batches(*train, seed=0), batches(*validation), chosen, 2.0)
     best = history["validation_loss"].idxmin()
     assert summary["best_epoch"] == history["epoch"][best]
-    assert len(history) == best + 1 + 3 < 200
+    assert len(history) == best + 1 + 3 < 60
     probabilities = np.asarray(head(validation[0]))[:, 0]
     loss = -np.log(np.where(validation[1] == 1, probabilities, 1 - probabilities)).mean()
     assert loss == pytest.approx(history["validation_loss"][best], rel=1e-4)  # float32
@@ -141,23 +143,70 @@ def test_the_same_seed_gives_the_same_bytes(rng):
     assert trained(1) != trained(2)
 
 
+class Dies(Checkpoint):
+    """A checkpoint in whose training somebody presses Ctrl-C, before an epoch is saved."""
+
+    before_epoch: int | None = None
+
+    def save(self, content, arrays):
+        if len(content) - 1 == self.before_epoch:
+            raise KeyboardInterrupt
+        super().save(content, arrays)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bytes(rng, tmp_path):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+    chosen = settings(dropout=0.5, epochs=6, patience=6)
+    trained_epochs = set()
+
+    def train_on(checkpoint):
+        def load(rows, epoch):
+            trained_epochs.add(epoch + 1)
+            return train[0][rows]
+
+        trained_epochs.clear()
+        head = build_head(4, 2, chosen, seed=0)
+        examples = Batches(load, train[1], 8, shuffle_seed=3)
+        history, summary = fit(head, examples, batches(*validation), chosen, 0.05, checkpoint)
+        return history, summary, b"".join(weight.tobytes() for weight in head.get_weights())
+
+    history, summary, weights = train_on(None)
+    checkpoint = Dies(tmp_path / "state.npz", "this work")
+    for checkpoint.before_epoch in (1, 2, 5):
+        with pytest.raises(KeyboardInterrupt):
+            train_on(checkpoint)
+    checkpoint.before_epoch = None
+    resumed_history, resumed_summary, resumed_weights = train_on(checkpoint)
+    assert trained_epochs == {5, 6}
+    assert resumed_weights == weights
+    assert resumed_summary == summary
+    pd.testing.assert_frame_equal(resumed_history, history)
+
+    # Killed after the last epoch was saved: nothing is left to train.
+    assert train_on(checkpoint)[2] == weights
+    assert trained_epochs == set()
+
+
+def order_of(examples, epoch):
+    """Tell which examples an epoch takes, from labels that number them."""
+    read = [labels[:, 0] for _, labels in examples.epoch(epoch)]
+    assert [len(labels) for labels in read] == [4, 4, 4, 4, 4, 1]
+    return list(np.concatenate(read))
+
+
 def test_an_epoch_takes_each_example_once_in_an_order_of_its_own():
     labels = np.arange(21)
     shuffled = batches(labels, labels, seed=5, batch_size=4)
-    orders = []
-    for _ in range(3):
-        orders.append(np.concatenate([shuffled[n][0] for n in range(len(shuffled))]))
-        shuffled.on_epoch_end()
+    orders = [order_of(shuffled, epoch) for epoch in range(3)]
     assert all(sorted(order) == list(labels) for order in orders)
     assert len({tuple(order) for order in orders}) == 3
+    assert order_of(shuffled, 1) == orders[1]
 
 
 def test_without_a_seed_the_order_stays():
     labels = np.arange(21)
     fixed = batches(labels, labels, batch_size=4)
-    for _ in range(2):
-        assert list(np.concatenate([fixed[n][0] for n in range(len(fixed))])) == list(labels)
-        fixed.on_epoch_end()
+    assert order_of(fixed, 0) == order_of(fixed, 1) == list(labels)
 
 
 def test_batch_normalisation_stays_in_inference_mode(rng):
@@ -174,7 +223,8 @@ def test_batch_normalisation_stays_in_inference_mode(rng):
     examples = batches(pictures, labels, batch_size=4)
     seen = keras.Model(model.input, model.output)
     seen.compile("sgd", "binary_crossentropy", jit_compile=False)
-    seen.fit(examples, epochs=1, verbose=0)
+    for inputs, targets in examples.epoch(0):
+        seen.train_on_batch(inputs, targets)
     changed = {w.path for w in conv_base.weights if (w.numpy() != before[w.path]).any()}
     trained = {weight.path for weight in conv_base.trainable_weights}
     assert changed == trained

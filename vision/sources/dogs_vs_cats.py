@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import requests
 
+from vision.disk import disk_errors
 from vision.errors import UserError
 from vision.sources.archives import DamagedError
-from vision.sources.disk import disk_errors
 from vision.sources.fetch import FetchError, cache, fetch
 from vision.sources.unpack import unpack
 

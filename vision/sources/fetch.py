@@ -8,8 +8,8 @@ import pooch
 import requests
 from tqdm import tqdm
 
+from vision.disk import disk_errors
 from vision.errors import UserError
-from vision.sources.disk import disk_errors
 
 # Seconds: to get a connection, and between two pieces of the content.
 TIMEOUT = (10, 30)

@@ -125,7 +125,7 @@ def test_without_credentials_one_line_says_where_to_get_them(tmp_path):
     env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     env |= {"USERPROFILE": str(tmp_path)}
     program = (
-        "from pathlib import Path; from vision.errors import run\n"
+        "from pathlib import Path; from vision.program import run\n"
         "from vision.sources.dogs_vs_cats import from_kaggle\n"
         "run(lambda: from_kaggle(Path('into')))"
     )

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from tests.files import files_below, write_files
+from vision.disk import disk_errors, replacing
 from vision.errors import UserError
-from vision.sources.disk import disk_errors, replacing
 
 
 @pytest.fixture

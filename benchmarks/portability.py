@@ -1,0 +1,112 @@
+"""Measures how far results move where they can't be the same bytes: other threads, other kernels.
+
+    python -m benchmarks.portability
+
+Runs the stages from extract to evaluate on some of the pictures in data/raw (so after a run),
+once as they are and once for each change of the environment, and prints how far features,
+probabilities and metrics move. Other processors are stood in for by holding oneDNN to the sets of
+instructions that they have.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+ROOT = Path(__file__).parents[1]
+STAGES = ("extract", "train_head", "finetune", "evaluate")
+COUNTS = {"train": 250, "validation": 125, "test": 250}
+EPOCHS = 2
+VARIANTS: dict[str, dict[str, str]] = {
+    "the same again": {},
+    "one thread": {"THREADS": "1"},
+    "oneDNN held to AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
+    "oneDNN held to SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
+    "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
+}
+# The package sets the flags that results depend on when it is imported; here they are set anew.
+RUN = """
+import os, runpy, sys
+import vision
+os.environ.update(eval(sys.argv[2]))
+if "THREADS" in os.environ:
+    os.sched_setaffinity(0, range(int(os.environ["THREADS"])))
+runpy.run_module(f"stages.{sys.argv[1]}", run_name="__main__", alter_sys=True)
+"""
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as parent:
+        prepared = Path(parent) / "prepared"
+        prepare(prepared)
+        reference = run_stages(prepared, {}, Path(parent) / "reference")
+        rows = []
+        for name, variant in VARIANTS.items():
+            folder = run_stages(prepared, variant, Path(parent) / name.replace(" ", "-"))
+            rows.append([name, *movements(reference, folder)])
+            shutil.rmtree(folder)
+    models = [f"{what}, {model}" for model in ("head", "fine-tuned") for what in CHANGES]
+    print(tabulate(rows, ["", "features", *models], floatfmt=".1e"))
+
+
+CHANGES = ("probability", "loss", "pictures told otherwise")
+
+
+def prepare(folder: Path) -> None:
+    """Make a project of the first pictures, with its subset chosen."""
+    folder.mkdir()
+    yaml = YAML()
+    params = yaml.load(ROOT / "params.yaml")
+    params["subset"] |= COUNTS
+    params["finetune"]["epochs"] = EPOCHS
+    yaml.dump(params, folder / "params.yaml")
+    (folder / "data").mkdir()
+    (folder / "data/raw").symlink_to(ROOT / "data/raw")
+    run_stage("subset", {}, folder)
+
+
+def run_stages(prepared: Path, variant: dict[str, str], folder: Path) -> Path:
+    shutil.copytree(prepared, folder, symlinks=True)
+    for stage in STAGES:
+        run_stage(stage, variant, folder)
+    return folder
+
+
+def run_stage(stage: str, variant: dict[str, str], folder: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-c", RUN, stage, repr(variant)],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def movements(reference: Path, folder: Path) -> list[float]:
+    """Give the greatest differences of features, and for each model of what CHANGES names."""
+    features = [np.load(run / "data/features/test.npy") for run in (reference, folder)]
+    moved = [float(np.abs(features[0] - features[1]).max())]
+    metrics = [
+        json.loads((run / "metrics/evaluate.json").read_text()) for run in (reference, folder)
+    ]
+    tables = [pd.read_csv(run / "data/predictions.csv") for run in (reference, folder)]
+    for model in ("head", "finetuned"):
+        one, another = (table.filter(regex=f"^{model}_").to_numpy() for table in tables)
+        moved += [
+            float(np.abs(one - another).max()),
+            abs(metrics[0][model]["loss"] - metrics[1][model]["loss"]),
+            int((one.argmax(axis=1) != another.argmax(axis=1)).sum()),
+        ]
+    return moved
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""Runs that are stopped anywhere: the next one ends as if nothing had happened.
+
+As in `make repro`, tools.unlock comes before each: of a few hundred kills, some hit DVC while it
+writes its locks.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from tests.code import ROOT
+from tests.pipeline.conftest import STAGES, stages_run
+
+# Longer than any stage's start, shorter than a test should take.
+LONGEST_WAIT = 7
+
+
+def unlock(project):
+    project.run("python", "-m", "tools.unlock", env={"PYTHONPATH": str(ROOT)})
+
+
+class Started:
+    """A `dvc repro` under way, whose output is read line by line."""
+
+    def __init__(self, project, *options):
+        unlock(project)
+        self.process = project.start("dvc", "repro", *options)
+        self.output = ""
+
+    def read_until(self, text):
+        """Read until a line has the text, or to the end."""
+        for line in self.process.stdout:
+            self.output += line
+            if text in line:
+                return
+        raise AssertionError(f"{text!r} never came:\n{self.output}")
+
+    def stages(self):
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number, whole_group):
+        if whole_group:
+            os.killpg(self.process.pid, number)
+        else:
+            os.kill(self.process.pid, number)
+        self.output += self.process.communicate(timeout=60)[0]
+
+
+@pytest.fixture
+def moments():
+    seed = random.randrange(10**6)
+    print(f"moments drawn by random.Random({seed})")
+    return random.Random(seed)
+
+
+def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_project, moments):
+    project = new_project(download__sample_pictures=26, finetune__epochs=3)
+    for stage in STAGES:
+        run = Started(project)
+        run.read_until(f"tage '{stage}'")  # runs, or was finished before the last kill
+        time.sleep(moments.uniform(0, LONGEST_WAIT))
+        run.stop(signal.SIGKILL, whole_group=moments.random() < 0.5)
+
+    unlock(project)
+    finished = project.dvc("repro")
+    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+    assert "corrupt" not in finished.stdout + finished.stderr
+    assert stages_run(project.dvc("repro").stdout) == []
+    left = {path.name for path in project.folder.rglob(".*") if path.is_file()}
+    assert not {name for name in left if name.endswith((".npz", ".new", ".partial"))}
+
+
+def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_classes, tmp_path):
+    """Killed and interrupted with Ctrl-C, in turn."""
+    project = two_classes.copy_to(tmp_path / "project")
+    project.forget("models/finetuned.keras")
+
+    run = Started(project)
+    run.read_until("Running stage 'finetune'")
+    run.read_until("epoch 1 of 3")
+    run.stop(signal.SIGKILL, whole_group=True)
+
+    run = Started(project)
+    run.read_until("Running stage 'finetune'")
+    run.read_until("epoch 2 of 3")
+    assert "goes on after epoch 1" in run.output
+    assert "epoch 1 of 3" not in run.output
+    run.stop(signal.SIGINT, whole_group=True)
+    assert run.process.returncode != 0
+    assert "interrupted; run again to go on\n" in run.output
+    assert "Traceback" not in run.output
+
+    unlock(project)
+    finished = project.dvc("repro")
+    assert "goes on after epoch 2" in finished.stdout
+    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):
+    """Else it would write into the outputs of the next run."""
+    project = two_classes.copy_to(tmp_path / "project")
+    run = Started(project, "--force", "--single-item", "extract")
+    run.read_until("Running stage")
+    while not (stages := run.stages()):
+        time.sleep(0.01)
+    time.sleep(2)  # in the midst of the import of TensorFlow
+    run.stop(signal.SIGKILL, whole_group=False)
+    gone, alive = psutil.wait_procs(stages, timeout=5)
+    assert not alive
+    assert gone
+    unlock(project)
+    project.dvc("repro")
+    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+
+
+# For each stage: its outputs go first, so that the room left is all that it has.
+FULL_DISK = """
+mount -t tmpfs -o size=2g tmpfs "$1"
+cp -a "$2" "$1/project"
+cd "$1/project"
+fill_and_run() {
+    stage=$1 room=$2 told=$3 lock=$4
+    shift 4
+    rm -rf "$@"
+    free=$(df --output=avail -B1 . | tail -1)
+    head -c $((free - room)) /dev/zero > ../ballast
+    dvc repro --force --single-item $stage > "$told/$stage" 2>&1 && exit 90
+    rm ../ballast
+    dvc repro || exit 91
+    cmp dvc.lock "$lock" || exit 92
+}
+fill_and_run subset 200000 "$3" "$2/dvc.lock" data/subset plots/samples.png
+fill_and_run finetune 2000000 "$3" "$2/dvc.lock" models/finetuned.keras
+"""
+
+
+def may_mount():
+    tried = ["unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+    return shutil.which("unshare") and not subprocess.run(tried, capture_output=True).returncode
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs a small file system, which it may not mount")
+def test_a_full_disk_is_told_in_one_line_and_costs_nothing(two_classes, tmp_path):
+    for name in ("disk", "told"):
+        (tmp_path / name).mkdir()
+    places = (str(tmp_path / "disk"), str(two_classes.folder), str(tmp_path / "told"))
+    two_classes.run(
+        "unshare", "--map-root-user", "--mount", "bash", "-c", FULL_DISK, "full", *places
+    )
+    for stage in ("subset", "finetune"):
+        told = (tmp_path / "told" / stage).read_text()
+        assert told.count("\nerror: the disk is full while writing ") == 1, told
+        assert "Traceback" not in told

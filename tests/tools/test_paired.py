@@ -1,0 +1,207 @@
+from math import sqrt
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from tools.paired import Paired, pair
+
+# 95 % of a normal distribution lie within so many deviations.
+Z = 1.959963984540054
+
+NO_FLIPS = Paired(both=90, only_a=0, only_b=0, neither=10)
+ONE_WAY = Paired(both=0, only_a=0, only_b=10, neither=0)
+ORDINARY = Paired(both=85, only_a=3, only_b=9, neither=3)
+
+
+def exchanged(paired):
+    return Paired(paired.both, paired.only_b, paired.only_a, paired.neither)
+
+
+def all_of(pictures):
+    """Every way in which so many pictures may fall."""
+    return [
+        Paired(both, only_a, only_b, pictures - both - only_a - only_b)
+        for both in range(pictures + 1)
+        for only_a in range(pictures + 1 - both)
+        for only_b in range(pictures + 1 - both - only_a)
+    ]
+
+
+# --- counting ---
+
+
+def test_pictures_are_counted_by_who_is_right():
+    right_a = np.array([1, 1, 1, 1, 0, 0, 0, 1, 1, 0], bool)
+    right_b = np.array([1, 1, 1, 1, 1, 1, 1, 0, 0, 0], bool)
+    paired = pair(right_a, right_b)
+    assert paired == Paired(both=4, only_a=2, only_b=3, neither=1)
+    assert paired.pictures == 10
+    assert paired.accuracy_a == 0.6
+    assert paired.accuracy_b == 0.7
+    assert paired.change == 0.1
+
+
+def test_as_many_pictures_must_be_told_of_both():
+    with pytest.raises(ValueError, match=r"\(3,\) and \(1,\)"):
+        pair(np.array([True, False, True]), np.array([True]))
+
+
+# --- McNemar's exact test ---
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b"), [(1, 0), (1, 7), (7, 1), (5, 5), (40, 61), (0, 30), (700, 800)]
+)
+def test_the_p_value_is_that_of_a_fair_coin_thrown_for_each_flip(only_a, only_b):
+    expected = binomtest(only_a, only_a + only_b, 0.5).pvalue
+    assert Paired(100, only_a, only_b, 10).p_value() == pytest.approx(expected)
+
+
+def test_the_p_value_by_hand():
+    # 0 or 1 of 8 flips, or 7 or 8: 1 + 8 + 8 + 1 of 2**8 ways.
+    assert Paired(1, 1, 7, 12).p_value() == pytest.approx(18 / 256)
+
+
+def test_pictures_on_which_both_agree_say_nothing_about_luck():
+    assert Paired(0, 3, 9, 0).p_value() == Paired(10_000, 3, 9, 500).p_value()
+
+
+# --- the interval of Bonett and Price ---
+
+
+# Worked out by hand: one flip more on each side, two pictures more; middle, and squared error.
+@pytest.mark.parametrize(
+    ("paired", "middle", "squared_error"),
+    [
+        # 2 and 8 of 23. The table is Bentur's of 2009, an example of Fagerland and others.
+        (Paired(1, 1, 7, 12), 6 / 23, (10 / 23 - 36 / 529) / 23),
+        # 4 and 10 of 102.
+        (ORDINARY, 6 / 102, (14 / 102 - 36 / 10404) / 102),
+        # 1 and 1 of 102.
+        (NO_FLIPS, 0, 2 / 102 / 102),
+    ],
+)
+def test_the_interval_by_hand(paired, middle, squared_error):
+    reach = Z * sqrt(squared_error)
+    assert paired.interval() == pytest.approx((middle - reach, middle + reach))
+
+
+def test_the_interval_in_figures():
+    assert Paired(1, 1, 7, 12).interval() == pytest.approx((0.01338, 0.50836), abs=5e-6)  # rounded
+    assert ORDINARY.interval() == pytest.approx((-0.01216, 0.12981), abs=5e-6)
+
+
+def test_the_interval_ends_where_changes_do():
+    # 1 and 11 of 12 would reach to 1.146.
+    low, high = ONE_WAY.interval()
+    assert low == pytest.approx(10 / 12 - Z * sqrt((1 - 100 / 144) / 12))
+    assert high == 1
+    assert exchanged(ONE_WAY).interval() == (-1, -low)
+
+
+def test_more_pictures_make_the_interval_narrower():
+    widths = [
+        np.diff(Paired(85 * times, 3 * times, 9 * times, 3 * times).interval()).item()
+        for times in (1, 10, 100)
+    ]
+    assert widths == sorted(widths, reverse=True)
+    # As the square root of the pictures does, but for the two that are added.
+    assert widths[1] / widths[2] == pytest.approx(sqrt(10), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "only_a", "only_b"),
+    [
+        (20, 0.1, 0.1),
+        (20, 0.05, 0.3),
+        (50, 0.02, 0.06),
+        (1000, 0.03, 0.05),
+        (1000, 0.01, 0.2),
+        (10_000, 0.02, 0.02),
+    ],
+)
+def test_the_interval_holds_the_true_change_in_95_of_100_draws(pictures, only_a, only_b):
+    draws = 3000
+    shares = [0.9 - only_a - only_b, only_a, only_b, 0.1]
+    tables = np.random.default_rng(pictures).multinomial(pictures, shares, size=draws)
+    intervals = [Paired(*map(int, table)).interval() for table in tables]
+    share = np.mean([low <= only_b - only_a <= high for low, high in intervals])
+    # Four standard errors of a share of so many draws. Of few pictures it may be more cautious.
+    tolerance = 4 * sqrt(0.95 * 0.05 / draws)
+    assert share >= 0.95 - tolerance
+    if pictures >= 1000:
+        assert share <= 0.95 + tolerance
+
+
+# --- everything, and edges ---
+
+
+@pytest.mark.parametrize("pictures", [1, 2, 7])
+def test_whatever_happened_the_figures_are_in_their_ranges(pictures):
+    """Also with no flips, with nothing but flips, and of one picture."""
+    for paired in all_of(pictures):
+        low, high = paired.interval()
+        assert -1 <= low <= paired.change <= high <= 1, paired
+        assert 0 < paired.p_value() <= 1, paired
+        assert "nan" not in paired.verdict("one", "two"), paired
+
+
+def test_exchanging_the_two_turns_everything_round():
+    for paired in all_of(7):
+        low, high = paired.interval()
+        assert exchanged(paired).interval() == (-high, -low)
+        assert exchanged(paired).change == -paired.change
+        assert exchanged(paired).p_value() == paired.p_value()
+
+
+# --- what is said ---
+
+
+def test_without_flips_there_is_no_difference():
+    assert NO_FLIPS.p_value() == 1
+    assert NO_FLIPS.verdict("main", "slow") == (
+        "No difference: main and slow are right on the very same pictures."
+    )
+
+
+def test_a_split_that_luck_makes_often_may_be_luck():
+    # 0 to 3, or 9 to 12, of 12 flips: 2 * 299 of 4,096 ways, which is 15 %.
+    assert ORDINARY.verdict("main", "slow") == (
+        "The difference may well be luck: of 100 test pictures slow gets 9 right that main gets "
+        "wrong, and main gets 3 right that slow gets wrong, and luck alone would make a split as "
+        "uneven in 15% of comparisons."
+    )
+
+
+def test_an_even_split_may_be_luck():
+    said = Paired(1000, 5, 5, 200).verdict("main", "slow")
+    assert said.startswith("The difference may well be luck: of 1,210 test pictures")
+    assert said.endswith("in 100% of comparisons.")
+
+
+def test_a_split_that_luck_makes_seldom_is_a_difference():
+    # 0 or 1, or 8 or 9, of 9 flips: 20 of 512 ways, which is 4 %.
+    assert Paired(80, 1, 8, 1).verdict("main", "slow") == (
+        "slow is better than main: of 90 test pictures slow gets 8 right that main gets wrong, "
+        "and main gets 1 right that slow gets wrong, and luck alone would make so uneven a split "
+        "in 4% of comparisons."
+    )
+
+
+def test_the_better_one_is_named_first_whichever_it_is():
+    assert exchanged(Paired(80, 1, 8, 1)).verdict("main", "slow") == (
+        "main is better than slow: of 90 test pictures slow gets 1 right that main gets wrong, "
+        "and main gets 8 right that slow gets wrong, and luck alone would make so uneven a split "
+        "in 4% of comparisons."
+    )
+
+
+def test_what_is_rarer_than_one_percent_is_told_as_one_in_so_many():
+    # All of 10 flips one way: 2 of 1,024 ways.
+    assert "in 1 of 512 comparisons." in Paired(80, 0, 10, 1).verdict("main", "slow")
+
+
+def test_what_is_hardly_ever_luck_is_told_in_a_number_that_can_be_read():
+    # 2 of 2**2000 ways, which is less than the least number above 0.
+    assert "in 1 of more than 1,000,000 comparisons." in Paired(0, 0, 2000, 0).verdict("a", "b")

@@ -1,0 +1,60 @@
+"""The comparison of two clones."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.code import ROOT
+from tests.files import write_files
+from tools.verify import differences
+
+LOCK = """\
+stages:
+  extract:
+    cmd: python -m stages.extract
+    outs:
+    - path: data/features
+      md5: 0123
+  evaluate:
+    cmd: python -m stages.evaluate
+    outs:
+    - path: metrics/evaluate.json
+      md5: 4567
+"""
+FILES = {
+    "dvc.lock": LOCK.encode(),
+    "data/features/train.npy": b"features",
+    "data/features/test.npy": b"others",
+    "metrics/evaluate.json": b"{}",
+    "metrics/environment.json": b"no output",
+}
+
+
+def test_two_clones_give_the_same_bytes():
+    """Under another time zone, language, home, hash seed, umask, and order of files."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.verify"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("the same bytes: dvc.lock and every output\n")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({}, []),
+        ({"metrics/environment.json": b"elsewhere"}, []),
+        ({"data/features/test.npy": b"other!"}, ["data/features/test.npy"]),
+        ({"data/features/more.npy": b""}, ["data/features/more.npy"]),
+        (
+            {"metrics/evaluate.json": b"[]", "dvc.lock": LOCK.replace("4567", "89").encode()},
+            ["dvc.lock", "metrics/evaluate.json"],
+        ),
+    ],
+)
+def test_what_differs_is_named(tmp_path, changed, named):
+    one = write_files(tmp_path / "one", FILES)
+    another = write_files(tmp_path / "another", FILES | changed)
+    assert differences(one, another) == named
+    assert differences(another, one) == named

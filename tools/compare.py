@@ -1,0 +1,154 @@
+"""Tells whether two runs differ by more than luck, picture by picture.
+
+    python -m tools.compare A B
+
+A and B are the workspace, a branch, a tag, a commit or an experiment.
+"""
+
+import argparse
+import io
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from dvc.api import read
+from dvc.exceptions import DvcException, PathMissingError
+from tabulate import tabulate
+
+from tools.paired import Paired, pair
+from vision.errors import UserError
+from vision.program import run
+
+PREDICTIONS = Path("data/predictions.csv")
+WORKSPACE = "workspace"
+MODELS = ("head", "finetuned")
+SHOWN = 3
+WIDTH = 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("A", "B"):
+        parser.add_argument(
+            name, help="workspace, or the name of a branch, a tag, a commit or an experiment"
+        )
+    names = parser.parse_args()
+    print(report(names.A, read_predictions(names.A), names.B, read_predictions(names.B)))
+
+
+def read_predictions(revision: str) -> pd.DataFrame:
+    """Read the predictions of a run, one row a test picture, by its file.
+
+    Raises
+    ------
+    UserError
+        There is no such revision, or it has no predictions of the present form.
+    """
+    try:
+        if revision == WORKSPACE:
+            text = PREDICTIONS.read_text(encoding="utf-8")
+        else:
+            text = read(str(PREDICTIONS), rev=revision, encoding="utf-8")
+    except (FileNotFoundError, PathMissingError):
+        raise UserError(
+            f"{revision} has no {PREDICTIONS} here; `dvc pull` it, or run `dvc repro` there"
+        ) from None
+    except DvcException as error:
+        raise UserError(
+            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
+            "`dvc exp show` lists experiments"
+        ) from None
+    table = pd.read_csv(
+        io.StringIO(text),
+        dtype={"file": str, "label": str, "md5": str},
+        keep_default_na=False,
+    )
+    if "md5" not in table:
+        raise UserError(
+            f"{revision} comes from a version that told no digests of its pictures; "
+            "run it again with this one"
+        )
+    return table.set_index("file")
+
+
+def report(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataFrame) -> str:
+    """Say how two runs differ, from their predictions.
+
+    Raises
+    ------
+    UserError
+        Their test pictures differ.
+    """
+    refuse_other_pictures(name_a, a, name_b, b)
+    b = b.loc[a.index]
+    names = (name_a, name_b) if name_a != name_b else ("A", "B")
+    rows, texts = [], []
+    for model in MODELS:
+        right_a, right_b = is_right(a, model), is_right(b, model)
+        paired = pair(right_a, right_b)
+        rows.append(row(model, paired))
+        told = [f"{model}: {paired.verdict(*names)}"]
+        for better, flipped in zip(names, (right_a & ~right_b, ~right_a & right_b), strict=True):
+            if flipped.any():
+                told.append(f"only {better} is right on: " + ", ".join(a.index[flipped]))
+        texts += ["\n".join(_wrapped(line) for line in told)]
+    header = ["", "A", "B", "change", "95 % interval", "only A right", "only B right", "p"]
+    table = tabulate(rows, header, disable_numparse=True, stralign="right")
+    return "\n\n".join([f"A = {name_a}, B = {name_b}", table, *texts])
+
+
+def _wrapped(line: str) -> str:
+    """Break a long line, but no name of a file or an experiment, such as puffy-daks."""
+    return textwrap.fill(
+        line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def refuse_other_pictures(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataFrame) -> None:
+    """Raise a UserError that names the test pictures by which two runs differ."""
+    differences = {
+        f"are in {name_a} only": a.index.difference(b.index),
+        f"are in {name_b} only": b.index.difference(a.index),
+    }
+    common = a.index.intersection(b.index)
+    for column, said in (("md5", "are other pictures"), ("label", "have another label")):
+        differs = (a.loc[common, column] != b.loc[common, column]).to_numpy()
+        differences[f"{said} in {name_b} than in {name_a}"] = common[differs]
+    found = [f"{_some(files)} {said}" for said, files in differences.items() if len(files)]
+    if found:
+        raise UserError(
+            "the two runs were tested on different pictures, so their figures can't be compared: "
+            + "; ".join(found)
+        )
+
+
+def _some(files: pd.Index) -> str:
+    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
+    return ", ".join(files[:SHOWN]) + more
+
+
+def is_right(predictions: pd.DataFrame, model: str) -> np.ndarray:
+    """Tell for each picture whether a model's most probable class is its label."""
+    probabilities = predictions.filter(regex=f"^{model}_")
+    said = probabilities.columns.str.removeprefix(f"{model}_")[probabilities.to_numpy().argmax(1)]
+    return (said == predictions["label"]).to_numpy()
+
+
+def row(model: str, paired: Paired) -> list[str]:
+    """Give a row of the table; changes in percentage points."""
+    low, high = paired.interval()
+    return [
+        model,
+        f"{paired.accuracy_a:.4f}",
+        f"{paired.accuracy_b:.4f}",
+        f"{100 * paired.change:+.2f}",
+        f"{100 * low:+.2f} to {100 * high:+.2f}",
+        str(paired.only_a),
+        str(paired.only_b),
+        f"{paired.p_value():.3g}",
+    ]
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,92 @@
+"""Prints which stages rerun when a parameter or a file changes, computed from dvc.yaml.
+
+python -m tools.reruns > docs/reruns.md
+"""
+
+from collections.abc import Callable
+from itertools import chain
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from tabulate import tabulate
+
+ROOT = Path(__file__).parents[1]
+RUNS = "●"
+MAY_RUN = "○"
+INTRODUCTION = f"""\
+# What reruns when something changes
+
+{RUNS} the stage runs anew. {MAY_RUN} it runs anew if a stage before it did and gave other bytes;
+gave it the same ones, DVC skips what comes after. Empty: it does not run. A stage that ran with the
+same parameters and files before is not run either: DVC takes its outputs from the run cache.
+
+This table is computed from dvc.yaml by `python -m tools.reruns`, and a test holds it to that; that
+dvc.yaml says what the code does is tested too.
+"""
+
+
+def main() -> None:
+    print(document(), end="")
+
+
+def document() -> str:
+    """Write the whole page."""
+    yaml = YAML(typ="safe")
+    stages = yaml.load(ROOT / "dvc.yaml")["stages"]
+    params = flat(yaml.load(ROOT / "params.yaml"))
+    sections = [INTRODUCTION]
+    for title, names, declared in (
+        ("Parameter", params, lambda stage: stage["params"]),
+        ("File or folder", files(stages), lambda stage: stage["deps"]),
+    ):
+        rows = [[f"`{name}`", *marks(stages, name, declared)] for name in names]
+        sections.append(tabulate(rows, [title, *stages], tablefmt="pipe") + "\n")
+    return "\n".join(sections)
+
+
+def flat(params: dict, prefix: str = "") -> list[str]:
+    """Give the names of all parameters, as dvc writes them: `finetune.epochs`."""
+    names = []
+    for name, value in params.items():
+        names += flat(value, f"{name}.") if isinstance(value, dict) else [prefix + name]
+    return names
+
+
+def marks(stages: dict[str, dict], name: str, declared: Callable[[dict], list[str]]) -> list[str]:
+    """Give each stage's mark for a parameter or a file, by what stages declare."""
+    direct = {
+        stage
+        for stage, content in stages.items()
+        if {name, name.partition(".")[0]} & set(declared(content))
+    }
+    behind = _behind(stages, direct)
+    return [RUNS if stage in direct else MAY_RUN if stage in behind else "" for stage in stages]
+
+
+def files(stages: dict[str, dict]) -> list[str]:
+    """Give what stages depend on and none of them writes: code, and what the user puts there."""
+    read = {path for stage in stages.values() for path in stage["deps"]}
+    written = {path for stage in stages.values() for path in outputs(stage)}
+    return sorted(read - written)
+
+
+def outputs(stage: dict) -> list[str]:
+    """Give the paths of what a stage writes."""
+    kinds = (stage.get(kind, []) for kind in ("outs", "metrics", "plots"))
+    items = chain.from_iterable(kinds)
+    return [item if isinstance(item, str) else next(iter(item)) for item in items]
+
+
+def _behind(stages: dict[str, dict], first: set[str]) -> set[str]:
+    """Give the stages that read, directly or through others, what some stages write."""
+    found = set(first)
+    while True:
+        written = {path for stage in found for path in outputs(stages[stage])}
+        more = {name for name, stage in stages.items() if written & set(stage["deps"])} - found
+        if not more:
+            return found
+        found |= more
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Checks that the pipeline gives the same bytes wherever it runs.
+
+    python -m tools.verify
+
+Two clones of this working tree run side by side on a small set, each from empty caches, in
+folders, time zones, languages, users' homes and settings, hash seeds and file modes that differ,
+with their files written in another order. Then every output is compared.
+"""
+
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from vision import sample
+from vision.errors import UserError
+from vision.program import run
+
+ROOT = Path(__file__).parents[1]
+SMALL = {
+    "download": {"source": "external"},
+    "subset": {"train": 10, "validation": 5, "test": 5, "order": "shuffled"},
+    "backbone": {"image_size": 64},
+    "train_head": {"hidden_units": 8, "epochs": 3},
+    "finetune": {"epochs": 2, "unfreeze_from": "block7a"},
+}
+PICTURES = 22
+# What may differ between two users and must change nothing.
+USERS = {
+    "one": {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "1", "USER": "one"},
+    "another folder": {
+        "TZ": "America/St_Johns",
+        "LC_ALL": "C.UTF-8",
+        "PYTHONHASHSEED": "2",
+        "USER": "another",
+    },
+}
+UMASKS = {"one": 0o022, "another folder": 0o077}
+# Settings of the second user's own, which would change figures and numbers if they applied.
+SETTINGS = {
+    ".keras/keras.json": '{"floatx": "float16", "epsilon": 0.1, "backend": "tensorflow", '
+    '"image_data_format": "channels_first"}',
+    ".config/matplotlib/matplotlibrc": "font.size: 20\nsavefig.dpi: 50\nsavefig.facecolor: red\n",
+}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clones = [Path(folder) / name for name in USERS]
+        drawn = Path(folder) / "drawn"
+        drawn.mkdir()
+        sample.write_pictures(drawn, PICTURES)
+        for clone in clones:
+            make_clone(clone, drawn)
+        print("running the pipeline in two clones, on a small set ...", flush=True)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(reproduce, clones))
+        found = differences(*clones)
+    if found:
+        raise UserError(f"two clones gave different bytes in {', '.join(found)}")
+    print("the same bytes: dvc.lock and every output")
+
+
+def make_clone(clone: Path, drawn: Path) -> None:
+    """Copy this working tree, and pictures of its own, in an order that the name decides."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    code = [ROOT / name for name in os.fsdecode(listed.stdout).split("\0") if name]
+    copies = [(file, clone / file.relative_to(ROOT)) for file in code if file.is_file()]
+    pictures = [file for file in sorted(drawn.rglob("*")) if file.is_file()]
+    copies += [(file, clone / "data/external" / file.relative_to(drawn)) for file in pictures]
+    random.Random(clone.name).shuffle(copies)
+    for file, copy in copies:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(file.read_bytes())
+    (clone / "dvc.lock").unlink(missing_ok=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=clone, check=True)
+    yaml = YAML()
+    params = yaml.load(clone / "params.yaml")
+    for section, values in SMALL.items():
+        params[section].update(values)
+    yaml.dump(params, clone / "params.yaml")
+
+
+def reproduce(clone: Path) -> None:
+    """Run the pipeline in a clone as a user of its own, whose home is empty but for settings."""
+    home = clone.with_name(f"home of {clone.name}")
+    for name, content in SETTINGS.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        if clone.name != next(iter(USERS)):
+            (home / name).write_text(content)
+    programs = Path(sys.executable).parent
+    own = USERS[clone.name] | {
+        "HOME": str(home),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": str(home / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
+    }
+    finished = subprocess.run(
+        ["dvc", "repro"],
+        cwd=clone,
+        env=os.environ | own,
+        umask=UMASKS[clone.name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        sys.stderr.write(finished.stdout + finished.stderr)
+        raise UserError("the pipeline failed in a clone; see above")
+
+
+def differences(one: Path, another: Path) -> list[str]:
+    """Name the outputs of two finished clones whose bytes differ, and dvc.lock where it does."""
+    lock = YAML(typ="safe").load(one / "dvc.lock")
+    outputs = {out["path"] for stage in lock["stages"].values() for out in stage["outs"]}
+    files = {
+        file.relative_to(clone)
+        for clone in (one, another)
+        for file in _files(clone / name for name in outputs | {"dvc.lock"})
+    }
+    return [str(name) for name in sorted(files) if _read(one / name) != _read(another / name)]
+
+
+def _files(paths: Iterable[Path]) -> Iterable[Path]:
+    for path in paths:
+        yield from (file for file in path.rglob("*") if file.is_file())
+        if path.is_file():
+            yield path
+
+
+def _read(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""Runs a stage as a program."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from vision import environment
+from vision.disk import disk_errors
+from vision.errors import UserError
+
+# As shells give it for a program that Ctrl-C ended: 128 and the number of SIGINT.
+_INTERRUPTED = 130
+
+
+def run(main: Callable[[], None], note: Path | None = None) -> None:
+    """Run a program's `main`, and tell in one line on stderr what its user can mend.
+
+    That is a UserError, or a disk that is full or refuses, with exit status 1; and Ctrl-C, with
+    130. Any other exception is a bug of ours and keeps its traceback.
+
+    Parameters
+    ----------
+    note : a file in which the environment is noted when `main` has ended well.
+    """
+    try:
+        with disk_errors(Path.cwd()):
+            main()
+            if note:
+                environment.note(Path(sys.argv[0]).stem, note)
+    except UserError as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted; run again to go on", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
