@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import requests
+from moto.server import ThreadedMotoServer
 from PIL import Image
 from ruamel.yaml import YAML
 
@@ -451,9 +452,6 @@ def test_a_clone_has_every_result_with_a_pull_from_a_directory(real, tmp_path):
 @pytest.fixture
 def s3(monkeypatch, tmp_path):
     """A server on this machine that speaks S3, with an empty bucket; gives its address."""
-    why = "not pinned: botocore needs python-dateutil below 3, requirements.txt has 4"
-    server = pytest.importorskip("moto.server", reason=why)
-    pytest.importorskip("dvc_s3", reason=why)
     # Nothing of the user's own settings, and no way out of this machine.
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -464,7 +462,7 @@ def s3(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
     running.start()
     url = "http://{}:{}".format(*running.get_host_and_port())
     requests.put(f"{url}/bucket", timeout=10).raise_for_status()
