@@ -28,7 +28,7 @@ repro: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
-	@$(RUN) python -m pytest
+	@$(RUN) python -m pytest --numprocesses logical --dist loadfile
 
 # One that failed has no metrics of its own; DVC would show those of the commit in its place.
 experiments: $(VENV)/.installed
