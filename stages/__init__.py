@@ -18,3 +18,6 @@ def _end_with_dvc() -> None:
 
 
 _end_with_dvc()
+
+# It sets what must be set before TensorFlow is imported, which some stages do ahead of it.
+import vision  # noqa: E402, F401

@@ -69,7 +69,7 @@ def test_external_pictures_replace_those_of_an_earlier_run(project):
     put(project, "pictures.zip", {**PICTURES, "licence.txt": b"free"})
     code, out, err = finish(start(project))
     assert (code, err) == (0, "")
-    assert "left out 1 files" in out
+    assert "no pictures: 1\n" in out
     assert "cat: 1 pictures" in out
     assert raw(project) == set(PICTURES)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from vision.errors import UserError
 from vision.sources.unpack import unpack
 
-# What the repository itself keeps in the folder.
-OWN = frozenset({"README.md", ".gitignore"})
+# What the repository itself keeps in the folder, and what `dvc add` writes there.
+_OWN = ("README.md", ".gitignore", "*.dvc")
 
 
 def write_pictures(source: Path, folder: Path) -> None:
@@ -17,11 +17,12 @@ def write_pictures(source: Path, folder: Path) -> None:
     UserError
         There is nothing, or something that `vision.sources.unpack.unpack` refuses.
     """
-    found = {path.name for path in source.iterdir()} if source.is_dir() else set()
-    if found <= OWN:
+    found = list(source.iterdir()) if source.is_dir() else []
+    own = [path for path in found if any(path.match(name) for name in _OWN)]
+    if len(own) == len(found):
         raise UserError(
             f"{source} is empty; put an archive (.zip, .tar, .tar.gz or .tgz) or one folder per "
             "class into it"
         )
-    ignored = unpack(source, folder) - len(found & OWN)
-    print(f"left out {ignored:,} files that are not pictures")
+    ignored = unpack(source, folder) - len(own)
+    print(f"files left out, since they are no pictures: {ignored:,}")

@@ -8,7 +8,7 @@ from tests.files import files_below, write_files, write_zip
 from vision.errors import UserError
 from vision.sources.external import write_pictures
 
-OWN = {"README.md": b"what to put here", ".gitignore": b"/*"}
+OWN = {"README.md": b"what to put here", ".gitignore": b"/*", "pets.zip.dvc": b"outs:"}
 
 
 @pytest.mark.parametrize("files", [{}, OWN])
@@ -30,7 +30,7 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_pat
     into.mkdir()
     write_pictures(source, into)
     assert files_below(into) == {"cat/0.jpg": b"c", "dog/0.jpg": b"d"}
-    assert "left out 2 files" in capsys.readouterr().out
+    assert "no pictures: 2\n" in capsys.readouterr().out
 
 
 PICTURES = {
