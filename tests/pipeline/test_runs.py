@@ -201,7 +201,7 @@ def test_an_experiment_with_another_learning_rate(two_classes):
     assert "finetuned.loss" in two_classes.dvc("metrics", "diff").stdout
 
     # Going back takes everything from the run cache.
-    two_classes.set(lr=1e-4)
+    two_classes.run("git", "checkout", "params.yaml")
     finished = two_classes.dvc("repro")
     assert stages_run(finished.stdout) == []
     assert "Stage 'finetune' is cached - skipping run" in finished.stdout

@@ -140,7 +140,7 @@ def value_at(params: Params, key: str) -> object:
 def test_the_committed_file_is_accepted():
     params = load_params(COMMITTED)
     assert params.seed == 1337
-    assert params.lr == 1e-4
+    assert params.lr == 5e-5
     assert params.backbone.image_size is None
 
 
