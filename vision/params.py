@@ -4,7 +4,7 @@ What each knob does is said once, in params.yaml itself.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -35,6 +35,9 @@ BackboneName = Literal[
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+Schema = TypeVar("Schema", bound=Section)
 
 
 class Download(Section):
@@ -103,7 +106,7 @@ class Params(Section):
     evaluate: Evaluate
 
 
-def load_params(path: Path) -> Params:
+def load_params(path: Path, schema: type[Schema] = Params) -> Schema:
     """Read and check a params.yaml.
 
     It is read as YAML 1.2, as DVC writes it: `1e-05` is a number there, while YAML 1.1
@@ -125,23 +128,23 @@ def load_params(path: Path) -> Params:
     except (YAMLError, ValueError) as error:  # such as not UTF-8, or the 13th month
         raise UserError(f"{path} is not valid YAML: {error}") from None
     try:
-        return Params.model_validate(content)
+        return schema.model_validate(content)
     except ValidationError as error:
-        raise UserError(f"{path}: " + "; ".join(_complaints(error))) from None
+        raise UserError(f"{path}: " + "; ".join(_complaints(error, schema))) from None
 
 
-def _complaints(error: ValidationError) -> list[str]:
+def _complaints(error: ValidationError, schema: type[BaseModel]) -> list[str]:
     """One complaint for each key, whose value may have failed several alternatives."""
     by_key: dict[str, list[str]] = {}
     for item in error.errors():
-        # A key and the section around it. What may follow is a branch of a union.
-        key = ".".join(str(part) for part in item["loc"][:2] if part != "[key]")
+        key, known = _place(item["loc"], schema)
         match item["type"]:
             case "missing":
                 by_key[f"{key} is missing"] = []
             case "extra_forbidden" | "invalid_key":
-                known = ", ".join(_keys_beside(item["loc"]))
-                by_key[f"{key} = {item['input']!r} is unknown; known there are {known}"] = []
+                by_key[
+                    f"{key} = {item['input']!r} is unknown; known there are {', '.join(known)}"
+                ] = []
             case "model_type":
                 found = f"{key or 'the whole content'} = {item['input']!r} is refused: "
                 by_key[found] = ["it should be keys with values"]
@@ -151,8 +154,19 @@ def _complaints(error: ValidationError) -> list[str]:
     return [complaint + ", or ".join(dict.fromkeys(why)) for complaint, why in by_key.items()]
 
 
-def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
-    """Name the keys that may stand where an unknown one was found."""
-    section = Params.model_fields.get(str(location[0])) if len(location) > 1 else None
-    schema = section.annotation if section else Params
-    return list(schema.model_fields if isinstance(schema, type) else Params.model_fields)
+def _place(location: tuple[int | str, ...], schema: type[BaseModel]) -> tuple[str, list[str]]:
+    """Name the key that an error is about, with its sections, and those that may stand there."""
+    names: list[str] = []
+    known: list[str] = []
+    inside: type | None = schema
+    for part in location:
+        # What follows a key that is no section is a branch of a union.
+        if not (isinstance(inside, type) and issubclass(inside, BaseModel)):
+            break
+        fields = {
+            field.alias or name: field.annotation for name, field in inside.model_fields.items()
+        }
+        names.append(str(part))
+        known = list(fields)
+        inside = fields.get(str(part))
+    return ".".join(names), known

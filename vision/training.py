@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import keras
 import numpy as np
@@ -12,11 +13,21 @@ from tqdm import tqdm
 from vision.ahead import load_ahead
 from vision.checkpoint import Arrays, Checkpoint
 from vision.errors import UserError
-from vision.params import Finetune, TrainHead
 
 Loader = Callable[[np.ndarray, int], np.ndarray]
 
 _MOMENTUM = 0.9
+
+
+class Settings(Protocol):
+    """The optimizer, the epochs at most, and the patience.
+
+    That is how many epochs without a better validation loss end the training.
+    """
+
+    optimizer: Literal["adam", "rmsprop", "sgd"]
+    epochs: int
+    patience: int
 
 
 @dataclass(frozen=True)
@@ -57,9 +68,10 @@ def fit(
     model: keras.Model,
     train: Batches,
     validation: Batches,
-    settings: TrainHead | Finetune,
+    settings: Settings,
     learning_rate: float,
     checkpoint: Checkpoint | None = None,
+    schedule: Literal["cosine", "constant"] = "cosine",
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
@@ -69,12 +81,11 @@ def fit(
     Parameters
     ----------
     model : gives probabilities, of one sigmoid unit or of a softmax.
-    settings : the optimizer, the epochs at most, and the patience: how many epochs without a
-        better validation loss end the training.
-    learning_rate : the first step's; it falls to 0 over all the epochs along half a cosine
-        (Loshchilov and Hutter, "SGDR", ICLR 2017).
+    learning_rate : the first step's.
     checkpoint : where each finished epoch is saved. A training that it holds goes on from there,
         to the same bytes as if it had never stopped.
+    schedule : cosine, where the learning rate falls to 0 over all the epochs along half of one
+        (Loshchilov and Hutter, "SGDR", ICLR 2017); or constant.
 
     Returns
     -------
@@ -89,11 +100,12 @@ def fit(
     """
     # Compiled apart from the model, which is then saved without an optimizer's state.
     trained = keras.Model(model.input, model.output)
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = learning_rate
+    if schedule == "cosine":
+        steps = len(train) * settings.epochs
+        rate = keras.optimizers.schedules.CosineDecay(learning_rate, steps)
     trained.compile(
-        optimizer=_optimizer(
-            settings.optimizer,
-            keras.optimizers.schedules.CosineDecay(learning_rate, len(train) * settings.epochs),
-        ),
+        optimizer=_optimizer(settings.optimizer, rate),
         loss=_loss(model),
         metrics=["accuracy", _cross_entropy(model)],
         jit_compile=False,
@@ -138,7 +150,7 @@ class _Progress:
     best_weights : those of the row with the least validation loss.
     """
 
-    def __init__(self, trained: keras.Model, settings: TrainHead | Finetune):
+    def __init__(self, trained: keras.Model, settings: Settings):
         self._trained = trained
         self._settings = settings
         self.rows: list[dict[str, float | int]] = []
@@ -236,7 +248,7 @@ def _cross_entropy(model: keras.Model) -> keras.metrics.Metric:
 
 
 def _optimizer(
-    name: str, learning_rate: keras.optimizers.schedules.LearningRateSchedule
+    name: str, learning_rate: float | keras.optimizers.schedules.LearningRateSchedule
 ) -> keras.optimizers.Optimizer:
     if name == "sgd":
         return keras.optimizers.SGD(learning_rate, momentum=_MOMENTUM)
