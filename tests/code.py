@@ -1,6 +1,8 @@
 """Reads the project's own code: what a module imports, which parameters a stage uses."""
 
 import ast
+import json
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -40,7 +42,20 @@ def _files_of(name: str) -> list[Path]:
     return [path for path in packages + modules if (ROOT / path).is_file()]
 
 
-def used_parameters(module: Path) -> set[str]:
+def instances(stages: dict[str, dict]) -> dict[str, dict]:
+    """Give the stages of a dvc.yaml, one with a matrix as one for each of its items."""
+    found = {}
+    for name, stage in stages.items():
+        matrix = stage.get("matrix", {})
+        for values in product(*matrix.values()):
+            text = json.dumps({key: part for key, part in stage.items() if key != "matrix"})
+            for axis, value in zip(matrix, values, strict=True):
+                text = text.replace(f"${{item.{axis}}}", value)
+            found["@".join([name, "-".join(values)] if values else [name])] = json.loads(text)
+    return found
+
+
+def used_parameters(module: Path, beginning: str = "params") -> set[str]:
     """Parameters and sections that a stage reads: the attributes of the name `params`.
 
     Of `params.finetune.epochs` only the whole counts; a section handed on whole, as in
@@ -49,14 +64,18 @@ def used_parameters(module: Path) -> set[str]:
     tree = ast.parse((ROOT / module).read_text())
     attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     beginnings = {id(node.value) for node in attributes}
-    return {chain for node in attributes if id(node) not in beginnings and (chain := _chain(node))}
+    return {
+        chain
+        for node in attributes
+        if id(node) not in beginnings and (chain := _chain(node, beginning))
+    }
 
 
-def _chain(node: ast.AST) -> str | None:
+def _chain(node: ast.AST, beginning: str) -> str | None:
     names = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)
         node = node.value
-    if isinstance(node, ast.Name) and node.id == "params":
+    if isinstance(node, ast.Name) and node.id == beginning:
         return ".".join(reversed(names))
     return None

@@ -103,10 +103,10 @@ class Project:
             "git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "--quiet", "-m", message
         )
 
-    def set(self, **parameters: object) -> None:
+    def set(self, file: str = "params.yaml", /, **parameters: object) -> None:
         """Change parameters in params.yaml: `finetune__epochs=1` is finetune.epochs."""
         yaml = YAML()
-        path = self.folder / "params.yaml"
+        path = self.folder / file
         content = yaml.load(path)
         for name, value in parameters.items():
             *sections, key = name.split("__")
@@ -118,7 +118,7 @@ class Project:
 
 
 def stages_run(output: str) -> list[str]:
-    return re.findall(r"^Running stage '(\w+)'", output, flags=re.MULTILINE)
+    return re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE)
 
 
 STAGES = ["download", "subset", "extract", "train_head", "finetune", "evaluate"]

@@ -1,7 +1,8 @@
-"""dvc.yaml against the code: what a stage declares is what it uses, no more and no less."""
+"""Each dvc.yaml against the code: what a stage declares is what it uses, no more and no less."""
 
 import ast
 import re
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -9,14 +10,21 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from tests.code import ROOT, imported_files, used_parameters
+from baselines.params import Params as BaselineParams
+from tests.code import ROOT, imported_files, instances, used_parameters
 from vision.params import Params
 
 DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = DVC_YAML["stages"]
-MODULES = sorted(
-    path.relative_to(ROOT) for top in ("stages", "vision") for path in (ROOT / top).rglob("*.py")
-)
+BASELINES_YAML = YAML(typ="safe").load(ROOT / "baselines/dvc.yaml")
+BASELINES = instances(BASELINES_YAML["stages"])
+
+
+def modules(*folders: str) -> list[Path]:
+    return sorted(path.relative_to(ROOT) for top in folders for path in (ROOT / top).rglob("*.py"))
+
+
+MODULES = modules("stages", "vision")
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -24,75 +32,134 @@ def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
     names = set()
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            names |= leaves(field.annotation, f"{prefix}{name}.")
+            names |= leaves(field.annotation, f"{prefix}{field.alias or name}.")
         else:
             names.add(prefix + name)
     return names
 
 
 ALL_PARAMETERS = leaves(Params)
+BASELINE_PARAMETERS = leaves(BaselineParams)
 
 # What stages write beside their outputs, and no result depends on: where they ran, and where an
 # interrupted training was, which goes on to the same bytes (test_interruption.py).
 BESIDE = {"metrics/environment.json", "models/.finetune.npz"}
 
 
-def expand(names: set[str]) -> set[str]:
+def expand(names: set[str], known: set[str]) -> set[str]:
     """Replace each section by its parameters."""
-    return {
-        leaf
-        for leaf in ALL_PARAMETERS
-        for name in names
-        if leaf == name or leaf.startswith(f"{name}.")
-    }
+    return {leaf for leaf in known for name in names if leaf == name or leaf.startswith(f"{name}.")}
 
 
-@pytest.fixture(params=STAGES)
+@dataclass(frozen=True)
+class Stage:
+    """A stage of either pipeline, one of each item where it has a matrix.
+
+    Attributes
+    ----------
+    content : what stands in dvc.yaml.
+    folder : of its module, which is named as the stage is.
+    params_file : where its parameters stand.
+    known : all parameters of that file.
+    """
+
+    name: str
+    content: dict
+    folder: str
+    params_file: str
+    known: frozenset[str]
+
+    @property
+    def module(self) -> Path:
+        return Path(self.folder, f"{self.name.partition('@')[0]}.py")
+
+    @property
+    def declared(self) -> set[str]:
+        items = self.content.get("params", [])
+        if self.params_file != "params.yaml":
+            assert all(list(item) == [self.params_file] for item in items)
+            items = [name for item in items for name in item[self.params_file]]
+        return set(items)
+
+    @property
+    def used(self) -> set[str]:
+        used = used_parameters(self.module)
+        if "network" not in used:
+            return used
+        # The stage has a network and a form to train, whose names the command gives.
+        network, form = self.content["cmd"].split()[-2:]
+        of_network = {f"{network}.{part}" for part in used_parameters(self.module, "network")}
+        # `fit` takes the form whole.
+        return used - {"network"} | of_network | {f"{network}.{form}"}
+
+
+MAIN_STAGES = [
+    Stage(name, content, "stages", "params.yaml", frozenset(ALL_PARAMETERS))
+    for name, content in STAGES.items()
+]
+BASELINE_STAGES = [
+    Stage(name, content, "baselines", "baselines/params.yaml", frozenset(BASELINE_PARAMETERS))
+    for name, content in BASELINES.items()
+]
+
+
+@pytest.fixture(params=MAIN_STAGES + BASELINE_STAGES, ids=lambda stage: stage.name)
 def stage(request):
     return request.param
 
 
 def test_every_stage_module_is_a_stage():
-    modules = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
-    assert modules == set(STAGES)
+    found = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert found == set(STAGES)
+    programs = [path for path in modules("baselines") if "__main__" in (ROOT / path).read_text()]
+    assert {path.stem for path in programs} == set(BASELINES_YAML["stages"])
 
 
 def test_a_stage_runs_the_module_of_its_name(stage):
-    assert STAGES[stage]["cmd"] == f"python -m stages.{stage}"
+    name, _, item = stage.name.partition("@")
+    network, _, form = item.rpartition("-")
+    assert stage.content["cmd"].split() == [
+        *("python", "-m", f"{stage.folder}.{name}"),
+        *([network, form] if item else []),
+    ]
+
+
+def test_every_stage_runs_in_the_root(stage):
+    assert stage.content.get("wdir", ".") == {"stages": ".", "baselines": ".."}[stage.folder]
 
 
 def test_a_stage_depends_on_the_code_that_it_imports_and_on_no_other(stage):
-    declared = {Path(path) for path in STAGES[stage]["deps"] if path.endswith(".py")}
-    assert declared == imported_files(Path("stages") / f"{stage}.py")
+    declared = {Path(path) for path in stage.content["deps"] if path.endswith(".py")}
+    assert declared == imported_files(stage.module)
 
 
 def test_a_stage_declares_the_parameters_that_it_uses_and_no_others(stage):
-    used = used_parameters(Path("stages") / f"{stage}.py")
-    unknown = {name for name in used if not expand({name})}
+    unknown = {name for name in stage.used if not expand({name}, stage.known)}
     assert not unknown
-    assert expand(set(STAGES[stage]["params"])) == expand(used)
+    assert expand(stage.declared, stage.known) == expand(stage.used, stage.known)
 
 
-def test_every_parameter_is_used_by_some_stage():
-    declared = expand({name for stage in STAGES.values() for name in stage["params"]})
-    assert declared == ALL_PARAMETERS
+@pytest.mark.parametrize("stages", [MAIN_STAGES, BASELINE_STAGES], ids=["main", "baselines"])
+def test_every_parameter_is_used_by_some_stage(stages):
+    declared = {name for stage in stages for name in stage.declared}
+    assert expand(declared, stages[0].known) == stages[0].known
 
 
 def test_every_declared_parameter_is_read_somewhere_in_the_code_of_its_stage(stage):
     """Also where a section is handed on whole."""
     read = {
         node.attr
-        for path in imported_files(Path("stages") / f"{stage}.py")
+        for path in imported_files(stage.module)
         for node in ast.walk(ast.parse((ROOT / path).read_text()))
         if isinstance(node, ast.Attribute)
     }
-    for name in expand(set(STAGES[stage]["params"])):
+    for name in expand(stage.declared, stage.known):
         assert name.split(".")[-1] in read, name
 
 
 def test_every_path_of_a_stage_module_is_declared(stage):
     """The paths are constants at the top of the module; any other would be a hidden input."""
-    tree = ast.parse((ROOT / "stages" / f"{stage}.py").read_text())
+    tree = ast.parse((ROOT / stage.module).read_text())
     paths = {
         node.args[0].value
         for node in ast.walk(tree)
@@ -101,7 +168,7 @@ def test_every_path_of_a_stage_module_is_declared(stage):
         and node.func.id == "Path"
         and isinstance(node.args[0], ast.Constant)
     }
-    declared = {"params.yaml", *STAGES[stage]["deps"], *outputs(stage)}
+    declared = {stage.params_file, *stage.content["deps"], *outputs(stage.content)}
     outside = {
         path
         for path in paths - BESIDE
@@ -110,10 +177,10 @@ def test_every_path_of_a_stage_module_is_declared(stage):
     assert not outside
 
 
-def outputs(stage: str) -> dict[str, bool]:
+def outputs(stage: dict) -> dict[str, bool]:
     """Each output of a stage, and whether DVC caches it (else git keeps it)."""
     found = {}
-    kinds = (STAGES[stage].get(kind, []) for kind in ("outs", "metrics", "plots"))
+    kinds = (stage.get(kind, []) for kind in ("outs", "metrics", "plots"))
     for item in chain.from_iterable(kinds):
         if isinstance(item, str):
             found[item] = True
@@ -124,29 +191,43 @@ def outputs(stage: str) -> dict[str, bool]:
 
 
 def test_metrics_and_the_tables_behind_plots_live_in_git(stage):
-    for path, cached in outputs(stage).items():
+    for path, cached in outputs(stage.content).items():
         is_table = path.startswith(("metrics/", "plots/")) and not path.endswith(".png")
         assert not (is_table and cached), path
 
 
 def test_dvc_may_take_every_stage_from_its_run_cache(stage):
     """It passes over stages with an output that it doesn't cache, but for metrics and plots."""
-    assert not [item for item in STAGES[stage].get("outs", []) if not isinstance(item, str)]
+    assert not [item for item in stage.content.get("outs", []) if not isinstance(item, str)]
 
 
-def test_every_plot_is_an_output_of_a_stage():
-    all_outputs = {path for stage in STAGES for path in outputs(stage)}
-    for plot in DVC_YAML["plots"]:
+@pytest.mark.parametrize("content", [DVC_YAML, BASELINES_YAML], ids=["main", "baselines"])
+def test_every_plot_is_an_output_of_a_stage(content):
+    all_outputs = {
+        path for stage in instances(content["stages"]).values() for path in outputs(stage)
+    }
+    for plot in content["plots"]:
         files = [plot] if isinstance(plot, str) else list(next(iter(plot.values()))["y"])
         for file in files:
-            assert file in all_outputs or str(Path(file).parent) in all_outputs, file
+            path = file.removeprefix("../")  # the stages run in the root
+            assert path in all_outputs or str(Path(path).parent) in all_outputs, file
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+@pytest.mark.parametrize("module", [*MODULES, *modules("baselines")], ids=str)
 def test_stages_pass_nothing_but_files(module):
-    """A stage imports no other stage, and vision imports no stage."""
-    others = {path for path in imported_files(module) if path.parts[0] == "stages"}
-    assert others <= {module, Path("stages/__init__.py")}
+    """A stage imports no other stage, and vision imports nothing of either pipeline."""
+    programs = {stage.module for stage in MAIN_STAGES + BASELINE_STAGES}
+    imported = imported_files(module)
+    assert imported & programs <= {module}
+    folders = {path.parts[0] for path in imported}
+    assert (
+        folders
+        <= {
+            "vision": {"vision"},
+            "stages": {"vision", "stages"},
+            "baselines": {"vision", "stages", "baselines"},
+        }[module.parts[0]]
+    )
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] == "vision"], ids=str)

@@ -76,8 +76,8 @@ def workless_project(new_project, content):
     project = new_project()
     path = project.folder / "dvc.yaml"
     pipeline = YAML(typ="safe").load(path)
-    for name, stage in pipeline["stages"].items():
-        stage["cmd"] = f"python workless.py {content} {' '.join(outputs(name))}"
+    for stage in pipeline["stages"].values():
+        stage["cmd"] = f"python workless.py {content} {' '.join(outputs(stage))}"
     YAML().dump(pipeline, path)
     (project.folder / "workless.py").write_text(WORKLESS)
     assert project.repro() == STAGES
