@@ -1,0 +1,148 @@
+"""The pipeline of the networks trained from scratch, through the real dvc command."""
+
+import json
+import shutil
+
+import keras
+import pandas as pd
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from tests.code import ROOT
+from tests.pipeline.conftest import STAGES, stages_run
+from tests.pipeline.test_contract import BASELINES, outputs
+from tests.pipeline.test_reruns import WORKLESS
+from tests.pipeline.test_runs import FIGURES
+
+PIPELINE = "baselines/dvc.yaml"
+PARAMS = "baselines/params.yaml"
+FORMS = ("plain", "augmented")
+
+
+def with_baselines(project):
+    shutil.copytree(
+        ROOT / "baselines",
+        project.folder / "baselines",
+        ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"),
+    )
+    return project
+
+
+def repro(project, *stages):
+    """Run stages of the baselines, or all, and tell which ran, in alphabetical order."""
+    targets = [f"{PIPELINE}:{stage}" for stage in stages] or [PIPELINE]
+    ran = stages_run(project.dvc("repro", *targets).stdout)
+    return sorted(stage.removeprefix(f"{PIPELINE}:") for stage in ran)
+
+
+def of(*networks, stages=("train", "evaluate"), forms=FORMS):
+    return sorted(f"{s}@{n}-{form}" for s in stages for n in networks for form in forms)
+
+
+@pytest.fixture(scope="module")
+def workless(new_project):
+    """Both pipelines with commands that do no work but write something new."""
+    project = with_baselines(new_project())
+    (project.folder / "workless.py").write_text(WORKLESS)
+    for path in (project.folder / "dvc.yaml", project.folder / PIPELINE):
+        pipeline = YAML(typ="safe").load(path)
+        for stage in pipeline["stages"].values():
+            stage["cmd"] = f"python workless.py new {' '.join(outputs(stage))}"
+        YAML().dump(pipeline, path)
+    return project
+
+
+def test_it_brings_the_pictures_up_to_date_and_runs_all_networks(workless):
+    assert repro(workless) == sorted(["download", "subset", *BASELINES])
+    assert repro(workless) == []
+
+
+def test_the_main_pipeline_and_its_experiments_leave_it_alone(workless):
+    assert workless.repro() == STAGES[2:]  # the pictures are there
+    workless.commit("Run both pipelines")
+    workless.set(PARAMS, seed=8)
+    assert workless.repro() == []
+    ran = stages_run(workless.dvc("exp", "run", "-S", "lr=1e-5").stdout)
+    assert ran == ["finetune", "evaluate"]
+    workless.set(PARAMS, seed=1337)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "expected"),
+    [
+        ("image_size", 90, of("book-1st-edition")),
+        ("augmented__augmentation__flip", False, of("book-1st-edition", forms=["augmented"])),
+    ],
+)
+def test_a_changed_parameter_reruns_its_own_network(workless, parameter, value, expected):
+    workless.set(PARAMS, **{f"book-1st-edition__{parameter}": value})
+    assert repro(workless) == sorted([*expected, "draw"])
+
+
+@pytest.fixture(scope="module")
+def trained(new_project):
+    """A finished run of one network, on pictures and for epochs that are few."""
+    project = with_baselines(new_project(download__sample_pictures=26))
+    small = {"image_size": 80}
+    small |= {f"{form}__epochs": 2 for form in FORMS}
+    project.set(PARAMS, **{f"blog-2016__{key}": value for key, value in small.items()})
+    assert repro(project, *of("blog-2016", stages=["evaluate"])) == sorted(
+        ["download", "subset", *of("blog-2016")]
+    )
+    return project
+
+
+def test_a_second_run_has_nothing_to_do(trained):
+    assert repro(trained, *of("blog-2016", stages=["evaluate"])) == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_network_is_trained_and_measured(trained, form):
+    name = f"blog-2016-{form}"
+    model = keras.models.load_model(trained.folder / f"models/baselines/{name}.keras")
+    layers = [type(layer).__name__ for layer in model.layers]
+    assert ("Dropout" in layers) == (form == "augmented")
+
+    history = pd.read_csv(trained.folder / f"plots/baselines/{name}.csv")
+    assert list(history["epoch"]) == [1, 2]
+    metrics = json.loads((trained.folder / f"metrics/baselines/{name}.json").read_text())
+    assert metrics["parameters"] == model.count_params()
+    assert metrics["epochs"] == 2
+    assert set(metrics["validation"]) == set(metrics["test"]) == FIGURES
+    # The weights kept are those of the best epoch. Seven digits in the table, float32 sums.
+    if metrics["best_epoch"]:
+        best = history.iloc[metrics["best_epoch"] - 1]
+        assert metrics["validation"]["loss"] == pytest.approx(best["validation_loss"], rel=1e-4)
+
+    table = pd.read_csv(trained.folder / f"data/baselines/{name}.csv")
+    assert list(table) == ["file", "label", "md5", f"{name}_cat", f"{name}_dog"]
+    said = table.filter(regex=f"^{name}_").idxmax(axis=1).str.removeprefix(f"{name}_")
+    assert metrics["test"]["accuracy"] == pytest.approx((said == table["label"]).mean())
+
+
+def test_the_forms_see_other_pictures_from_the_same_start(trained):
+    """Views and dropout make the difference."""
+    plain, augmented = (
+        pd.read_csv(trained.folder / f"plots/baselines/blog-2016-{form}.csv") for form in FORMS
+    )
+    assert (plain["train_loss"] != augmented["train_loss"]).all()
+
+
+def test_the_environment_is_noted(trained):
+    (noted,) = json.loads((trained.folder / "metrics/environment.json").read_text())
+    assert "baselines: train blog-2016-plain" in noted["stages"]
+
+
+def test_curves_are_drawn_and_overlaid(trained):
+    histories = trained.folder / "plots/baselines"
+    for form in FORMS:
+        for other in ("book-1st-edition", "book-2nd-edition"):
+            shutil.copy(histories / f"blog-2016-{form}.csv", histories / f"{other}-{form}.csv")
+    trained.run("python", "-m", "baselines.draw")
+    with Image.open(trained.folder / "plots/baselines.png") as figure:
+        figure.load()
+    trained.dvc("plots", "show")
+    page = (trained.folder / "dvc_plots/index.html").read_text()
+    assert "Validation accuracy of the networks trained from scratch" in page
+    assert "Accuracy while training book-1st-edition" in page
