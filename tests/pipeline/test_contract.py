@@ -196,9 +196,16 @@ def test_metrics_and_the_tables_behind_plots_live_in_git(stage):
         assert not (is_table and cached), path
 
 
-def test_dvc_may_take_every_stage_from_its_run_cache(stage):
+@pytest.mark.parametrize("stage", MAIN_STAGES, ids=lambda stage: stage.name)
+def test_dvc_may_take_every_stage_of_the_main_pipeline_from_its_run_cache(stage):
     """It passes over stages with an output that it doesn't cache, but for metrics and plots."""
     assert not [item for item in stage.content.get("outs", []) if not isinstance(item, str)]
+
+
+@pytest.mark.parametrize("stage", BASELINE_STAGES, ids=lambda stage: stage.name)
+def test_nothing_of_the_baselines_is_missed_where_only_the_main_pipeline_ran(stage):
+    """As `dvc checkout` and `dvc pull` would miss what DVC caches, and fail."""
+    assert not any(outputs(stage.content).values())
 
 
 @pytest.mark.parametrize("content", [DVC_YAML, BASELINES_YAML], ids=["main", "baselines"])
