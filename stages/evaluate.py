@@ -6,6 +6,7 @@ trains nothing anew.
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 from PIL import Image
@@ -44,8 +45,7 @@ def main() -> None:
     for name, path in MODELS.items():
         model, description = models.load(path)
         paths = [TEST / file for file in index["file"]]
-        outputs = np.concatenate(list(features.run(model, paths, progress=name)))
-        probabilities = models.class_probabilities(outputs)
+        probabilities = predict(model, paths, name, params.evaluate.mirror)
         labels = index["label"].map(description.classes.index).to_numpy()
         metrics[name] = scores.score(labels, probabilities, params.evaluate.calibration_bins)
         table = scores.score_classes(labels, probabilities, description.classes)
@@ -70,6 +70,20 @@ def main() -> None:
         SHEET_COLUMNS,
     )
     draw_views(description.image_size, params)
+
+
+def predict(model: keras.Model, paths: list[Path], name: str, mirror: bool) -> np.ndarray:
+    """Give the probabilities of each class, shape (pictures, classes).
+
+    With `mirror`, the mean of those of the pictures and of their mirror images.
+    """
+    outputs = [np.concatenate(list(features.run(model, paths, progress=name)))]
+    if mirror:
+        mirrored = features.run(
+            model, paths, f"{name}, mirrored", lambda batch, _: batch[:, :, ::-1]
+        )
+        outputs.append(np.concatenate(list(mirrored)))
+    return np.mean([models.class_probabilities(each) for each in outputs], axis=0)
 
 
 def write_plots(

@@ -1,20 +1,23 @@
-"""Trains the densely connected classifier on the stored features."""
+"""Trains the densely connected classifier on the stored features, those of views included."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+from natsort import natsorted
 
 from vision import determinism, features, heads, models, training
 from vision.output import write_csv, write_json
-from vision.params import load_params
+from vision.params import TrainHead, load_params
 from vision.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 WEIGHTS = Path("data/weights")
 FEATURES = Path("data/features")
+VIEWS = Path("data/views")
 MODEL = Path("models/head.keras")
 METRICS = Path("metrics/head.json")
 HISTORY = Path("plots/head.csv")
@@ -28,8 +31,8 @@ def main() -> None:
     head = heads.build_head(extractor.output.shape[1], len(classes), params.train_head, params.seed)
     history, summary = training.fit(
         head,
-        batches("train", classes, params.train_head.batch_size, shuffle_seed=params.seed),
-        batches("validation", classes, params.train_head.batch_size),
+        batches("train", natsorted(VIEWS.iterdir()), classes, params.train_head, params.seed),
+        batches("validation", [], classes, params.train_head, shuffle_seed=None),
         params.train_head,
         params.train_head.learning_rate,
     )
@@ -41,12 +44,24 @@ def main() -> None:
 
 
 def batches(
-    split: str, classes: list[str], batch_size: int, shuffle_seed: int | None = None
+    split: str,
+    views: Iterable[Path],
+    classes: list[str],
+    settings: TrainHead,
+    shuffle_seed: int | None,
 ) -> training.Batches:
-    """Give a split's features, memory-mapped, in batches."""
-    rows = np.load(FEATURES / f"{split}.npy", mmap_mode="r")
+    """Give a split's features, memory-mapped, in batches.
+
+    From epoch to epoch a picture goes round its views, of which the first is itself as it is.
+    """
+    files = [FEATURES / f"{split}.npy", *views]
+    rows = [np.load(file, mmap_mode="r") for file in files]
+
+    def load(chosen: np.ndarray, epoch: int) -> np.ndarray:
+        return np.stack([rows[(picture + epoch) % len(rows)][picture] for picture in chosen])
+
     labels = read_labels(split).map(classes.index).to_numpy()
-    return training.Batches(lambda chosen, _epoch: rows[chosen], labels, batch_size, shuffle_seed)
+    return training.Batches(load, labels, settings.batch_size, shuffle_seed)
 
 
 def read_labels(split: str) -> pd.Series:

@@ -6,7 +6,7 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -19,6 +19,9 @@ from vision.ahead import load_ahead
 from vision.backbones import BACKBONES, image_size
 from vision.errors import UserError
 from vision.params import Backbone
+
+# Changes a batch of pictures that were read from the given files.
+Change = Callable[[np.ndarray, Sequence[Path]], np.ndarray]
 
 # Every pass through a network has this shape, so that a picture's result can't depend on how
 # many others come with it.
@@ -62,11 +65,17 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
     return keras.Model(inputs, features, name="extractor")
 
 
-def write_features(extractor: keras.Model, paths: Sequence[Path], to: Path) -> None:
+def write_features(
+    extractor: keras.Model, paths: Sequence[Path], to: Path, change: Change | None = None
+) -> None:
     """Run the extractor over pictures and write their features, one batch after another.
 
     The file is a plain .npy of float32, shape (pictures, features), in the order of the paths.
     It is written as it is computed: memory does not grow with the number of pictures.
+
+    Parameters
+    ----------
+    change : what to do to the pictures first.
     """
     header = {
         "descr": np.lib.format.dtype_to_descr(np.dtype("<f4")),
@@ -76,17 +85,20 @@ def write_features(extractor: keras.Model, paths: Sequence[Path], to: Path) -> N
     to.parent.mkdir(parents=True, exist_ok=True)
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for batch in run(extractor, paths, progress=to.stem):
+        for batch in run(extractor, paths, to.stem, change):
             file.write(batch.astype("<f4", copy=False).tobytes())
 
 
-def run(model: keras.Model, paths: Sequence[Path], progress: str) -> Iterator[np.ndarray]:
+def run(
+    model: keras.Model, paths: Sequence[Path], progress: str, change: Change | None = None
+) -> Iterator[np.ndarray]:
     """Run a model over pictures, decoding ahead of it in threads.
 
     Parameters
     ----------
     model : takes RGB pictures 0-255 at its own input size.
     progress : what the progress bar says.
+    change : what to do to the pictures first, in those threads.
 
     Yields
     ------
@@ -96,7 +108,9 @@ def run(model: keras.Model, paths: Sequence[Path], progress: str) -> Iterator[np
     starts = range(0, len(paths), _BATCH_SIZE)
 
     def load(start: int) -> np.ndarray:
-        return pictures.load_batch(paths[start : start + _BATCH_SIZE], size)
+        chosen = paths[start : start + _BATCH_SIZE]
+        batch = pictures.load_batch(chosen, size)
+        return change(batch, chosen) if change else batch
 
     with tqdm(total=len(paths), desc=progress, unit="picture", disable=None) as bar:
         for batch in load_ahead(load, starts):

@@ -61,6 +61,10 @@ class Backbone(Section):
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
 
 
+class Extract(Section):
+    views: Annotated[int, Field(ge=0, le=1000)]
+
+
 class TrainHead(Section):
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
@@ -90,6 +94,7 @@ class Augmentation(Section):
 
 
 class Evaluate(Section):
+    mirror: bool
     calibration_bins: Annotated[int, Field(ge=2, le=100)]
     mistakes: Annotated[int, Field(ge=1, le=100)]
 
@@ -102,6 +107,7 @@ class Params(Section):
     download: Download
     subset: Subset
     backbone: Backbone
+    extract: Extract
     train_head: TrainHead
     finetune: Finetune
     augmentation: Augmentation

@@ -121,7 +121,15 @@ def stages_run(output: str) -> list[str]:
     return re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE)
 
 
-STAGES = ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
+STAGES = [
+    "download",
+    "subset",
+    "extract",
+    "extract_views",
+    "train_head",
+    "finetune",
+    "evaluate",
+]
 SMALL = {
     "subset__train": 12,
     "subset__validation": 6,

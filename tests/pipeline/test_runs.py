@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import combinations
 
 import keras
 import numpy as np
@@ -50,7 +51,7 @@ def draw_shapes(folder):
 
 @pytest.fixture(scope="module")
 def three_classes(new_project):
-    project = new_project(download__source="external", train_head__hidden_units=8)
+    project = new_project(download__source="external", train_head__hidden_units=8, extract__views=2)
     draw_shapes(project.folder / "data/external")
     (project.folder / "data/external/disc/0.jpg").write_bytes(b"")  # left out and replaced
     assert project.repro() == STAGES
@@ -100,6 +101,16 @@ def test_features_are_plain_float32_rows_in_the_order_of_their_index(project):
         names = [int(re.search(r"\d+", file)[0]) for file in index["file"]]
         by_class = pd.Series(names).groupby(index["label"])
         assert by_class.apply(lambda numbers: numbers.is_monotonic_increasing).all()
+
+
+def test_views_are_stored_like_features(three_classes):
+    plain = np.load(three_classes.folder / "data/features/train.npy")
+    files = sorted((three_classes.folder / "data/views").iterdir())
+    assert [file.name for file in files] == ["0.npy", "1.npy"]
+    views = [np.load(file, mmap_mode="r") for file in files]
+    assert all((rows.dtype, rows.shape) == (plain.dtype, plain.shape) for rows in views)
+    for a, b in combinations([plain, *views], 2):
+        assert (a != b).any(axis=1).all()
 
 
 def test_models_take_pictures_and_give_probabilities(project):
@@ -170,9 +181,10 @@ def test_a_forced_rerun_gives_the_same_bytes(two_classes):
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
-        ("evaluate__mistakes", 2, STAGES[5:]),
-        ("augmentation__rotation", 30, STAGES[4:]),
-        ("train_head__l2", 0.5, STAGES[3:]),
+        ("evaluate__mistakes", 2, STAGES[6:]),
+        ("augmentation__rotation", 30, STAGES[3:]),
+        ("extract__views", 0, STAGES[3:]),
+        ("train_head__l2", 0.5, STAGES[4:]),
         ("subset__order", "shuffled", STAGES[1:]),
     ],
 )

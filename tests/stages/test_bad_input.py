@@ -54,7 +54,8 @@ def put_pictures(folder, names, size=(40, 30)):
 
 
 @pytest.mark.parametrize(
-    "stage", ["download", "subset", "extract", "train_head", "finetune", "evaluate"]
+    "stage",
+    ["download", "subset", "extract", "extract_views", "train_head", "finetune", "evaluate"],
 )
 @pytest.mark.parametrize(
     ("parameters", "said"),

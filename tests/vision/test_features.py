@@ -57,6 +57,23 @@ def test_rows_are_what_keras_makes_of_the_decoded_pictures(extractor, paths, tmp
     np.testing.assert_allclose(extract(extractor, paths[:3], tmp_path), expected, atol=1e-4)
 
 
+def test_pictures_are_changed_before_they_go_through_the_network(extractor, paths, tmp_path):
+    mirrored = tmp_path / "mirrored.png"
+    with Image.open(paths[40]) as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
+    asked = []
+
+    def mirror(batch, files):
+        asked.extend(files)
+        return batch[:, :, ::-1]
+
+    write_features(extractor, paths, tmp_path / "changed.npy", mirror)
+    assert asked == paths
+    rows = np.load(tmp_path / "changed.npy")
+    # Resizing weighs the same neighbours from the other side.
+    np.testing.assert_allclose(rows[40], extract(extractor, [mirrored], tmp_path)[0], atol=0.05)
+
+
 def test_unpooled_features_are_the_flattened_maps(extractor, paths, tmp_path):
     unpooled = build_extractor(SETTINGS.model_copy(update={"pooling": "none"}), Path())
     maps = extract(unpooled, paths[:3], tmp_path).reshape(3, 2 * 2, 1280)

@@ -27,8 +27,8 @@ BLACK_AND_WHITE = {
     "efficientnet_b0": (0, 255),  # the network scales by itself
     "densenet121": (-0.485 / 0.229, (1 - 0.406) / 0.225),
 }
-# Numbers in the convolutional base, as published with keras.applications. Those of the Lite networks
-# follow from the published numbers of the whole, in test_efficientnet_lite.py.
+# Numbers in the convolutional base, as published with keras.applications. Those of the Lite
+# networks follow from the published numbers of the whole, in test_efficientnet_lite.py.
 PARAMETERS = {
     "efficientnet_lite0": 3_413_024,
     "efficientnet_lite1": 4_189_344,
@@ -155,8 +155,13 @@ def test_refuses_pictures_below_its_least_size(name):
 
 
 def test_null_stands_for_the_published_size(name):
-    published = 299 if name in ("inception_v3", "xception") else 224
-    assert backbones.image_size(name, None) == published
+    other = {
+        "efficientnet_lite1": 240,
+        "efficientnet_lite2": 260,
+        "inception_v3": 299,
+        "xception": 299,
+    }
+    assert backbones.image_size(name, None) == other.get(name, 224)
 
 
 def test_random_weights_are_the_same_for_whoever_asks():

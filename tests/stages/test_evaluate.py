@@ -1,0 +1,35 @@
+"""How test pictures are predicted."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages import evaluate
+
+
+@pytest.fixture
+def model():
+    """The chance of the second class is the mean brightness of the left half."""
+    pictures = keras.Input((32, 32, 3))
+    left = keras.layers.Cropping2D(((0, 0), (0, 16)))(pictures)
+    mean = keras.layers.GlobalAveragePooling2D()(left)
+    return keras.Model(pictures, keras.layers.Rescaling(1 / 255)(mean[:, :1]))
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A picture of which the left half is white, and one of which the right half is."""
+    pixels = np.zeros((32, 32, 3), np.uint8)
+    pixels[:, :16] = 255
+    for name, content in {"left": pixels, "right": pixels[:, ::-1]}.items():
+        Image.fromarray(content).save(tmp_path / f"{name}.png")
+    return [tmp_path / "left.png", tmp_path / "right.png"]
+
+
+def test_every_class_gets_its_probability(model, paths):
+    assert evaluate.predict(model, paths, "model", mirror=False).tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(model, paths):
+    assert evaluate.predict(model, paths, "model", mirror=True).tolist() == [[0.5, 0.5]] * 2
