@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from vision import determinism, features, pictures
-from vision.augmentation import augment
-from vision.params import load_params
+from vision import pictures
+from vision.params import Params, load_params
 from vision.program import run
 
 PARAMS = Path("params.yaml")
@@ -23,8 +22,18 @@ VIEWS = Path("data/views")
 
 def main() -> None:
     params = load_params(PARAMS)
-    determinism.enable()
     VIEWS.mkdir(parents=True, exist_ok=True)
+    if params.extract.views:
+        write_views(params)
+
+
+def write_views(params: Params) -> None:
+    """Write the features of each view to a file of its own, in the order of data/features."""
+    # Imported here, since they bring in TensorFlow, which by default nobody waits for.
+    from vision import determinism, features
+    from vision.augmentation import augment
+
+    determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
     paths = [TRAIN / file for file in pictures.index(TRAIN)["file"]]
     for view in range(params.extract.views):
