@@ -3,11 +3,11 @@
 What each knob does is said there.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
-from vision.params import Augmentation, BatchSize, Epochs, Optimizer, Rate, Section
+from vision.params import Augmentation, BatchSize, Epochs, Optimizer, Rate, Schedule, Section
 
 # Smaller pictures would be used up before the last convolution of the deepest network.
 _LEAST_IMAGE_SIZE = 80
@@ -18,7 +18,7 @@ class Plain(Section):
 
     optimizer: Optimizer
     learning_rate: Rate
-    schedule: Literal["constant", "cosine"]
+    schedule: Schedule
     batch_size: BatchSize
     epochs: Epochs
     patience: Epochs

@@ -36,6 +36,7 @@ def main() -> None:
         params.finetune,
         params.lr,
         checkpoint,
+        params.finetune.schedule,
     )
     models.save(model, description, MODEL)
     write_json(summary, METRICS)

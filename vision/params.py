@@ -19,6 +19,7 @@ Change = Annotated[float, Field(ge=0, le=0.9)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
+Schedule = Literal["constant", "cosine"]
 BackboneName = Literal[
     "efficientnet_lite0",
     "efficientnet_lite1",
@@ -71,6 +72,7 @@ class TrainHead(Section):
     l2: Annotated[float, Field(ge=0, le=10)]
     optimizer: Optimizer
     learning_rate: Rate
+    schedule: Schedule
     batch_size: BatchSize
     epochs: Epochs
     patience: Epochs
@@ -79,6 +81,7 @@ class TrainHead(Section):
 class Finetune(Section):
     unfreeze_from: Annotated[str, Field(min_length=1)]
     optimizer: Optimizer
+    schedule: Schedule
     batch_size: BatchSize
     epochs: Epochs
     patience: Epochs

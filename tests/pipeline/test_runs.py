@@ -184,13 +184,21 @@ def test_a_forced_rerun_gives_the_same_bytes(two_classes):
         ("evaluate__mistakes", 2, STAGES[6:]),
         ("augmentation__rotation", 30, STAGES[3:]),
         ("extract__views", 0, STAGES[3:]),
-        ("train_head__l2", 0.5, STAGES[4:]),
         ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
 def test_a_changed_parameter_reruns_what_it_affects(three_classes, parameter, value, expected):
     three_classes.set(**{parameter: value})
     assert three_classes.repro() == expected
+
+
+def test_constant_learning_rates_train_otherwise(three_classes):
+    histories = [three_classes.folder / "plots" / name for name in ("head.csv", "finetune.csv")]
+    before = [history.read_text() for history in histories]
+    three_classes.set(train_head__schedule="constant", finetune__schedule="constant")
+    assert three_classes.repro() == STAGES[4:]
+    for history, text in zip(histories, before, strict=True):
+        assert history.read_text() != text
 
 
 def test_an_experiment_with_another_learning_rate(two_classes):

@@ -15,6 +15,7 @@ def settings(**changes) -> TrainHead:
         "l2": 0.0,
         "optimizer": "adam",
         "learning_rate": 1e-3,
+        "schedule": "cosine",
         "batch_size": 32,
         "epochs": 1,
         "patience": 1,

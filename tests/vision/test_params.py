@@ -44,7 +44,9 @@ CHOICES = {
     "resnet50 inception_v3 xception mobilenet mobilenet_v2 efficientnet_b0 densenet121",
     "backbone.pooling": "avg none",
     "train_head.optimizer": "adam rmsprop sgd",
+    "train_head.schedule": "cosine constant",
     "finetune.optimizer": "adam rmsprop sgd",
+    "finetune.schedule": "cosine constant",
 }
 AMOUNTS = ("subset.train", "subset.validation", "subset.test")
 OTHERS = ("backbone.weights", "finetune.unfreeze_from", "augmentation.flip", "evaluate.mirror")
