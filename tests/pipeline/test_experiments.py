@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 from tests.code import ROOT
 from tests.files import files_below, write_zip
 from tests.pipeline.conftest import STAGES, Project, stages_run
+from tests.pipeline.test_contract import STAGES as DECLARED
 from tests.pipeline.test_contract import outputs
 from vision.params import load_params
 
@@ -97,8 +98,9 @@ def with_stubs(project: Project, *real: str) -> Project:
     """Let no stage of a project do work, but for those named; run and commit it."""
     path = project.folder / "dvc.yaml"
     pipeline = YAML(typ="safe").load(path)
-    for name in set(pipeline["stages"]) - set(real):
-        pipeline["stages"][name]["cmd"] = f"python stub.py {name} {' '.join(outputs(name))}"
+    for name, stage in pipeline["stages"].items():
+        if name not in real:
+            stage["cmd"] = f"python stub.py {name} {' '.join(outputs(stage))}"
     YAML().dump(pipeline, path)
     (project.folder / "stub.py").write_text(STUB)
     assert project.repro() == STAGES
@@ -137,7 +139,7 @@ def state(project):
     """Everything that git keeps, and every output."""
     files = project.run("git", "ls-files").stdout.split()
     found = {name: (project.folder / name).read_bytes() for name in files}
-    for name in (name for stage in STAGES for name in outputs(stage)):
+    for name in (name for stage in DECLARED.values() for name in outputs(stage)):
         path = project.folder / name
         inside = files_below(path) if path.is_dir() else {"": path.read_bytes()}
         found |= {f"{name}/{file}": content for file, content in inside.items()}
