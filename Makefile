@@ -3,6 +3,7 @@
 # make experiments    show the experiments, best first
 # make compare A=.. B=..   is the difference between two runs real?
 # make seeds N=5      how far do the metrics move by luck?
+# make recipe NAME=..      run a recipe of the literature
 # make verify         do two clones give the same bytes?
 
 VENV := .venv
@@ -16,7 +17,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare seeds verify requirements
+.PHONY: repro test experiments compare seeds recipe verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -44,6 +45,9 @@ compare: $(VENV)/.installed
 N ?= 5
 seeds: $(VENV)/.installed
 	@$(RUN) python -m tools.seeds '$(N)'
+
+recipe: $(VENV)/.installed
+	@$(RUN) python -m tools.recipe '$(NAME)' --backbone '$(BACKBONE)' --weights '$(WEIGHTS)'
 
 verify: $(VENV)/.installed
 	@$(RUN) python -m tools.verify

@@ -290,6 +290,30 @@ def test_plots_are_compared_across_commits_branches_and_experiments(slow, a, b):
         assert (slow.folder / "dvc_plots/static" / figure).exists()
 
 
+# --- a recipe of the literature ---
+
+
+def test_a_recipe_is_an_experiment_with_its_name_and_parameters(finished, tmp_path):
+    project = Copy(finished, tmp_path / "project")
+    arguments = ("book-2nd-edition", "--backbone", "efficientnet_lite0", "--weights", "random")
+    for _ in range(2):  # once more, it replaces itself
+        done = project.run(
+            "python", "-m", "tools.recipe", *arguments, env={"PYTHONPATH": str(ROOT)}
+        )
+        assert done.stdout.startswith("dvc exp run --name book-2nd-edition-efficientnet_lite0 ")
+    found = experiments(project)
+    assert list(found) == ["book-2nd-edition-efficientnet_lite0"]
+    params = parameters(*found.values())
+    recipe = YAML(typ="safe", pure=True).load(ROOT / "recipes/book-2nd-edition.yaml")
+    recipe["backbone"] |= {"name": "efficientnet_lite0", "weights": "random"}
+    recipe["finetune"]["unfreeze_from"] = "block6a"
+    assert params["lr"] == recipe.pop("lr")
+    for section, values in recipe.items():
+        assert params[section] == params[section] | values
+    # Drawn pictures: as many as it takes.
+    assert params["download"] == {"source": "sample", "sample_pictures": 2500}
+
+
 # --- a grid in the queue ---
 
 

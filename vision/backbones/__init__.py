@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import h5py
 import keras
@@ -19,6 +20,14 @@ from vision.errors import UserError
 
 # `random` weights are these random ones, whoever asks: two stages build the same network.
 _RANDOM_WEIGHTS_SEED = 0
+
+
+class WeightsUnreachableError(UserError):
+    """ImageNet weights that are to come over the network, from `url`, can't be had."""
+
+    def __init__(self, message: str, url: str):
+        super().__init__(message)
+        self.url = url
 
 
 @dataclass(frozen=True)
@@ -215,11 +224,12 @@ def _with_downloaded_weights(
         # Keras raises a bare Exception for every failed download.
         if "URL fetch failure" not in str(error):
             raise
-        url = re.search(r"https?://([^/\s]+)", str(error))
-        raise UserError(
-            f"{url[1] if url else 'the host'} could not be reached for the ImageNet weights of "
+        url = re.search(r"https?://\S+", str(error))[0].removesuffix(":")
+        raise WeightsUnreachableError(
+            f"{urlsplit(url).netloc} could not be reached for the ImageNet weights of "
             f"{network.__name__}; set backbone.weights to a file of them, or to random, or "
-            "backbone.name to efficientnet_lite0, which needs no network"
+            "backbone.name to efficientnet_lite0, which needs no network",
+            url,
         ) from None
 
 

@@ -1,0 +1,208 @@
+"""Runs one row of the literature, as an experiment with that name.
+
+    python -m tools.recipe book-2nd-edition --backbone efficientnet_lite0
+
+The recipes are in recipes/. Each sets every parameter but the seed, the source of the pictures
+and what only figures and the calibration error depend on; those stay as params.yaml has them.
+"""
+
+import argparse
+import math
+import os
+import shlex
+import socket
+import subprocess
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import keras
+
+from vision import params
+from vision.backbones import BACKBONES, WeightsUnreachableError
+from vision.errors import UserError
+from vision.features import build_extractor
+from vision.params import Download, Section, load_params
+from vision.program import run
+
+PARAMS = Path("params.yaml")
+WEIGHTS = Path("data/weights")
+RECIPES = Path(__file__).parents[1] / "recipes"
+# Seconds without an answer after which a host counts as out of reach.
+TIMEOUT = 15
+
+
+class Evaluate(Section):
+    mirror: bool
+
+
+class Recipe(Section):
+    """All that a recipe sets, named as in params.yaml."""
+
+    lr: params.Rate
+    subset: params.Subset
+    backbone: params.Backbone
+    extract: params.Extract
+    train_head: params.TrainHead
+    finetune: params.Finetune
+    augmentation: params.Augmentation
+    evaluate: Evaluate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help=", ".join(names()), metavar="NAME")
+    parser.add_argument("--backbone", help="another convolutional base", default="")
+    parser.add_argument("--weights", help="a file in data/weights/, or random", default="")
+    options = parser.parse_args()
+    download = load_params(PARAMS).download
+    recipe = read_recipe(options.name)
+    chosen = with_base(recipe, options.backbone, options.weights)
+    conv_base = build_base(chosen.backbone)
+    experiment = options.name
+    if chosen.backbone.name != recipe.backbone.name:
+        chosen = with_equivalent_block(chosen, conv_base)
+        experiment += f"-{chosen.backbone.name}"
+    command = dvc_command(experiment, chosen, download)
+    print(shlex.join(command), flush=True)
+    # One from before would be in the way; what it ran is in the run cache.
+    remove = ["dvc", "exp", "remove", "--quiet", experiment]
+    subprocess.run(remove, capture_output=True, check=False)
+    # In place of this program, which would hold TensorFlow's memory for hours.
+    os.execvp(command[0], command)
+
+
+def names() -> list[str]:
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read a recipe, and check it against the schema.
+
+    Raises
+    ------
+    UserError
+        There is none of this name, or it isn't one; one line says why.
+    """
+    if name not in names():
+        raise UserError(f"NAME = {name} is no recipe; there are {', '.join(names())}")
+    return load_params(RECIPES / f"{name}.yaml", Recipe)
+
+
+def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
+    """Put another convolutional base, or other weights, into a recipe; empty: its own.
+
+    The pictures stay of the recipe's size, whatever size the base was published with, as the
+    literature does it with VGG16: every base takes 150 px.
+
+    Raises
+    ------
+    UserError
+        There is no such base.
+    """
+    if backbone and backbone not in BACKBONES:
+        raise UserError(
+            f"BACKBONE = {backbone} is no convolutional base; there are {', '.join(BACKBONES)}"
+        )
+    changes = {"name": backbone, "weights": weights}
+    given = {key: value for key, value in changes.items() if value}
+    return recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update=given)})
+
+
+def build_base(backbone: params.Backbone) -> keras.Model:
+    """Build the convolutional base, as the stages will: what it lacks is told now.
+
+    Its ImageNet weights are downloaded here, to where the stages find them.
+
+    Raises
+    ------
+    UserError
+        The weights can't be had.
+    """
+    socket.setdefaulttimeout(TIMEOUT)  # Keras sets none
+    try:
+        return build_extractor(backbone, WEIGHTS).get_layer("backbone")
+    except WeightsUnreachableError as error:
+        address = urlsplit(error.url)
+        raise UserError(
+            f"{address.netloc} could not be reached for the ImageNet weights of {backbone.name}; "
+            f"give a file of them with WEIGHTS={WEIGHTS}/{Path(address.path).name}, or take "
+            "another base with BACKBONE=efficientnet_lite0, whose weights are installed"
+        ) from None
+    except (TimeoutError, ConnectionError) as error:
+        raise UserError(
+            f"the download of the ImageNet weights of {backbone.name} broke off: {error}; "
+            "run it again"
+        ) from None
+
+
+def with_equivalent_block(recipe: Recipe, conv_base: keras.Model) -> Recipe:
+    """Name the block of another base from which it is fine-tuned, in place of VGG16's.
+
+    VGG16 halves the height and width of its maps at the end of each block. So its `block5` stands
+    for the part that brings them from a 16th of the picture's size to a 32nd: in another base, for
+    the first block at whose end they have been halved five times, and all above it.
+
+    Parameters
+    ----------
+    conv_base : the base of the recipe's name, built.
+    """
+    times = int(recipe.finetune.unfreeze_from.removeprefix("block"))
+    starts = BACKBONES[recipe.backbone.name].blocks(conv_base)
+    ends = [start - 1 for start in [*starts.values(), len(conv_base.layers)][1:]]
+    block = next(
+        name
+        for name, end in zip(starts, ends, strict=True)
+        if halvings(conv_base, conv_base.layers[end]) >= times
+    )
+    finetune = recipe.finetune.model_copy(update={"unfreeze_from": block})
+    return recipe.model_copy(update={"finetune": finetune})
+
+
+def halvings(conv_base: keras.Model, layer: keras.Layer) -> int:
+    """Tell how often the height has been halved by the end of a layer, but for padding."""
+    return round(math.log2(conv_base.input.shape[1] / layer.output.shape[1]))
+
+
+def dvc_command(experiment: str, recipe: Recipe, download: Download) -> list[str]:
+    """Give the command that runs a recipe.
+
+    Parameters
+    ----------
+    download : where the workspace gets its pictures from; of those that are drawn, as many are
+        asked for as the recipe needs.
+    """
+    values = flatten(recipe.model_dump())
+    subset = recipe.subset
+    needed = subset.train + subset.validation + subset.test
+    if download.source == "sample" and download.sample_pictures < needed:
+        values["download.sample_pictures"] = needed
+    sets = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
+    return ["dvc", "exp", "run", "--name", experiment, *(part for pair in sets for part in pair)]
+
+
+def flatten(values: dict, prefix: str = "") -> dict[str, object]:
+    """Name parameters as dvc does: `{"finetune": {"epochs": 1}}` has `finetune.epochs`."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def written(value: object) -> str:
+    """Write a value as dvc reads it: null, true, 0.2, and text in quotes where it needs them."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    text = str(value)
+    if all(sign.isalnum() or sign in "_-./" for sign in text):
+        return text
+    escaped = text.replace("'", r"\'")
+    return f"'{escaped}'"
+
+
+if __name__ == "__main__":
+    run(main)
