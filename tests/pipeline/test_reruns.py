@@ -140,7 +140,7 @@ def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
     change(same_results, "vision/figures.py")
     assert same_results.repro() == ["subset", "evaluate"]
     same_results.set(seed=8)
-    assert same_results.repro() == ["subset", "train_head", "finetune", "evaluate"]
+    assert same_results.repro() == ["subset", "extract_views", "train_head", "finetune", "evaluate"]
 
 
 def test_the_table_has_every_parameter():
