@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from vision import backbones, determinism, models, pictures, training
-from vision.augmentation import augment
+from vision import backbones, determinism, models, picture_batches, pictures, training
 from vision.checkpoint import Checkpoint, fingerprint
 from vision.output import write_csv, write_json
-from vision.params import Params, load_params
+from vision.params import load_params
 from vision.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
+TRAIN = SUBSET / "train"
+VALIDATION = SUBSET / "validation"
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
 METRICS = Path("metrics/finetune.json")
@@ -31,8 +30,17 @@ def main() -> None:
     checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, HEAD]))
     history, summary = training.fit(
         model,
-        batches("train", description, params, augmented=True),
-        batches("validation", description, params, augmented=False),
+        picture_batches.of(
+            TRAIN,
+            pictures.index(TRAIN),
+            description,
+            params.finetune.batch_size,
+            params.augmentation,
+            params.seed,
+        ),
+        picture_batches.of(
+            VALIDATION, pictures.index(VALIDATION), description, params.finetune.batch_size
+        ),
         params.finetune,
         params.lr,
         checkpoint,
@@ -42,25 +50,6 @@ def main() -> None:
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
     checkpoint.remove()
-
-
-def batches(
-    split: str, description: models.Description, params: Params, augmented: bool
-) -> training.Batches:
-    """Give a split's pictures in batches; where augmented, shuffled and as new views each epoch."""
-    index = pictures.index(SUBSET / split)
-
-    def load(chosen: np.ndarray, epoch: int) -> np.ndarray:
-        files = index["file"].iloc[chosen]
-        batch = pictures.load_batch([SUBSET / split / f for f in files], description.image_size)
-        if augmented:
-            return augment(batch, files, epoch, params.augmentation, params.seed)
-        return batch.astype(np.float32)
-
-    labels = index["label"].map(description.classes.index).to_numpy()
-    return training.Batches(
-        load, labels, params.finetune.batch_size, params.seed if augmented else None
-    )
 
 
 if __name__ == "__main__":

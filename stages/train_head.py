@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from natsort import natsorted
 
-from vision import determinism, features, heads, models, training
+from vision import determinism, feature_batches, features, heads, models, training
 from vision.output import write_csv, write_json
 from vision.params import TrainHead, load_params
 from vision.program import run
@@ -51,18 +51,10 @@ def batches(
     settings: TrainHead,
     shuffle_seed: int | None,
 ) -> training.Batches:
-    """Give a split's features, memory-mapped, in batches.
-
-    From epoch to epoch a picture goes round its views, of which the first is itself as it is.
-    """
-    files = [FEATURES / f"{split}.npy", *views]
-    rows = [np.load(file, mmap_mode="r") for file in files]
-
-    def load(chosen: np.ndarray, epoch: int) -> np.ndarray:
-        return np.stack([rows[(picture + epoch) % len(rows)][picture] for picture in chosen])
-
+    """Give a split's features, memory-mapped, in batches."""
+    rows = [np.load(file, mmap_mode="r") for file in (FEATURES / f"{split}.npy", *views)]
     labels = read_labels(split).map(classes.index).to_numpy()
-    return training.Batches(load, labels, settings.batch_size, shuffle_seed)
+    return feature_batches.of(rows, labels, settings.batch_size, shuffle_seed)
 
 
 def read_labels(split: str) -> pd.Series:
