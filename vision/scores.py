@@ -30,7 +30,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
     classes = np.arange(probabilities.shape[1])
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
-    low, high = proportion_confint(correct, len(labels), alpha=0.05, method="wilson")
+    low, high = accuracy_interval(correct, len(labels))
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         labels, predicted, labels=classes, average="macro", zero_division=0
     )
@@ -49,6 +49,22 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "calibration_error": calibration_error(labels, probabilities, calibration_bins),
     }
     return {name: float(value) for name, value in figures.items()}
+
+
+def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Give the share of pictures whose most probable class is theirs."""
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def accuracy_interval(correct: float, pictures: int) -> tuple[float, float]:
+    """Give the 95 % interval of an accuracy (E. B. Wilson, 1927).
+
+    Parameters
+    ----------
+    correct : how many of the pictures; for a mean accuracy, not a whole number.
+    """
+    low, high = proportion_confint(correct, pictures, alpha=0.05, method="wilson")
+    return float(low), float(high)
 
 
 def score_classes(
