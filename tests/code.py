@@ -42,17 +42,31 @@ def _files_of(name: str) -> list[Path]:
     return [path for path in packages + modules if (ROOT / path).is_file()]
 
 
-def instances(stages: dict[str, dict]) -> dict[str, dict]:
-    """Give the stages of a dvc.yaml, one with a matrix as one for each of its items."""
+def instances(stages: dict[str, dict], params: dict | None = None) -> dict[str, dict]:
+    """Give the stages of a dvc.yaml, one with a matrix as one for each of its items.
+
+    An axis may be a list in the parameters beside the dvc.yaml: `${section.key}`.
+    """
     found = {}
     for name, stage in stages.items():
-        matrix = stage.get("matrix", {})
+        matrix = {
+            axis: _listed(values, params or {}) for axis, values in stage.get("matrix", {}).items()
+        }
         for values in product(*matrix.values()):
             text = json.dumps({key: part for key, part in stage.items() if key != "matrix"})
             for axis, value in zip(matrix, values, strict=True):
                 text = text.replace(f"${{item.{axis}}}", value)
             found["@".join([name, "-".join(values)] if values else [name])] = json.loads(text)
     return found
+
+
+def _listed(values: list[str] | str, params: dict) -> list[str]:
+    if isinstance(values, list):
+        return values
+    found = params
+    for key in values.removeprefix("${").removesuffix("}").split("."):
+        found = found[key]
+    return [str(value) for value in found]
 
 
 def used_parameters(module: Path, beginning: str = "params") -> set[str]:

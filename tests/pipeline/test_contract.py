@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from baselines.params import Params as BaselineParams
+from studies.params import Params as StudyParams
 from tests.code import ROOT, imported_files, instances, used_parameters
 from vision.params import Params
 
@@ -18,6 +19,9 @@ DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = DVC_YAML["stages"]
 BASELINES_YAML = YAML(typ="safe").load(ROOT / "baselines/dvc.yaml")
 BASELINES = instances(BASELINES_YAML["stages"])
+STUDIES_YAML = YAML(typ="safe").load(ROOT / "studies/dvc.yaml")
+STUDIES_PARAMS = YAML(typ="safe").load(ROOT / "studies/params.yaml")
+STUDIES = instances(STUDIES_YAML["stages"], STUDIES_PARAMS)
 
 
 def modules(*folders: str) -> list[Path]:
@@ -40,6 +44,9 @@ def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
 
 ALL_PARAMETERS = leaves(Params)
 BASELINE_PARAMETERS = leaves(BaselineParams)
+# Those of the main pipeline as they are, their own with the file before them, as dvc writes them.
+STUDIES_FILE = "studies/params.yaml"
+STUDY_PARAMETERS = leaves(StudyParams, f"{STUDIES_FILE}:")
 
 # What stages write beside their outputs, and no result depends on: where they ran, and where an
 # interrupted training was, which goes on to the same bytes (test_interruption.py).
@@ -53,21 +60,21 @@ def expand(names: set[str], known: set[str]) -> set[str]:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of either pipeline, one of each item where it has a matrix.
+    """A stage of one of the pipelines, one of each item where it has a matrix.
 
     Attributes
     ----------
     content : what stands in dvc.yaml.
     folder : of its module, which is named as the stage is.
-    params_file : where its parameters stand.
-    known : all parameters of that file.
+    known : all parameters that it might use.
+    params_file : where those stand that have no file before them.
     """
 
     name: str
     content: dict
     folder: str
-    params_file: str
     known: frozenset[str]
+    params_file: str = "params.yaml"
 
     @property
     def module(self) -> Path:
@@ -75,15 +82,19 @@ class Stage:
 
     @property
     def declared(self) -> set[str]:
-        items = self.content.get("params", [])
-        if self.params_file != "params.yaml":
-            assert all(list(item) == [self.params_file] for item in items)
-            items = [name for item in items for name in item[self.params_file]]
-        return set(items)
+        names = set()
+        for item in self.content.get("params", []):
+            for file, of_file in (
+                {"params.yaml": [item]} if isinstance(item, str) else item
+            ).items():
+                prefix = "" if file == self.params_file else f"{file}:"
+                names |= {prefix + name for name in of_file}
+        return names
 
     @property
     def used(self) -> set[str]:
         used = used_parameters(self.module)
+        used |= {f"{STUDIES_FILE}:{name}" for name in used_parameters(self.module, "study")}
         if "network" not in used:
             return used
         # The stage has a network and a form to train, whose names the command gives.
@@ -92,18 +103,26 @@ class Stage:
         # `fit` takes the form whole.
         return used - {"network"} | of_network | {f"{network}.{form}"}
 
+    @property
+    def params_files(self) -> set[str]:
+        return {self.params_file, *(name.partition(":")[0] for name in self.known if ":" in name)}
+
 
 MAIN_STAGES = [
-    Stage(name, content, "stages", "params.yaml", frozenset(ALL_PARAMETERS))
-    for name, content in STAGES.items()
+    Stage(name, content, "stages", frozenset(ALL_PARAMETERS)) for name, content in STAGES.items()
 ]
 BASELINE_STAGES = [
-    Stage(name, content, "baselines", "baselines/params.yaml", frozenset(BASELINE_PARAMETERS))
+    Stage(name, content, "baselines", frozenset(BASELINE_PARAMETERS), "baselines/params.yaml")
     for name, content in BASELINES.items()
 ]
+STUDY_STAGES = [
+    Stage(name, content, "studies", frozenset(ALL_PARAMETERS | STUDY_PARAMETERS))
+    for name, content in STUDIES.items()
+]
+ALL_STAGES = MAIN_STAGES + BASELINE_STAGES + STUDY_STAGES
 
 
-@pytest.fixture(params=MAIN_STAGES + BASELINE_STAGES, ids=lambda stage: stage.name)
+@pytest.fixture(params=ALL_STAGES, ids=lambda stage: f"{stage.folder}-{stage.name}")
 def stage(request):
     return request.param
 
@@ -111,21 +130,22 @@ def stage(request):
 def test_every_stage_module_is_a_stage():
     found = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert found == set(STAGES)
-    programs = [path for path in modules("baselines") if "__main__" in (ROOT / path).read_text()]
-    assert {path.stem for path in programs} == set(BASELINES_YAML["stages"])
+    for folder, content in (("baselines", BASELINES_YAML), ("studies", STUDIES_YAML)):
+        programs = [path for path in modules(folder) if "__main__" in (ROOT / path).read_text()]
+        assert {path.stem for path in programs} == set(content["stages"])
 
 
 def test_a_stage_runs_the_module_of_its_name(stage):
     name, _, item = stage.name.partition("@")
-    network, _, form = item.rpartition("-")
+    words = item.rpartition("-")[::2]  # a network and a form, or nothing and a size
     assert stage.content["cmd"].split() == [
         *("python", "-m", f"{stage.folder}.{name}"),
-        *([network, form] if item else []),
+        *(word for word in words if word),
     ]
 
 
 def test_every_stage_runs_in_the_root(stage):
-    assert stage.content.get("wdir", ".") == {"stages": ".", "baselines": ".."}[stage.folder]
+    assert stage.content.get("wdir", ".") == ("." if stage.folder == "stages" else "..")
 
 
 def test_a_stage_depends_on_the_code_that_it_imports_and_on_no_other(stage):
@@ -139,10 +159,18 @@ def test_a_stage_declares_the_parameters_that_it_uses_and_no_others(stage):
     assert expand(stage.declared, stage.known) == expand(stage.used, stage.known)
 
 
-@pytest.mark.parametrize("stages", [MAIN_STAGES, BASELINE_STAGES], ids=["main", "baselines"])
-def test_every_parameter_is_used_by_some_stage(stages):
+@pytest.mark.parametrize(
+    ("stages", "known"),
+    [
+        (MAIN_STAGES, ALL_PARAMETERS),
+        (BASELINE_STAGES, BASELINE_PARAMETERS),
+        (STUDY_STAGES, STUDY_PARAMETERS),
+    ],
+    ids=["main", "baselines", "studies"],
+)
+def test_every_parameter_is_used_by_some_stage(stages, known):
     declared = {name for stage in stages for name in stage.declared}
-    assert expand(declared, stages[0].known) == stages[0].known
+    assert expand(declared, known) == known
 
 
 def test_every_declared_parameter_is_read_somewhere_in_the_code_of_its_stage(stage):
@@ -168,7 +196,7 @@ def test_every_path_of_a_stage_module_is_declared(stage):
         and node.func.id == "Path"
         and isinstance(node.args[0], ast.Constant)
     }
-    declared = {stage.params_file, *stage.content["deps"], *outputs(stage.content)}
+    declared = {*stage.params_files, *stage.content["deps"], *outputs(stage.content)}
     outside = {
         path
         for path in paths - BESIDE
@@ -202,17 +230,19 @@ def test_dvc_may_take_every_stage_of_the_main_pipeline_from_its_run_cache(stage)
     assert not [item for item in stage.content.get("outs", []) if not isinstance(item, str)]
 
 
-@pytest.mark.parametrize("stage", BASELINE_STAGES, ids=lambda stage: stage.name)
-def test_nothing_of_the_baselines_is_missed_where_only_the_main_pipeline_ran(stage):
+@pytest.mark.parametrize("stage", BASELINE_STAGES + STUDY_STAGES, ids=lambda stage: stage.name)
+def test_nothing_else_is_missed_where_only_the_main_pipeline_ran(stage):
     """As `dvc checkout` and `dvc pull` would miss what DVC caches, and fail."""
     assert not any(outputs(stage.content).values())
 
 
-@pytest.mark.parametrize("content", [DVC_YAML, BASELINES_YAML], ids=["main", "baselines"])
-def test_every_plot_is_an_output_of_a_stage(content):
-    all_outputs = {
-        path for stage in instances(content["stages"]).values() for path in outputs(stage)
-    }
+@pytest.mark.parametrize(
+    ("content", "stages"),
+    [(DVC_YAML, STAGES), (BASELINES_YAML, BASELINES), (STUDIES_YAML, STUDIES)],
+    ids=["main", "baselines", "studies"],
+)
+def test_every_plot_is_an_output_of_a_stage(content, stages):
+    all_outputs = {path for stage in stages.values() for path in outputs(stage)}
     for plot in content["plots"]:
         files = [plot] if isinstance(plot, str) else list(next(iter(plot.values()))["y"])
         for file in files:
@@ -220,10 +250,10 @@ def test_every_plot_is_an_output_of_a_stage(content):
             assert path in all_outputs or str(Path(path).parent) in all_outputs, file
 
 
-@pytest.mark.parametrize("module", [*MODULES, *modules("baselines")], ids=str)
+@pytest.mark.parametrize("module", [*MODULES, *modules("baselines", "studies")], ids=str)
 def test_stages_pass_nothing_but_files(module):
-    """A stage imports no other stage, and vision imports nothing of either pipeline."""
-    programs = {stage.module for stage in MAIN_STAGES + BASELINE_STAGES}
+    """A stage imports no other stage, and vision imports nothing of the pipelines."""
+    programs = {stage.module for stage in ALL_STAGES}
     imported = imported_files(module)
     assert imported & programs <= {module}
     folders = {path.parts[0] for path in imported}
@@ -233,6 +263,7 @@ def test_stages_pass_nothing_but_files(module):
             "vision": {"vision"},
             "stages": {"vision", "stages"},
             "baselines": {"vision", "stages", "baselines"},
+            "studies": {"vision", "stages", "studies"},
         }[module.parts[0]]
     )
 

@@ -12,7 +12,7 @@ STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[!_]*.
 TELL = "import os, keras; print(keras.backend.backend(), os.environ['TF_ENABLE_ONEDNN_OPTS'])"
 
 
-@pytest.mark.parametrize("stage", [*STAGES, "baselines.train"])
+@pytest.mark.parametrize("stage", [*STAGES, "baselines.train", "studies.finetune"])
 def test_nothing_outside_the_repository_chooses_the_kernels(stage, tmp_path):
     """Nor does TensorFlow say anything when it starts."""
     users = {"KERAS_BACKEND": "jax", "TF_ENABLE_ONEDNN_OPTS": "0", "KERAS_HOME": str(tmp_path)}

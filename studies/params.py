@@ -1,0 +1,38 @@
+"""The schema of studies/params.yaml.
+
+What each knob does is said there.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from vision.params import Count, Section
+
+_Strength = Annotated[float, Field(gt=0, le=10)]
+
+
+def _all_different(values: list) -> list:
+    if len(set(values)) < len(values):
+        raise ValueError("each should be there once")
+    return values
+
+
+class CrossValidate(Section):
+    folds: Annotated[int, Field(ge=2, le=100)]
+    repeats: Annotated[int, Field(ge=1, le=100)]
+    l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(_all_different)]
+    groups: Literal["none", "near_duplicates"]
+    similarity: Annotated[float, Field(gt=0, le=1)]
+
+
+class LearningCurve(Section):
+    sizes: Annotated[list[Count], Field(min_length=1), AfterValidator(_all_different)]
+    draws: Annotated[int, Field(ge=1, le=1000)]
+
+
+class Params(Section):
+    """All of studies/params.yaml."""
+
+    cross_validate: CrossValidate
+    learning_curve: LearningCurve

@@ -1,0 +1,136 @@
+"""Trains the head on random draws of the training pictures, from their stored features.
+
+    python -m studies.train_heads 50
+
+on 50 pictures of each class. Each head is trained as the pipeline's own, and measured on the test
+pictures. That of the first draw is kept, for fine-tuning to start from.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from natsort import natsorted
+
+from studies import draws
+from studies.params import Params
+from vision import (
+    determinism,
+    environment,
+    feature_batches,
+    features,
+    heads,
+    models,
+    scores,
+    training,
+)
+from vision.output import write_json
+from vision.params import load_params
+from vision.program import run
+
+PIPELINE_PARAMS = Path("params.yaml")
+PARAMS = Path("studies/params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
+WEIGHTS = Path("data/weights")
+FEATURES = Path("data/features")
+VIEWS = Path("data/views")
+MODELS = Path("models/studies/heads")
+METRICS = Path("metrics/studies/heads")
+
+
+def main() -> None:
+    size = int(sys.argv[1])
+    params = load_params(PIPELINE_PARAMS)
+    study = load_params(PARAMS, Params)
+    folder = MODELS / str(size)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    names = read_labels("train")
+    if reason := draws.left_out(size, names):
+        print(reason)
+        write_json({"available": draws.available(names)}, METRICS / f"{size}.json")
+        return
+    determinism.enable()
+    tf.get_logger().setLevel("ERROR")  # it warns of functions traced anew, as each head's must be
+    classes = sorted(set(names))
+    rows = {split: read_features(split) for split in ("train", "validation", "test")}
+    labels = {split: np.array([classes.index(k) for k in read_labels(split)]) for split in rows}
+    settings = params.train_head
+
+    def batches(split: str, seed: int | None, chosen: np.ndarray | None) -> training.Batches:
+        return feature_batches.of(rows[split], labels[split], settings.batch_size, seed, chosen)
+
+    validation = batches("validation", None, None)
+    (test,) = rows["test"]
+    drawn = different(names, size, study.learning_curve.draws, params.seed)
+    measured = {}
+    for number, chosen in enumerate(drawn):
+        print(f"draw {number + 1} of {len(drawn)}")
+        keras.backend.clear_session()
+        head = heads.build_head(test.shape[1], len(classes), settings, params.seed)
+        train = batches("train", params.seed, chosen)
+        training.fit(head, train, validation, settings, settings.learning_rate)
+        probabilities = models.class_probabilities(head.predict(test, verbose=0))
+        measured[str(number + 1)] = scores.accuracy(labels["test"], probabilities)
+        if number == 0:
+            extractor = features.build_extractor(params.backbone, WEIGHTS)
+            whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
+            description = models.Description(
+                classes, extractor.input.shape[1], params.backbone.name
+            )
+            models.save(whole, description, folder / "head.keras")
+    write_json(summarise(measured, len(test)), METRICS / f"{size}.json")
+    environment.note(f"studies: train_heads {size}", ENVIRONMENT)
+
+
+def read_labels(split: str) -> np.ndarray:
+    index = pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False)
+    return index["label"].to_numpy(dtype=str)
+
+
+def read_features(split: str) -> list[np.ndarray]:
+    """Give the features of a split's pictures, and, of training pictures, of each view of them."""
+    views = natsorted(VIEWS.iterdir()) if split == "train" else []
+    return [np.load(path, mmap_mode="r") for path in (FEATURES / f"{split}.npy", *views)]
+
+
+def different(labels: np.ndarray, size: int, count: int, seed: int) -> list[np.ndarray]:
+    """Draw pictures so many times, and leave out what was drawn before.
+
+    Of all the pictures there is but one draw, and a head trained on it again is the same head.
+    """
+    drawn = [draws.draw(labels, size, number, seed) for number in range(count)]
+    return list({tuple(chosen): chosen for chosen in drawn}.values())
+
+
+def summarise(measured: dict[str, float], pictures: int) -> dict[str, object]:
+    """Give the mean accuracy of the draws and how far they are apart.
+
+    Returns
+    -------
+    draws; accuracy, the mean, with the 95 % interval by the number of test pictures
+    accuracy_low to accuracy_high; lowest and highest of the draws and their standard deviation,
+    which one draw doesn't have; and each draw's accuracy.
+    """
+    values = np.array(list(measured.values()))
+    mean = float(values.mean())
+    low, high = scores.accuracy_interval(mean * pictures, pictures)
+    spread = {"accuracy_sd": float(values.std(ddof=1))} if len(values) > 1 else {}
+    return {
+        "draws": len(values),
+        "accuracy": mean,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "lowest": float(values.min()),
+        "highest": float(values.max()),
+        **spread,
+        "draw_accuracy": measured,
+    }
+
+
+if __name__ == "__main__":
+    run(main)

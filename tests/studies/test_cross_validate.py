@@ -1,0 +1,127 @@
+"""Cross-validation of the head, from arrays."""
+
+import numpy as np
+import pytest
+from scipy.optimize import approx_fprime
+
+from studies import cross_validate as study
+from vision.errors import UserError
+
+
+@pytest.fixture
+def pictures():
+    """Features of two classes that overlap, and their labels."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 60)
+    return rng.normal(size=(120, 5)) + labels[:, None] * [1.5, 0.5, 0, 0, 0] + 3, labels
+
+
+def of_folds(labels, groups, repeats=1, seed=0):
+    return list(study.folds(labels, groups, 5, repeats, seed))
+
+
+def test_each_picture_is_predicted_once_from_the_others_in_folds_alike(pictures):
+    _, labels = pictures
+    splits = of_folds(labels, np.arange(120))
+    assert sorted(np.concatenate([held_out for _, held_out in splits])) == list(range(120))
+    for train, held_out in splits:
+        assert sorted([*train, *held_out]) == list(range(120))
+        assert np.bincount(labels[held_out]).tolist() == [12, 12]
+
+
+def test_near_duplicates_never_straddle_folds(pictures):
+    """Also where a picture is there as a cat and as a dog."""
+    _, labels = pictures
+    groups = np.arange(120)
+    groups[50:] -= 20  # 50 to 69, of either class, are doubles of 30 to 49
+    for train, held_out in of_folds(labels, groups, repeats=4):
+        assert not set(groups[train]) & set(groups[held_out])
+
+
+def test_repeats_and_seeds_cut_anew(pictures):
+    _, labels = pictures
+
+    def cuts(repeats, seed):
+        return [tuple(held_out) for _, held_out in of_folds(labels, np.arange(120), repeats, seed)]
+
+    assert len(set(cuts(3, 0) + cuts(3, 1))) == 6 * 5
+    assert cuts(3, 0)[:5] == cuts(1, 0)
+
+
+def test_too_many_folds_for_a_class_are_refused():
+    labels = np.repeat([0, 1], [10, 4])
+    groups = np.array([*range(10), 10, 10, 11, 12])
+    classes = study.pd.Series(["cat", "dog"])[labels].reset_index(drop=True)
+    study.check(classes, groups, 3)
+    with pytest.raises(UserError, match=r"folds = 4 is too many for class dog, which has 3 "):
+        study.check(classes, groups, 4)
+
+
+@pytest.mark.parametrize("l2", [1e-3, 1e-1])
+def test_the_penalty_is_that_of_the_pipeline(pictures, l2):
+    """At scikit-learn's optimum, what Keras minimises has no slope."""
+    x, y = pictures
+    model = study.LogisticRegression(C=study.inverse_strength(l2, len(x)), tol=1e-10).fit(x, y)
+
+    def keras_loss(parameters):
+        logits = x @ parameters[:-1] + parameters[-1]
+        return (
+            np.logaddexp(0, np.where(y, -logits, logits)).mean() + l2 * (parameters[:-1] ** 2).sum()
+        )
+
+    slope = approx_fprime(np.append(model.coef_, model.intercept_), keras_loss, 1e-7)
+    np.testing.assert_allclose(slope, 0, atol=1e-5)  # finite differences of 1e-7
+
+
+def test_it_measures_as_scikit_learn_does_by_hand(pictures):
+    """Centring and the start from stronger penalties change nothing that shows."""
+    x, y = pictures
+    splits = of_folds(y, np.arange(120))
+    table = study.cross_validate(x, [], y, iter(splits), [1e-2, 1e-1])
+    assert len(table) == 2 * 5
+    for row in table.itertuples():
+        train, held_out = splits[row.fold - 1]
+        model = study.LogisticRegression(C=1 / (2 * row.l2 * len(train)), tol=1e-10)
+        model.fit(x[train], y[train])
+        p = model.predict_proba(x[held_out])[np.arange(len(held_out)), y[held_out]]
+        assert row.loss == pytest.approx(-np.log(p).mean(), rel=1e-3)  # its tolerance
+        assert row.accuracy == (p > 0.5).mean()
+
+
+def test_views_equal_to_their_pictures_change_nothing(pictures):
+    """They share their picture's weight."""
+    x, y = pictures
+    splits = of_folds(y, np.arange(120))
+    alone, with_views = (
+        study.cross_validate(x, views, y, iter(splits), [1e-2]) for views in ([], [x[:80], x[:80]])
+    )
+    np.testing.assert_allclose(with_views["loss"], alone["loss"], rtol=1e-3)  # its tolerance
+
+
+def test_views_stay_out_where_their_picture_is_predicted(pictures):
+    """Here those of such pictures are no numbers, which a fit refuses."""
+    x, y = pictures
+    rng = np.random.default_rng(0)
+    train = [(np.array([n for n in range(120) if n % 5]), np.arange(0, 120, 5))]
+    views = [np.full_like(x, np.nan)]
+    views[0][train[0][0]] = rng.normal(size=(96, 5))
+    table = study.cross_validate(x, views, y, iter(train), [1e-2])
+    assert np.isfinite(table["loss"]).all()
+
+
+def test_the_summary_has_mean_and_standard_deviation_of_each_strength():
+    table = study.pd.DataFrame(
+        {
+            "fold": [1, 1, 2, 2],
+            "l2": [0.1, 0.01, 0.1, 0.01],
+            "accuracy": [0.8, 0.9, 0.6, 0.9],
+            "loss": [0.5, 0.4, 0.5, 0.2],
+        }
+    )
+    curve = study.summarise(table)
+    np.testing.assert_allclose(curve["l2"], [0.01, 0.1])
+    np.testing.assert_allclose(curve["log10_l2"], [-2, -1])
+    np.testing.assert_allclose(curve["accuracy"], [0.9, 0.7])
+    np.testing.assert_allclose(curve["accuracy_sd"], [0, np.sqrt(0.02)], atol=1e-12)
+    np.testing.assert_allclose(curve["loss"], [0.3, 0.5])
+    np.testing.assert_allclose(curve["loss_sd"], [np.sqrt(0.02), 0], atol=1e-12)

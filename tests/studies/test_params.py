@@ -1,0 +1,49 @@
+"""studies/params.yaml and its schema; what the loader says of bad values is tested with it."""
+
+import re
+
+import pytest
+from ruamel.yaml import YAML
+
+from studies.params import Params
+from tests.code import ROOT
+from vision.errors import UserError
+from vision.params import load_params
+
+COMMITTED = ROOT / "studies/params.yaml"
+LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
+
+
+def test_the_committed_file_is_accepted():
+    params = load_params(COMMITTED, Params)
+    assert params.learning_curve.sizes == [50, 100, 250, 500, 1000]
+    assert params.cross_validate.folds == 5
+
+
+@pytest.mark.parametrize(
+    "number", [n for n, line in enumerate(LINES) if re.match(r" +\w.*:", line)]
+)
+def test_every_key_has_a_comment_above_it(number):
+    assert LINES[number - 1].strip().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "why"),
+    [
+        ("cross_validate", "folds", 1, "greater than or equal to 2"),
+        ("cross_validate", "l2", [0.1, 0.0], "greater than 0"),
+        ("cross_validate", "l2", [], "at least 1 item"),
+        ("cross_validate", "groups", "files", "'none' or 'near_duplicates'"),
+        ("cross_validate", "similarity", 1.1, "less than or equal to 1"),
+        ("learning_curve", "sizes", [50, 50], "each should be there once"),
+        ("learning_curve", "sizes", [0], "greater than or equal to 1"),
+        ("learning_curve", "draws", 0, "greater than or equal to 1"),
+    ],
+)
+def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):
+    yaml = YAML()
+    content = yaml.load(COMMITTED)
+    content[section][key] = value
+    yaml.dump(content, tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=rf"{section}\.{key} = .* is refused: .*{why}"):
+        load_params(tmp_path / "params.yaml", Params)
