@@ -1,22 +1,20 @@
 """Cross-validates the head on the stored features of the training and validation pictures.
 
-The head is logistic regression, fitted to the end by scikit-learn: in seconds, and with nothing of
-the luck of a seed. Test pictures are left alone.
+The test pictures are left alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from natsort import natsorted
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
-from studies import duplicates
+from studies import duplicates, logistic
 from studies.params import Params
-from vision import environment, pictures
+from vision import environment, pictures, scores
 from vision.errors import UserError
 from vision.output import write_csv, write_json
 from vision.params import load_params
@@ -32,8 +30,6 @@ METRICS = Path("metrics/studies/cross_validation.json")
 CURVE = Path("plots/studies/cross_validation.csv")
 
 SPLITS = ("train", "validation")
-TOLERANCE = 1e-5  # of the gradient: moves the cross-entropy by less than a thousandth of itself
-STEPS = 10_000
 
 
 def main() -> None:
@@ -49,13 +45,12 @@ def main() -> None:
         groups = duplicates.group(digests, features, study.cross_validate.similarity)
     check(index["label"], groups, study.cross_validate.folds)
     table = cross_validate(
-        features,
-        views,
+        [features, *views],
         labels,
         folds(
             labels, groups, study.cross_validate.folds, study.cross_validate.repeats, params.seed
         ),
-        study.cross_validate.l2,
+        study.l2,
     )
     curve = summarise(table)
     best = curve.loc[curve["loss"].idxmin()]
@@ -104,56 +99,29 @@ def folds(
 
 
 def cross_validate(
-    features: np.ndarray,
-    views: list[np.ndarray],
+    rows: Sequence[np.ndarray],
     labels: np.ndarray,
-    splits: Iterator[tuple[np.ndarray, np.ndarray]],
-    strengths: list[float],
+    splits: Iterable[tuple[np.ndarray, np.ndarray]],
+    strengths: Sequence[float],
 ) -> pd.DataFrame:
     """Predict each fold from the others, with each strength of the penalty.
 
     Parameters
     ----------
-    features : shape (pictures, features).
-    views : the features of views of the first pictures; all of a picture's views are where it is
-        itself in training, and share its weight. Nothing is predicted for them.
+    rows : as `logistic.fit` takes them; views are trained on only.
     splits : as `folds` yields them.
 
     Returns
     -------
     One row a fold and strength: fold, from 1; l2; accuracy; loss, the cross-entropy in nats.
     """
-    rows = []
+    measured = []
     for number, (train, held_out) in enumerate(splits, 1):
-        inputs, of = [features[train]], [train]
-        for view in views:
-            of.append(train[train < len(view)])
-            inputs.append(view[of[-1]])
-        picture = np.concatenate(of)
-        weights = 1 / np.bincount(picture, minlength=len(features))[picture]
-        x = np.concatenate(inputs).astype(np.float64)
-        # The intercept takes the mean up, unpenalised: the same optimum in a third of the steps.
-        mean = x.mean(axis=0)
-        x -= mean
-        model = LogisticRegression(tol=TOLERANCE, max_iter=STEPS, warm_start=True)
-        for l2 in sorted(strengths, reverse=True):  # each starts where the stronger one ended
-            model.C = inverse_strength(l2, len(train))
-            model.fit(x, labels[picture], weights)
-            probabilities = model.predict_proba(features[held_out] - mean)
-            right = probabilities.argmax(axis=1) == labels[held_out]
-            loss = log_loss(labels[held_out], probabilities, labels=model.classes_)
-            rows.append((number, l2, float(right.mean()), float(loss)))
-    return pd.DataFrame(rows, columns=["fold", "l2", "accuracy", "loss"])
-
-
-def inverse_strength(l2: float, pictures: int) -> float:
-    """Give scikit-learn's C for what the pipeline calls l2.
-
-    Keras minimises (sum of cross-entropies) / pictures + l2 |w|², scikit-learn
-    C (sum of cross-entropies) + |w|² / 2, both without the intercept in w. So C is
-    1 / (2 l2 pictures).
-    """
-    return 1 / (2 * l2 * pictures)
+        truth = labels[held_out]
+        for l2, predicted in logistic.fit(rows, labels, train, rows[0][held_out], strengths):
+            loss = log_loss(truth, predicted, labels=np.arange(predicted.shape[1]))
+            measured.append((number, l2, scores.accuracy(truth, predicted), float(loss)))
+    return pd.DataFrame(measured, columns=["fold", "l2", "accuracy", "loss"])
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,6 @@ def _all_different(values: list) -> list:
 class CrossValidate(Section):
     folds: Annotated[int, Field(ge=2, le=100)]
     repeats: Annotated[int, Field(ge=1, le=100)]
-    l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(_all_different)]
     groups: Literal["none", "near_duplicates"]
     similarity: Annotated[float, Field(gt=0, le=1)]
 
@@ -34,5 +33,6 @@ class LearningCurve(Section):
 class Params(Section):
     """All of studies/params.yaml."""
 
+    l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(_all_different)]
     cross_validate: CrossValidate
     learning_curve: LearningCurve

@@ -182,7 +182,7 @@ def test_every_declared_parameter_is_read_somewhere_in_the_code_of_its_stage(sta
         if isinstance(node, ast.Attribute)
     }
     for name in expand(stage.declared, stage.known):
-        assert name.split(".")[-1] in read, name
+        assert re.split("[.:]", name)[-1] in read, name
 
 
 def test_every_path_of_a_stage_module_is_declared(stage):

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
+from sklearn.linear_model import LogisticRegression
 
 from studies import cross_validate as study
+from studies.logistic import inverse_strength
 from vision.errors import UserError
 
 
@@ -61,7 +63,7 @@ def test_too_many_folds_for_a_class_are_refused():
 def test_the_penalty_is_that_of_the_pipeline(pictures, l2):
     """At scikit-learn's optimum, what Keras minimises has no slope."""
     x, y = pictures
-    model = study.LogisticRegression(C=study.inverse_strength(l2, len(x)), tol=1e-10).fit(x, y)
+    model = LogisticRegression(C=inverse_strength(l2, len(x)), tol=1e-10).fit(x, y)
 
     def keras_loss(parameters):
         logits = x @ parameters[:-1] + parameters[-1]
@@ -77,11 +79,11 @@ def test_it_measures_as_scikit_learn_does_by_hand(pictures):
     """Centring and the start from stronger penalties change nothing that shows."""
     x, y = pictures
     splits = of_folds(y, np.arange(120))
-    table = study.cross_validate(x, [], y, iter(splits), [1e-2, 1e-1])
+    table = study.cross_validate([x], y, splits, [1e-2, 1e-1])
     assert len(table) == 2 * 5
     for row in table.itertuples():
         train, held_out = splits[row.fold - 1]
-        model = study.LogisticRegression(C=1 / (2 * row.l2 * len(train)), tol=1e-10)
+        model = LogisticRegression(C=1 / (2 * row.l2 * len(train)), tol=1e-10)
         model.fit(x[train], y[train])
         p = model.predict_proba(x[held_out])[np.arange(len(held_out)), y[held_out]]
         assert row.loss == pytest.approx(-np.log(p).mean(), rel=1e-3)  # its tolerance
@@ -93,7 +95,7 @@ def test_views_equal_to_their_pictures_change_nothing(pictures):
     x, y = pictures
     splits = of_folds(y, np.arange(120))
     alone, with_views = (
-        study.cross_validate(x, views, y, iter(splits), [1e-2]) for views in ([], [x[:80], x[:80]])
+        study.cross_validate([x, *views], y, splits, [1e-2]) for views in ([], [x[:80], x[:80]])
     )
     np.testing.assert_allclose(with_views["loss"], alone["loss"], rtol=1e-3)  # its tolerance
 
@@ -105,7 +107,7 @@ def test_views_stay_out_where_their_picture_is_predicted(pictures):
     train = [(np.array([n for n in range(120) if n % 5]), np.arange(0, 120, 5))]
     views = [np.full_like(x, np.nan)]
     views[0][train[0][0]] = rng.normal(size=(96, 5))
-    table = study.cross_validate(x, views, y, iter(train), [1e-2])
+    table = study.cross_validate([x, *views], y, train, [1e-2])
     assert np.isfinite(table["loss"]).all()
 
 

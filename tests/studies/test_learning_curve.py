@@ -17,7 +17,7 @@ def measured(tmp_path, monkeypatch):
     """Sizes 5 and 10; 20 was left out."""
     monkeypatch.chdir(tmp_path)
     for size, values in ((5, [0.6, 0.8]), (10, [0.9])):
-        head = summarise({str(n + 1): value for n, value in enumerate(values)}, 50)
+        head = summarise(values, 50)
         write_json(head, learning_curve.MEASURED["head"] / f"{size}.json")
         write_json(FINETUNED, learning_curve.MEASURED["finetuned"] / f"{size}.json")
     for folder in learning_curve.MEASURED.values():
@@ -25,7 +25,7 @@ def measured(tmp_path, monkeypatch):
 
 
 def test_draws_are_summarised(measured):
-    summary = summarise({"1": 0.6, "2": 0.8}, 50)
+    summary = summarise([0.6, 0.8], 50)
     assert summary["draws"] == 2
     assert summary["accuracy"] == pytest.approx(0.7)
     assert (summary["lowest"], summary["highest"]) == (0.6, 0.8)
@@ -33,7 +33,7 @@ def test_draws_are_summarised(measured):
     # Wilson's interval of 35 out of 50, by hand: z = 1.959964.
     assert summary["accuracy_low"] == pytest.approx(0.5625, abs=1e-4)
     assert summary["accuracy_high"] == pytest.approx(0.8090, abs=1e-4)
-    assert "accuracy_sd" not in summarise({"1": 0.6}, 50)
+    assert "accuracy_sd" not in summarise([0.6], 50)
 
 
 def test_the_table_has_a_row_for_each_size_that_there_is(measured, capsys):

@@ -1,0 +1,181 @@
+"""The pipeline of the studies, through the real dvc command."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from tests.code import ROOT
+from tests.pipeline.conftest import STAGES, stages_run
+from tests.pipeline.test_contract import outputs
+from tests.pipeline.test_reruns import WORKLESS
+
+PIPELINE = "studies/dvc.yaml"
+PARAMS = "studies/params.yaml"
+# Of 12 training pictures of each class: some, and all.
+SIZES = ["4", "12"]
+ALL = sorted(
+    [
+        "cross_validate",
+        *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
+        "learning_curve",
+    ]
+)
+
+
+def with_studies(project):
+    shutil.copytree(
+        ROOT / "studies",
+        project.folder / "studies",
+        ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"),
+    )
+    project.set(
+        PARAMS,
+        learning_curve__sizes=[int(size) for size in SIZES],
+        learning_curve__draws=2,
+        cross_validate__folds=3,
+    )
+    return project
+
+
+def repro(project, *stages):
+    """Run stages of the studies, or all, and tell which ran, in alphabetical order."""
+    targets = [f"{PIPELINE}:{stage}" for stage in stages] or [PIPELINE]
+    ran = stages_run(project.dvc("repro", *targets).stdout)
+    return sorted(stage.removeprefix(f"{PIPELINE}:") for stage in ran)
+
+
+@pytest.fixture(scope="module")
+def studied(two_classes, tmp_path_factory):
+    """A finished run of the main pipeline, and of the studies on it."""
+    project = with_studies(two_classes.copy_to(tmp_path_factory.mktemp("studies") / "project"))
+    assert project.repro() == []  # it leaves the studies alone
+    assert repro(project) == ALL
+    return project
+
+
+def metrics(project, name):
+    return json.loads((project.folder / f"metrics/{name}.json").read_text())
+
+
+def content(project, name):
+    return (project.folder / name).read_bytes()
+
+
+def test_on_all_pictures_the_head_and_the_fine_tuned_model_are_the_pipeline_s_own(studied):
+    """So the study trains as the pipeline does: to the same bytes."""
+    assert content(studied, "models/studies/heads/12/head.keras") == content(
+        studied, "models/head.keras"
+    )
+    own, studied_one = metrics(studied, "evaluate"), metrics(studied, "studies/finetuned/12")
+    for figure in ("accuracy", "accuracy_low", "accuracy_high"):
+        assert studied_one[figure] == own["finetuned"][figure]
+    assert metrics(studied, "studies/heads/12")["pipeline_accuracy"] == own["head"]["accuracy"]
+    assert studied_one["best_epoch"] == metrics(studied, "finetune")["best_epoch"]
+
+
+def test_each_draw_is_measured_once(studied):
+    assert len(metrics(studied, "studies/heads/4")["draw_accuracy"]) == 2
+    assert len(metrics(studied, "studies/heads/12")["draw_accuracy"]) == 1
+
+
+def test_the_curve_is_drawn(studied):
+    curve = pd.read_csv(studied.folder / "plots/studies/learning_curve.csv")
+    assert curve["pictures_per_class"].tolist() == [4, 12]
+    assert curve["head"].tolist() == pytest.approx(
+        [metrics(studied, f"studies/heads/{size}")["accuracy"] for size in SIZES]
+    )
+    with Image.open(studied.folder / "plots/studies/learning_curve.png") as figure:
+        figure.load()
+
+
+def test_pictures_for_training_and_validation_are_cross_validated(studied):
+    found = metrics(studied, "studies/cross_validation")
+    assert found["pictures"] == 2 * (12 + 6)
+    curve = pd.read_csv(studied.folder / "plots/studies/cross_validation.csv")
+    best = curve.loc[curve["loss"].idxmin()]
+    assert found["l2"] == best["l2"]
+    assert found["accuracy"] == pytest.approx(best["accuracy"])
+    assert sum(found["fold_accuracy"].values()) / 3 == pytest.approx(best["accuracy"])
+
+
+def test_the_same_again_gives_the_same_bytes(studied):
+    before = content(studied, "studies/dvc.lock")
+    studied.dvc("repro", "--force", "--single-item", f"{PIPELINE}:cross_validate")
+    assert content(studied, "studies/dvc.lock") == before
+
+
+def test_plots_and_the_environment_are_there(studied):
+    studied.dvc("plots", "show")
+    page = (studied.folder / "dvc_plots/index.html").read_text()
+    assert "Accuracy by the number of training pictures" in page
+    assert "Cross-validation of the head" in page
+    (noted,) = metrics(studied, "environment")
+    assert "studies: finetune 4" in noted["stages"]
+
+
+def test_a_duplicate_stays_in_one_group(studied, tmp_path):
+    """A file that is there twice, once for training and once for validation."""
+    project = studied.copy_to(tmp_path / "project")
+    subset = project.folder / "data/subset"
+    to = next((subset / "validation/cat").iterdir())
+    to.unlink()
+    shutil.copy(next((subset / "train/cat").iterdir()), to)
+    before = metrics(project, "studies/cross_validation")["groups"]
+    project.run("python", "-m", "studies.cross_validate")
+    assert metrics(project, "studies/cross_validation")["groups"] == before - 1
+
+
+@pytest.fixture(scope="module")
+def workless(new_project):
+    """Both pipelines with commands that do no work but write something new."""
+    project = with_studies(new_project())
+    (project.folder / "workless.py").write_text(WORKLESS)
+    for path in (project.folder / "dvc.yaml", project.folder / PIPELINE):
+        make_workless(path)
+    return project
+
+
+def make_workless(path):
+    yaml = YAML()
+    pipeline = yaml.load(path)
+    for stage in pipeline["stages"].values():
+        stage["cmd"] = f"python workless.py new {' '.join(outputs(stage))}"
+    yaml.dump(pipeline, path)
+
+
+def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
+    assert repro(workless) == sorted(["download", "subset", "extract", "extract_views", *ALL])
+    assert repro(workless) == []
+    assert workless.repro() == STAGES[-3:]
+
+
+@pytest.mark.parametrize(
+    ("file", "parameter", "value", "expected"),
+    [
+        (PARAMS, "cross_validate__folds", 4, ["cross_validate"]),
+        (
+            PARAMS,
+            "learning_curve__sizes",
+            [4, 5, 12],
+            ["finetune@5", "learning_curve", "train_heads@5"],
+        ),
+        (
+            "params.yaml",
+            "lr",
+            1e-5,
+            [*(f"finetune@{size}" for size in (12, 4, 5)), "learning_curve"],
+        ),
+    ],
+)
+def test_a_changed_parameter_reruns_its_own_study(workless, file, parameter, value, expected):
+    workless.set(file, **{parameter: value})
+    assert repro(workless) == expected
+
+
+def test_one_size_runs_alone(workless):
+    workless.set("params.yaml", finetune__epochs=7)
+    assert repro(workless, "finetune@4") == ["finetune@4"]
