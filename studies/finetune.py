@@ -74,6 +74,7 @@ def main() -> None:
         params.finetune,
         params.lr,
         checkpoint,
+        params.finetune.schedule,
     )
     index = pictures.index(TEST)
     outputs = features.run(model, [TEST / file for file in index["file"]], "test")

@@ -56,7 +56,6 @@ class StubProject(Project):
         super().__init__(folder)
         (folder / "stub.py").write_text(STUB)
         YAML().dump(PIPELINE, folder / "dvc.yaml")
-        self.set(lr=1e-4)
 
     def tool(self, name: str, *arguments: str, check: bool = True):
         """Run a module of tools/ on the project."""

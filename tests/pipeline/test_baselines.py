@@ -59,7 +59,7 @@ def test_it_brings_the_pictures_up_to_date_and_runs_all_networks(workless):
 
 
 def test_the_main_pipeline_and_its_experiments_leave_it_alone(workless):
-    assert workless.repro() == STAGES[2:]  # the pictures are there
+    assert set(workless.repro()) == set(STAGES[2:])  # the pictures are there
     workless.commit("Run both pipelines")
     workless.set(PARAMS, seed=8)
     assert workless.repro() == []

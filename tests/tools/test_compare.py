@@ -231,6 +231,7 @@ def project(tmp_path_factory):
         project.commit(name)
         project.run("git", "checkout", "--quiet", "-")
 
+    project.set(lr=1e-4)
     project.commit("Nothing has run yet")
     project.run("git", "tag", "unrun")
     project.repro()
