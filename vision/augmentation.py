@@ -7,10 +7,13 @@ else: neither the order of the pictures, nor their number, nor the batch changes
 import zlib
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
-from keras import ops
 
 from vision.params import Augmentation
+
+# Pictures are already worked on in threads.
+cv2.setNumThreads(1)
 
 
 def augment(
@@ -43,14 +46,21 @@ def augment(
         )
         for name in names
     ]
-    matrices = np.stack([_about_centre(matrix, height, width) for matrix, _ in draws])
-    contrasts = np.array([contrast for _, contrast in draws], np.float32).reshape(-1, 1, 1, 1)
-    views = ops.image.affine_transform(
-        pictures.astype(np.float32), matrices, interpolation="bilinear", fill_mode="reflect"
-    )
-    views = np.asarray(views)
-    means = views.mean(axis=(1, 2), keepdims=True)
-    return np.clip((views - means) * contrasts + means, 0, 255)
+    views = np.empty(pictures.shape, np.float32)
+    for picture, (matrix, contrast), view_of_it in zip(pictures, draws, views, strict=True):
+        cv2.warpAffine(
+            picture.astype(np.float32),
+            _about_centre(matrix, height, width),
+            (width, height),
+            dst=view_of_it,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REFLECT,
+        )
+        means = view_of_it.mean(axis=(0, 1))
+        view_of_it -= means
+        view_of_it *= np.float32(contrast)
+        view_of_it += means
+    return np.clip(views, 0, 255, out=views)
 
 
 def _draw(
@@ -81,7 +91,7 @@ def _draw(
 
 
 def _about_centre(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Express a transformation about the centre about the corner, as Keras' eight numbers."""
+    """Express a transformation about the centre about the corner, as OpenCV's 2 × 3 numbers."""
     to_centre = np.eye(3)
     to_centre[:2, 2] = (width - 1) / 2, (height - 1) / 2
-    return (to_centre @ matrix @ np.linalg.inv(to_centre)).ravel()[:8].astype(np.float32)
+    return (to_centre @ matrix @ np.linalg.inv(to_centre))[:2]

@@ -21,6 +21,7 @@ _LIBRARIES = (
     "keras",
     "matplotlib",
     "numpy",
+    "opencv-python-headless",
     "pandas",
     "pillow",
     "scikit-learn",
