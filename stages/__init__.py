@@ -3,6 +3,7 @@
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -13,11 +14,23 @@ def _end_with_dvc() -> None:
 
     Left alone, it would go on writing into the outputs of the next run.
     """
-    if "DVC_STAGE" in os.environ and sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-_end_with_dvc()
+def _mend_after_dvc() -> None:
+    """Start what mends the locks of that dvc, should it be killed while it writes them."""
+    subprocess.Popen(
+        [sys.executable, "-m", "tools.guard", str(os.getppid())],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # a kill of the whole group is what it is there for
+    )
+
+
+if "DVC_STAGE" in os.environ and sys.platform == "linux":
+    _end_with_dvc()
+    _mend_after_dvc()
 
 # It sets what must be set before TensorFlow is imported, which some stages do ahead of it.
 import vision  # noqa: E402, F401

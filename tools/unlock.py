@@ -1,57 +1,10 @@
 """Clears away what a killed dvc left of its locks; those of a dvc that runs stay.
 
-    python -m tools.unlock
-
-DVC notes which process reads and writes what in .dvc/tmp/rwlock, and writes that file in place:
-killed at that moment it leaves half of it, which every later command refuses to read. A process
-noted there that is gone is forgotten by DVC itself, but not one whose number another program has
-got by now.
+python -m tools.unlock
 """
 
-import json
-from pathlib import Path
-
-import psutil
-import zc.lockfile
-
+from tools import locks
 from vision.program import run
 
-LOCKS = Path(".dvc/tmp/rwlock")
-GUARD = Path(".dvc/tmp/rwlock.lock")
-
-
-def main() -> None:
-    if not LOCKS.exists():
-        return
-    try:
-        guard = zc.lockfile.LockFile(str(GUARD))
-    except zc.lockfile.LockError:
-        return  # a dvc is at it, whose business it is
-    try:
-        if not in_use(LOCKS.read_text(encoding="utf-8")):
-            LOCKS.unlink()
-    finally:
-        guard.close()
-
-
-def in_use(locks: str) -> bool:
-    """Tell whether a dvc that runs is noted in the content of a rwlock file."""
-    try:
-        noted = json.loads(locks)
-    except ValueError:
-        return False
-    entries = list(noted.get("write", {}).values())
-    for readers in noted.get("read", {}).values():
-        entries += readers
-    return any(is_dvc(entry["pid"]) for entry in entries)
-
-
-def is_dvc(number: int) -> bool:
-    try:
-        return any(Path(part).name == "dvc" for part in psutil.Process(number).cmdline())
-    except psutil.NoSuchProcess:
-        return False
-
-
 if __name__ == "__main__":
-    run(main)
+    run(locks.clear)

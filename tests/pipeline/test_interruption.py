@@ -1,8 +1,4 @@
-"""Runs that are stopped anywhere: the next one ends as if nothing had happened.
-
-As in `make repro`, tools.unlock comes before each: of a few hundred kills, some hit DVC while it
-writes its locks.
-"""
+"""Runs that are stopped anywhere: the next `dvc repro` ends as if nothing had happened."""
 
 import os
 import random
@@ -14,22 +10,16 @@ import time
 import psutil
 import pytest
 
-from tests.code import ROOT
 from tests.pipeline.conftest import STAGES, stages_run
 
 # Longer than any stage's start, shorter than a test should take.
 LONGEST_WAIT = 7
 
 
-def unlock(project):
-    project.run("python", "-m", "tools.unlock", env={"PYTHONPATH": str(ROOT)})
-
-
 class Started:
     """A `dvc repro` under way, whose output is read line by line."""
 
     def __init__(self, project, *options):
-        unlock(project)
         self.process = project.start("dvc", "repro", *options)
         self.output = ""
 
@@ -67,7 +57,6 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_pr
         time.sleep(moments.uniform(0, LONGEST_WAIT))
         run.stop(signal.SIGKILL, whole_group=moments.random() < 0.5)
 
-    unlock(project)
     finished = project.dvc("repro")
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
     assert "corrupt" not in finished.stdout + finished.stderr
@@ -96,7 +85,6 @@ def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_cl
     assert "interrupted; run again to go on\n" in run.output
     assert "Traceback" not in run.output
 
-    unlock(project)
     finished = project.dvc("repro")
     assert "goes on after epoch 2" in finished.stdout
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
@@ -114,9 +102,38 @@ def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):
     gone, alive = psutil.wait_procs(stages, timeout=5)
     assert not alive
     assert gone
-    unlock(project)
     project.dvc("repro")
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+
+
+def test_a_dvc_killed_while_it_writes_its_locks_leaves_none_that_are_in_the_way(
+    two_classes, tmp_path
+):
+    """DVC writes them in place; half a file stops every later command."""
+    project = two_classes.copy_to(tmp_path / "project")
+    locks = project.folder / ".dvc/tmp/rwlock"
+    run = Started(project, "--force", "--single-item", "extract")
+    run.read_until("Running stage")
+    while not (project.folder / ".dvc/tmp/guard.lock").exists():
+        time.sleep(0.01)
+    time.sleep(2)
+    locks.write_text('{"write": {"/data')
+    run.stop(signal.SIGKILL, whole_group=True)
+    project.dvc("repro")
+    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+
+
+def test_a_guard_ends_with_its_dvc(two_classes, tmp_path):
+    project = two_classes.copy_to(tmp_path / "project")
+    run = Started(project, "--force", "--single-item", "subset")
+    run.process.communicate()
+    guards = [
+        process
+        for process in psutil.process_iter(["cmdline", "cwd"])
+        if "tools.guard" in (process.info["cmdline"] or [])
+        and process.info["cwd"] == str(project.folder)
+    ]
+    assert not psutil.wait_procs(guards, timeout=5)[1]
 
 
 # For each stage: its outputs go first, so that the room left is all that it has.

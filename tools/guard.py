@@ -1,0 +1,40 @@
+"""Waits for a dvc to end, and clears away what it left of its locks if it was killed.
+
+    python -m tools.guard NUMBER
+
+NUMBER is that of a process which the dvc started, or its own. Each stage starts a guard, of which
+the first stays; so the next `dvc repro` finds no lock that it could not read.
+"""
+
+import os
+import select
+import sys
+from pathlib import Path
+
+import psutil
+import zc.lockfile
+
+from tools import locks
+
+ON_DUTY = Path(".dvc/tmp/guard.lock")
+
+
+def main() -> None:
+    try:
+        on_duty = zc.lockfile.LockFile(str(ON_DUTY))
+    except (zc.lockfile.LockError, FileNotFoundError):
+        return  # another guard waits, or this is no folder of DVC's
+    try:
+        process = psutil.Process(int(sys.argv[1]))
+        for ancestor in (process, *process.parents()):
+            if locks.is_dvc(ancestor.pid):
+                select.select([os.pidfd_open(ancestor.pid)], [], [])
+                break
+    except (psutil.NoSuchProcess, ProcessLookupError):
+        pass  # it is gone already
+    locks.clear()
+    on_duty.close()
+
+
+if __name__ == "__main__":
+    main()
