@@ -1,0 +1,143 @@
+"""Measures a run of results/runs.yaml on Dogs vs. Cats: its metrics, its time and its memory.
+
+    python -m tools.measure lite2 --seeds 5
+
+The pictures are those of `data/external/`, the first 1000/500/1000 of each class. The first seed
+runs every stage anew, so that its time is that from pictures to metrics; the others take from
+DVC's cache what the seed doesn't change. Stopped, it goes on with the first seed that is missing.
+"""
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tools.recipe import flatten, written
+from vision import environment
+from vision.errors import UserError
+from vision.output import write_json
+from vision.params import load_params
+from vision.program import run
+
+PARAMS = Path("params.yaml")
+RUNS = Path("results/runs.yaml")
+MEASURED = {
+    "head": Path("metrics/head.json"),
+    "finetune": Path("metrics/finetune.json"),
+    "evaluate": Path("metrics/evaluate.json"),
+}
+RESULTS = Path("metrics/results")
+# The pictures of "Deep Learning with Python", 2nd edition.
+PICTURES = {
+    "download.source": "external",
+    "subset.train": 1000,
+    "subset.validation": 500,
+    "subset.test": 1000,
+    "subset.order": "natural",
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run took.
+
+    Attributes
+    ----------
+    seconds : of each stage that ran, from its start to the next one's.
+    total_seconds : of the whole run, DVC's own work included.
+    peak_memory_mb : of the process that took most.
+    """
+
+    seconds: dict[str, float]
+    total_seconds: float
+    peak_memory_mb: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="a run of results/runs.yaml", metavar="NAME")
+    parser.add_argument("--seeds", type=int, default=1, help="how many", metavar="N")
+    options = parser.parse_args()
+    params = load_params(PARAMS)
+    changes = PICTURES | read_run(options.name)["set"]
+    before = PARAMS.read_bytes()
+    to = RESULTS / f"{options.name}.json"
+    result = json.loads(to.read_text(encoding="utf-8")) if to.exists() else {"seeds": {}}
+    if not result["seeds"]:
+        result["set"] = changes
+    elif result["set"] != changes:
+        raise UserError(f"{to} is of other parameters; remove it to measure anew")
+    try:
+        for seed in range(params.seed, params.seed + options.seeds):
+            if str(seed) in result["seeds"]:
+                continue
+            cost = reproduce(changes | {"seed": seed}, anew=not result["seeds"])
+            if not result["seeds"]:
+                result |= {"params": flatten(load_params(PARAMS).model_dump())}
+                result |= {"cost": asdict(cost), "processor": processor()}
+            result["seeds"][str(seed)] = {
+                name: json.loads(path.read_text(encoding="utf-8"))
+                for name, path in MEASURED.items()
+            }
+            write_json(result, to)
+    finally:
+        PARAMS.write_bytes(before)
+
+
+def read_run(name: str) -> dict:
+    """Give a run's title and parameters.
+
+    Raises
+    ------
+    UserError
+        There is none of this name.
+    """
+    runs = YAML(typ="safe", pure=True).load(RUNS)
+    if name not in runs:
+        raise UserError(f"NAME = {name} is no run of {RUNS}; there are {', '.join(runs)}")
+    return runs[name]
+
+
+def reproduce(changes: Mapping[str, object], anew: bool) -> Cost:
+    """Run the pipeline with some parameters changed; show what it says.
+
+    Raises
+    ------
+    UserError
+        It failed.
+    """
+    sets = [part for key, value in changes.items() for part in ("-S", f"{key}={written(value)}")]
+    start = time.monotonic()
+    begun = {}
+    command = ["dvc", "exp", "run", *(["--force"] if anew else []), *sets]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            if stage := re.match(r"Running stage '(.+)'", line):
+                begun[stage[1]] = time.monotonic()
+    if process.returncode:
+        raise UserError("`dvc exp run` failed; see above")
+    end = time.monotonic()
+    ends = [*list(begun.values())[1:], end]
+    return Cost(
+        {name: round(b - a, 1) for (name, a), b in zip(begun.items(), ends, strict=True)},
+        round(end - start, 1),
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
+    )
+
+
+def processor() -> dict[str, object]:
+    """Tell what it was measured on."""
+    described = environment.describe()
+    return {"name": described["processor"]["name"], "threads": described["threads"]}
+
+
+if __name__ == "__main__":
+    run(main)
