@@ -4,6 +4,8 @@
 # make compare A=.. B=..   is the difference between two runs real?
 # make seeds N=5      how far do the metrics move by luck?
 # make recipe NAME=..      run a recipe of the literature
+# make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
+# make results        write docs/results.md from what was measured
 # make verify         do two clones give the same bytes?
 
 VENV := .venv
@@ -17,7 +19,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare seeds recipe verify requirements
+.PHONY: repro test experiments compare seeds recipe measure results verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -48,6 +50,13 @@ seeds: $(VENV)/.installed
 
 recipe: $(VENV)/.installed
 	@$(RUN) python -m tools.recipe '$(NAME)' --backbone '$(BACKBONE)' --weights '$(WEIGHTS)'
+
+SEEDS ?= 1
+measure: $(VENV)/.installed
+	@$(RUN) python -m tools.measure '$(NAME)' --seeds '$(SEEDS)'
+
+results: $(VENV)/.installed
+	@$(RUN) python -m tools.results
 
 verify: $(VENV)/.installed
 	@$(RUN) python -m tools.verify

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tools.recipe import flatten, written
+from tools.recipe import build_base, flatten, read_recipe, with_base, with_equivalent_block, written
 from vision import environment
 from vision.errors import UserError
 from vision.output import write_json
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many", metavar="N")
     options = parser.parse_args()
     params = load_params(PARAMS)
-    changes = PICTURES | read_run(options.name)["set"]
+    changes = read_run(options.name)
     before = PARAMS.read_bytes()
     to = RESULTS / f"{options.name}.json"
     result = json.loads(to.read_text(encoding="utf-8")) if to.exists() else {"seeds": {}}
@@ -91,18 +91,27 @@ def main() -> None:
         PARAMS.write_bytes(before)
 
 
-def read_run(name: str) -> dict:
-    """Give a run's title and parameters.
+def read_run(name: str) -> dict[str, object]:
+    """Give the parameters that a run sets.
+
+    Those of a recipe are the recipe's own, on another base where one is named, but for the test
+    pictures, which are the same in every run.
 
     Raises
     ------
     UserError
-        There is none of this name.
+        There is no run of this name.
     """
     runs = YAML(typ="safe", pure=True).load(RUNS)
     if name not in runs:
         raise UserError(f"NAME = {name} is no run of {RUNS}; there are {', '.join(runs)}")
-    return runs[name]
+    content = runs[name]
+    if "recipe" not in content:
+        return PICTURES | content["set"]
+    recipe = with_base(read_recipe(content["recipe"]), content["backbone"], "")
+    recipe = with_equivalent_block(recipe, build_base(recipe.backbone))
+    of_recipe = flatten(recipe.model_dump())
+    return PICTURES | of_recipe | {"subset.test": PICTURES["subset.test"]} | content["set"]
 
 
 def reproduce(changes: Mapping[str, object], anew: bool) -> Cost:
