@@ -1,0 +1,77 @@
+"""Measuring a named run: its metrics by seed, its cost, and what it leaves as it was."""
+
+import json
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.code import ROOT
+from tests.stubs import StubProject
+from tools import measure
+from vision.params import load_params
+
+RUNS = {"stub": {"title": "a stub", "set": {"lr": 2e-5}}}
+
+
+@pytest.fixture
+def project(tmp_path):
+    project = StubProject(tmp_path / "project")
+    (project.folder / "results").mkdir()
+    YAML().dump(RUNS, project.folder / "results/runs.yaml")
+    for name in ("head", "finetune"):  # which the stub's only stage doesn't write
+        path = project.folder / f"metrics/{name}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text('{"validation_loss": 0.1}')
+    project.commit("Start")
+    return project
+
+
+def result(project):
+    return json.loads((project.folder / "metrics/results/stub.json").read_text())
+
+
+def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
+    before = (project.folder / "params.yaml").read_bytes()
+    project.tool("measure", "stub", "--seeds", "2")
+    assert (project.folder / "params.yaml").read_bytes() == before
+    found = result(project)
+    accuracies = {
+        seed: of_seed["evaluate"]["head"]["accuracy"] for seed, of_seed in found["seeds"].items()
+    }
+    assert accuracies == {"1337": 0.37, "1338": 0.38}
+    assert found["set"]["lr"] == found["params"]["lr"] == 2e-5
+    assert found["params"]["subset.test"] == 1000
+    cost = found["cost"]
+    assert set(cost["seconds"]) == {"evaluate"}
+    assert 0 < cost["seconds"]["evaluate"] <= cost["total_seconds"]
+    assert cost["peak_memory_mb"] > 10
+
+    project.tool("measure", "stub", "--seeds", "3")
+    assert project.seeds_run() == [1337, 1338, 1339]
+
+
+def test_what_was_measured_with_other_parameters_is_not_mixed_in(project):
+    project.tool("measure", "stub")
+    YAML().dump(
+        {"stub": {"title": "a stub", "set": {"lr": 3e-5}}}, project.folder / "results/runs.yaml"
+    )
+    refused = project.tool("measure", "stub", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: metrics/results/stub.json is of other parameters")
+
+
+def test_an_unknown_name_is_answered_with_the_names(project):
+    refused = project.tool("measure", "stubb", check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "error: NAME = stubb is no run of results/runs.yaml; there are stub\n"
+    )
+
+
+def test_every_run_sets_parameters_that_there_are(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    known = measure.flatten(load_params(ROOT / "params.yaml").model_dump())
+    for name in YAML(typ="safe").load(ROOT / "results/runs.yaml"):
+        changes = measure.read_run(name)
+        assert set(changes) <= set(known)
+        assert changes["subset.test"] == 1000

@@ -1,0 +1,71 @@
+"""docs/results.md: what the committed metrics give, and nothing else."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.code import ROOT
+from tools import results
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    for name in ("results", "metrics", "plots"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_committed_document_is_what_the_committed_metrics_give(workspace):
+    results.main()
+    written = (workspace / "docs/results.md").read_text()
+    assert written == (ROOT / "docs/results.md").read_text()
+    assert "{{" not in written
+
+
+def test_every_figure_of_the_document_is_there(workspace):
+    results.main()
+    drawn = {f"results/{path.name}" for path in (workspace / "docs/results").iterdir()}
+    text = (workspace / "docs/results.md").read_text()
+    assert drawn == {part.split(")")[0] for part in text.split("](")[1:] if ".png" in part}
+    for name in drawn:
+        assert (ROOT / "docs" / name).is_file()
+
+
+def test_what_was_not_measured_is_said_to_be(workspace):
+    shutil.rmtree(workspace / "metrics/results", ignore_errors=True)
+    shutil.rmtree(workspace / "metrics/baselines")
+    results.main()
+    text = (workspace / "docs/results.md").read_text()
+    assert "| *measured* (book-2nd-edition-lite0)    | not measured" in text
+
+
+def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures():
+    def of_seed(accuracy):
+        return {"evaluate": {"pictures": 1000, "head": {"accuracy": accuracy}}}
+
+    result = {"seeds": {"1": of_seed(0.99), "2": of_seed(0.98)}}
+    # Wilson: (0.985 + z²/2n ± z √(0.985 · 0.015/n + z²/4n²)) / (1 + z²/n), n = 1,000, z = 1.96.
+    assert results.with_interval(result, "head") == "0.9850 ± 0.0071 (0.9754–0.9909)"
+
+
+def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):
+    def write(name, test):
+        path = workspace / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(test))
+
+    for form, accuracy in (("plain", 0.7), ("augmented", 0.8)):
+        write(f"metrics/baselines/book-2nd-edition-{form}.json", {"test": {"accuracy": accuracy}})
+    models = {"head": {"accuracy": 0.9}, "finetuned": {"accuracy": 0.95}}
+    run = {"params": {"extract.views": 10}, "seeds": {"1": {"evaluate": models}}}
+    write("metrics/results/book-2nd-edition-lite0.json", run)
+    plain = {
+        "params": {"extract.views": 0},
+        "seeds": {"1": {"evaluate": models | {"head": {"accuracy": 0.85}}}},
+    }
+    write("metrics/results/book-2nd-edition-lite0-plain.json", plain)
+    cells = results.measured("book-2nd-edition", "book-2nd-edition-lite0")
+    assert cells == ["0.700", "0.800", "0.8500", "0.9000", "0.9500"]
