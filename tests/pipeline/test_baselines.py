@@ -134,7 +134,7 @@ def test_the_environment_is_noted(trained):
     assert "baselines: train blog-2016-plain" in noted["stages"]
 
 
-def test_curves_are_drawn(trained):
+def test_curves_are_drawn_and_overlaid(trained):
     histories = trained.folder / "plots/baselines"
     for form in FORMS:
         for other in ("book-1st-edition", "book-2nd-edition"):
@@ -142,3 +142,7 @@ def test_curves_are_drawn(trained):
     trained.run("python", "-m", "baselines.draw")
     with Image.open(trained.folder / "plots/baselines.png") as figure:
         figure.load()
+    trained.dvc("plots", "show")
+    page = (trained.folder / "dvc_plots/index.html").read_text()
+    assert "Validation accuracy of the networks trained from scratch" in page
+    assert "Accuracy while training book-1st-edition" in page
