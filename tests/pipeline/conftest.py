@@ -21,7 +21,7 @@ NOBODY = {
     "DVC_GLOBAL_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
     "DVC_SYSTEM_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
 }
-OWN_FOLDERS = ("stages", "vision", "tools")
+OWN_FOLDERS = ("stages", "vision", "tools", "recipes")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
 
 
