@@ -21,7 +21,7 @@ def main() -> None:
     for split in pictures.SPLITS:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        features.write_features(extractor, paths, FEATURES / f"{split}.npy")
+        features.write(extractor, paths, FEATURES / f"{split}.npy")
         write_csv(index, FEATURES / f"{split}.csv")
 
 

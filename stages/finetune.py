@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vision import backbones, determinism, models, picture_batches, pictures, training
+from vision import determinism, finetuning, models
 from vision.checkpoint import Checkpoint, fingerprint
 from vision.output import write_csv, write_json
 from vision.params import load_params
@@ -11,8 +11,7 @@ from vision.program import run
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
-TRAIN = SUBSET / "train"
-VALIDATION = SUBSET / "validation"
+ACTIVATIONS = Path("data/activations")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
 METRICS = Path("metrics/finetune.json")
@@ -24,27 +23,16 @@ def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
     model, description = models.load(HEAD)
-    conv_base = model.get_layer("backbone")
-    backbones.unfreeze(conv_base, description.backbone, params.finetune.unfreeze_from)
-    settings = [params.seed, params.lr, params.finetune, params.augmentation]
-    checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, HEAD]))
-    history, summary = training.fit(
-        model,
-        picture_batches.of(
-            TRAIN,
-            pictures.index(TRAIN),
-            description,
-            params.finetune.batch_size,
-            params.augmentation,
-            params.seed,
-        ),
-        picture_batches.of(
-            VALIDATION, pictures.index(VALIDATION), description, params.finetune.batch_size
-        ),
-        params.finetune,
-        params.lr,
-        checkpoint,
-        params.finetune.schedule,
+    source = finetuning.Source(
+        SUBSET,
+        ACTIVATIONS if params.activations.views else None,
+        params.augmentation,
+        params.seed,
+    )
+    settings = [params.lr, params.finetune, source]
+    checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, ACTIVATIONS, HEAD]))
+    history, summary = finetuning.fit(
+        model, description, params.finetune, params.lr, source, checkpoint
     )
     models.save(model, description, MODEL)
     write_json(summary, METRICS)

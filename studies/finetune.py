@@ -11,17 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from studies import draws
-from vision import (
-    backbones,
-    determinism,
-    environment,
-    features,
-    models,
-    picture_batches,
-    pictures,
-    scores,
-    training,
-)
+from vision import determinism, environment, features, finetuning, models, pictures, scores
 from vision.checkpoint import Checkpoint, fingerprint
 from vision.output import write_json
 from vision.params import load_params
@@ -31,8 +21,8 @@ PIPELINE_PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 TRAIN = SUBSET / "train"
-VALIDATION = SUBSET / "validation"
 TEST = SUBSET / "test"
+ACTIVATIONS = Path("data/activations")
 HEADS = Path("models/studies/heads")
 METRICS = Path("metrics/studies/finetuned")
 UNFINISHED = Path("models/studies")
@@ -50,32 +40,19 @@ def main() -> None:
     determinism.enable()
     head = HEADS / str(size) / "head.keras"
     model, description = models.load(head)
-    backbones.unfreeze(
-        model.get_layer("backbone"), description.backbone, params.finetune.unfreeze_from
+    source = finetuning.Source(
+        SUBSET,
+        ACTIVATIONS if params.activations.views else None,
+        params.augmentation,
+        params.seed,
+        draws.draw(labels, size, 0, params.seed),
     )
-    settings = [size, params.seed, params.lr, params.finetune, params.augmentation]
+    settings = [size, params.lr, params.finetune, params.augmentation, params.seed]
     checkpoint = Checkpoint(
         UNFINISHED / f".finetune-{size}.npz",
-        fingerprint(settings, [SUBSET, head, Path(draws.__file__)]),
+        fingerprint(settings, [SUBSET, ACTIVATIONS, head, Path(draws.__file__)]),
     )
-    _, summary = training.fit(
-        model,
-        picture_batches.of(
-            TRAIN,
-            index.iloc[draws.draw(labels, size, 0, params.seed)],
-            description,
-            params.finetune.batch_size,
-            params.augmentation,
-            params.seed,
-        ),
-        picture_batches.of(
-            VALIDATION, pictures.index(VALIDATION), description, params.finetune.batch_size
-        ),
-        params.finetune,
-        params.lr,
-        checkpoint,
-        params.finetune.schedule,
-    )
+    _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)
     outputs = features.run(model, [TEST / file for file in index["file"]], "test")
     probabilities = models.class_probabilities(np.concatenate(list(outputs)))

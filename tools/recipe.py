@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import keras
 
 from vision import params
-from vision.backbones import BACKBONES, WeightsUnreachableError
+from vision.backbones import BACKBONES
+from vision.backbones.weights import WeightsUnreachableError
 from vision.errors import UserError
 from vision.features import build_extractor
 from vision.params import Download, Section, load_params
@@ -35,6 +36,10 @@ class Evaluate(Section):
     mirror: bool
 
 
+class Activations(Section):
+    views: int
+
+
 class Recipe(Section):
     """All that a recipe sets, named as in params.yaml."""
 
@@ -42,6 +47,7 @@ class Recipe(Section):
     subset: params.Subset
     backbone: params.Backbone
     extract: params.Extract
+    activations: Activations
     train_head: params.TrainHead
     finetune: params.Finetune
     augmentation: params.Augmentation

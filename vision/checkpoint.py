@@ -30,8 +30,8 @@ def fingerprint(settings: Iterable[object], inputs: Iterable[Path]) -> str:
         if getattr(module, "__file__", None)
     }
     for path in [*sorted(code), *inputs]:
-        files = sorted(below for below in path.rglob("*") if below.is_file())
-        for file in files or [path]:
+        below = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in filter(Path.is_file, below):
             digest.update(f"\0{file}\0{file.stat().st_size}\0".encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Stored features in batches, to train a head on."""
+"""Stored features, or activations, in batches to train on."""
 
 from collections.abc import Sequence
 
@@ -14,14 +14,14 @@ def of(
     shuffle_seed: int | None,
     chosen: np.ndarray | None = None,
 ) -> training.Batches:
-    """Give pictures' features in batches.
+    """Give pictures' features in batches, as float32.
 
-    From epoch to epoch a picture goes round its views, of which the first is itself as it is.
+    From epoch to epoch a picture goes round its views.
 
     Parameters
     ----------
-    rows : the features of the pictures as they are, and of each view of them, all of shape
-        (pictures, features); may be memory-mapped.
+    rows : the features of each view of the pictures, all of shape (pictures, features); the
+        pictures as they are can be one. May be memory-mapped.
     labels : the class number of each picture, shape (pictures,).
     shuffle_seed : None keeps the order.
     chosen : the indices of the pictures to give, if not all.
@@ -29,8 +29,8 @@ def of(
     numbers = np.arange(len(labels)) if chosen is None else chosen
 
     def load(examples: np.ndarray, epoch: int) -> np.ndarray:
-        return np.stack(
-            [rows[(picture + epoch) % len(rows)][picture] for picture in numbers[examples]]
-        )
+        chosen = numbers[examples]
+        found = [rows[(picture + epoch) % len(rows)][picture] for picture in chosen]
+        return np.stack(found).astype(np.float32, copy=False)
 
     return training.Batches(load, labels[numbers], batch_size, shuffle_seed)

@@ -14,9 +14,8 @@ import numpy as np
 from keras import layers
 from tqdm import tqdm
 
-from vision import pictures
+from vision import backbones, pictures
 from vision.ahead import load_ahead
-from vision.backbones import BACKBONES, image_size
 from vision.errors import UserError
 from vision.params import Backbone
 
@@ -37,8 +36,8 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
 
     Returns
     -------
-    A model from (pictures, size, size, 3) to (pictures, features). Its layer `backbone` is the
-    convolutional base.
+    A model from (pictures, size, size, 3) to (pictures, features). Its layers are
+    `preprocessing`; `backbone`, the convolutional base; and `features`.
 
     Raises
     ------
@@ -52,12 +51,13 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
             f"backbone.weights = {weights} is a file that no stage depends on, so that a change "
             f"of it would go unnoticed; copy it into {weights_folder} and name it there"
         )
-    chosen = BACKBONES[backbone.name]
-    size = image_size(backbone.name, backbone.image_size)
+    chosen = backbones.find(backbone.name)
+    size = backbones.image_size(backbone.name, backbone.image_size)
     conv_base = chosen.build(backbone.weights, size)
     conv_base.trainable = False
     inputs = keras.Input((size, size, 3), name="pictures")
-    maps = conv_base(chosen.preprocess(inputs))
+    preprocessing = keras.Model(inputs, chosen.preprocess(inputs), name="preprocessing")
+    maps = conv_base(preprocessing(inputs))
     if backbone.pooling == "avg":
         features = layers.GlobalAveragePooling2D(name="features")(maps)
     else:
@@ -65,28 +65,37 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
     return keras.Model(inputs, features, name="extractor")
 
 
-def write_features(
-    extractor: keras.Model, paths: Sequence[Path], to: Path, change: Change | None = None
+def write(
+    network: keras.Model,
+    paths: Sequence[Path],
+    to: Path,
+    change: Change | None = None,
+    dtype: type[np.floating] = np.float32,
 ) -> None:
-    """Run the extractor over pictures and write their features, one batch after another.
+    """Run an extractor, or a part of one, over pictures and write what it makes of them.
 
-    The file is a plain .npy of float32, shape (pictures, features), in the order of the paths.
-    It is written as it is computed: memory does not grow with the number of pictures.
+    The file is a plain .npy, a row a picture, in the order of the paths. It is written as it is
+    computed: memory does not grow with the number of pictures.
 
     Parameters
     ----------
+    network : from RGB pictures 0-255 to rows of numbers.
     change : what to do to the pictures first.
+    dtype : of the file; what is beyond its range becomes its largest number.
     """
+    little_endian = np.dtype(dtype).newbyteorder("<")
+    largest = np.finfo(dtype).max
     header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype("<f4")),
+        "descr": np.lib.format.dtype_to_descr(little_endian),
         "fortran_order": False,
-        "shape": (len(paths), extractor.output.shape[1]),
+        "shape": (len(paths), network.output.shape[1]),
     }
     to.parent.mkdir(parents=True, exist_ok=True)
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for batch in run(extractor, paths, to.stem, change):
-            file.write(batch.astype("<f4", copy=False).tobytes())
+        for batch in run(network, paths, f"{to.parent.name}/{to.stem}", change):
+            rows = np.clip(batch, -largest, largest)
+            file.write(rows.astype(little_endian, copy=False).tobytes())
 
 
 def run(

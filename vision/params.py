@@ -4,9 +4,9 @@ What each knob does is said once, in params.yaml itself.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -20,7 +20,7 @@ BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
-BackboneName = Literal[
+Network = Literal[
     "efficientnet_lite0",
     "efficientnet_lite1",
     "efficientnet_lite2",
@@ -34,6 +34,20 @@ BackboneName = Literal[
     "efficientnet_b0",
     "densenet121",
 ]
+
+
+def _networks(name: object) -> object:
+    """Check the name of a network, or of several joined by +."""
+    parts = name.split("+") if isinstance(name, str) else [name]
+    if not set(parts) <= set(get_args(Network)):
+        known = ", ".join(f"'{network}'" for network in get_args(Network))
+        raise ValueError(f"it should be one of {known}, or several of them joined by +")
+    if len(set(parts)) < len(parts):
+        raise ValueError("each network should be there once")
+    return name
+
+
+BackboneName = Annotated[str, BeforeValidator(_networks)]
 
 
 class Section(BaseModel):
@@ -64,6 +78,11 @@ class Backbone(Section):
 
 class Extract(Section):
     views: Annotated[int, Field(ge=0, le=1000)]
+
+
+class Activations(Section):
+    views: Annotated[int, Field(ge=0, le=1000)]
+    max_gb: Annotated[float, Field(gt=0, le=10_000)]
 
 
 class TrainHead(Section):
@@ -111,6 +130,7 @@ class Params(Section):
     subset: Subset
     backbone: Backbone
     extract: Extract
+    activations: Activations
     train_head: TrainHead
     finetune: Finetune
     augmentation: Augmentation
@@ -160,7 +180,8 @@ def _complaints(error: ValidationError, schema: type[BaseModel]) -> list[str]:
                 found = f"{key or 'the whole content'} = {item['input']!r} is refused: "
                 by_key[found] = ["it should be keys with values"]
             case _:
-                allowed = item["msg"][0].lower() + item["msg"][1:]
+                message = item["msg"].removeprefix("Value error, ")
+                allowed = message[0].lower() + message[1:]
                 by_key.setdefault(f"{key} = {item['input']!r} is refused: ", []).append(allowed)
     return [complaint + ", or ".join(dict.fromkeys(why)) for complaint, why in by_key.items()]
 

@@ -126,6 +126,7 @@ STAGES = [
     "subset",
     "extract",
     "extract_views",
+    "activations",
     "train_head",
     "finetune",
     "evaluate",
@@ -136,6 +137,7 @@ SMALL = {
     "subset__test": 6,
     "backbone__image_size": 64,
     "train_head__epochs": 3,
+    "activations__views": 1,
     "finetune__epochs": 1,
     "finetune__unfreeze_from": "block7a",
 }

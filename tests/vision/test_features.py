@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from vision import features
-from vision.features import build_extractor, run, write_features
+from vision.features import build_extractor, run, write
 from vision.params import Backbone
 
 SETTINGS = Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=64)
@@ -31,7 +31,7 @@ def paths(tmp_path_factory):
 
 
 def extract(extractor, paths, tmp_path):
-    write_features(extractor, paths, tmp_path / "features.npy")
+    write(extractor, paths, tmp_path / "features.npy")
     return np.array(np.load(tmp_path / "features.npy", mmap_mode="r"))
 
 
@@ -67,7 +67,7 @@ def test_pictures_are_changed_before_they_go_through_the_network(extractor, path
         asked.extend(files)
         return batch[:, :, ::-1]
 
-    write_features(extractor, paths, tmp_path / "changed.npy", mirror)
+    write(extractor, paths, tmp_path / "changed.npy", mirror)
     assert sorted(asked) == sorted(paths)  # threads ask for batches
     rows = np.load(tmp_path / "changed.npy")
     # Resizing weighs the same neighbours from the other side.
@@ -89,7 +89,7 @@ def test_memory_does_not_grow_with_the_number_of_pictures(paths, tmp_path):
 
     def peak(count):
         tracemalloc.start()
-        write_features(wide, (paths * 40)[:count], tmp_path / "wide.npy")
+        write(wide, (paths * 40)[:count], tmp_path / "wide.npy")
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most

@@ -1,11 +1,12 @@
 import math
+import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from vision.errors import UserError
-from vision.params import Params, load_params
+from vision.params import Network, Params, load_params
 from vision.program import run
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
@@ -18,6 +19,8 @@ LIMITS = {
     "download.sample_pictures": "1 1000000",
     "backbone.image_size": "32 1024",
     "extract.views": "0 1000",
+    "activations.views": "0 1000",
+    "activations.max_gb": "(0) 10000",
     "train_head.hidden_units": "0 65536",
     "train_head.dropout": "0 (1)",
     "train_head.l2": "0 10",
@@ -167,8 +170,10 @@ def test_the_comment_tells_the_limits(key):
 def test_the_comment_tells_all_choices_and_the_schema_has_no_others(key):
     section, name = key.split(".")
     schema = Params.model_fields[section].annotation.model_fields[name].annotation
+    if key == "backbone.name":  # or several of them
+        schema = Network
     assert set(get_args(schema)) == set(CHOICES[key].split())
-    comment = LINES[line_of(key) - 1].replace(",", " ").replace(":", " ").replace(".", " ")
+    comment = re.sub(r"[,:;.]", " ", LINES[line_of(key) - 1])
     assert set(CHOICES[key].split()) <= set(comment.split())
 
 
@@ -238,6 +243,18 @@ def test_a_name_must_be_text_of_some_length(changed, complaint, key, text, shown
     assert refused
     assert shown in value
     assert "string" in reason
+
+
+def test_networks_may_stand_side_by_side(changed, complaint):
+    both = "efficientnet_lite1+efficientnet_lite2"
+    assert load_params(changed({"backbone.name": both})).backbone.name == both
+    for wrong in ("vgg16+", "vgg16+vgg61", "+"):
+        message = complaint(changed({"backbone.name": wrong}))
+        assert f"backbone.name = '{wrong}' is refused" in message
+        assert message.endswith("or several of them joined by +\n")
+    assert "each network should be there once" in complaint(
+        changed({"backbone.name": "vgg16+vgg16"})
+    )
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if key != "backbone.image_size"])

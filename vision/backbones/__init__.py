@@ -2,32 +2,23 @@
 
 A backbone is a Keras model named `backbone` from preprocessed pictures to feature maps, plus what
 one must know of it: its preprocessing, its least and its published input size, and its blocks.
+Several of them can look at the same picture side by side.
 """
 
 import re
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import h5py
 import keras
-from keras import applications
+from keras import applications, layers
 
 from vision.backbones import efficientnet_lite
+from vision.backbones import weights as weight_files
 from vision.errors import UserError
 
 # `random` weights are these random ones, whoever asks: two stages build the same network.
 _RANDOM_WEIGHTS_SEED = 0
-
-
-class WeightsUnreachableError(UserError):
-    """ImageNet weights that are to come over the network, from `url`, can't be had."""
-
-    def __init__(self, message: str, url: str):
-        super().__init__(message)
-        self.url = url
 
 
 @dataclass(frozen=True)
@@ -70,11 +61,11 @@ class Backbone:
             if weights == "imagenet":
                 efficientnet_lite.load_imagenet_weights(base)
         elif weights == "imagenet":
-            base = _with_downloaded_weights(self.network, shape)
+            base = weight_files.with_downloaded(self.network, shape)
         else:
             base = self.network(include_top=False, weights=None, input_shape=shape)
         if weights not in ("imagenet", "random"):
-            _load_weights(base, Path(weights))
+            weight_files.load(base, Path(weights))
         return keras.Model(base.input, base.output, name="backbone")
 
     def blocks(self, base: keras.Model) -> dict[str, int]:
@@ -93,6 +84,99 @@ class Backbone:
                 starts.setdefault(match[1], next_start if self.ends_block else index)
                 next_start = index + 1
         return starts
+
+    def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
+        """See `unfreeze`."""
+        start = self._start(base, name, block)
+        base.trainable = True
+        for index, layer in enumerate(base.layers):
+            normalises = isinstance(layer, layers.BatchNormalization)
+            layer.trainable = index >= start and not normalises
+
+    def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+        """See `split`."""
+        entering = base.layers[self._start(base, name, block)].input
+        return keras.Model(base.input, entering), keras.Model(entering, base.output)
+
+    def _start(self, base: keras.Model, name: str, block: str) -> int:
+        blocks = self.blocks(base)
+        if block not in blocks:
+            raise UserError(
+                f"finetune.unfreeze_from = {block} is no block of {name}; from the input up, "
+                f"it has {', '.join(blocks)}"
+            )
+        return blocks[block]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several convolutional bases that look at the same picture, their maps side by side.
+
+    What one base misses another may see: features of different networks, concatenated, make a
+    better classifier than those of the best of them.
+
+    Attributes
+    ----------
+    parts : the bases, by their names.
+    """
+
+    parts: dict[str, Backbone]
+
+    @property
+    def least_size(self) -> int:
+        return max(part.least_size for part in self.parts.values())
+
+    @property
+    def published_size(self) -> int:
+        return max(part.published_size for part in self.parts.values())
+
+    def preprocess(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
+        """Leave pictures as they are; each part has its own preprocessing."""
+        return pictures
+
+    def build(self, weights: str, image_size: int) -> keras.Model:
+        """Build the networks with their weights, into one; see `Backbone.build`.
+
+        Raises
+        ------
+        UserError
+            The weights can't be had, or are one network's; or the parts' maps differ in height.
+        """
+        if weights not in ("imagenet", "random"):
+            raise UserError(
+                f"backbone.weights = {weights} is of one network, and backbone.name asks for "
+                f"{len(self.parts)}, which take imagenet or random"
+            )
+        pictures = keras.Input((image_size, image_size, 3), name="pictures")
+        maps = []
+        for name, part in self.parts.items():
+            prepared = keras.Model(pictures, part.preprocess(pictures), name=f"{name}_input")
+            base = part.build(weights, image_size)
+            maps.append(keras.Model(base.input, base.output, name=name)(prepared(pictures)))
+        if len(heights := {each.shape[1] for each in maps}) > 1:
+            raise UserError(
+                f"backbone.name = {'+'.join(self.parts)}: at {image_size} px the networks' maps "
+                f"have different heights, {', '.join(map(str, sorted(heights)))}; "
+                "set backbone.image_size to a multiple of 32"
+            )
+        return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name="backbone")
+
+    def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
+        """See `unfreeze`: the block of each part, which are of one family."""
+        base.trainable = True
+        for part_name, part in self.parts.items():
+            part.unfreeze(base.get_layer(part_name), part_name, block)
+
+    def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+        """See `split`: the frozen halves of all parts beside each other, and the trained ones."""
+        activations, entering, maps = [], [], []
+        for part_name, part in self.parts.items():
+            frozen, trained = part.split(base.get_layer(part_name), part_name, block)
+            activations.append(frozen(base.get_layer(f"{part_name}_input")(base.input)))
+            entering.append(keras.Input(trained.input.shape[1:]))
+            maps.append(trained(entering[-1]))
+        joined = base.get_layer("maps")(maps)
+        return keras.Model(base.input, activations), keras.Model(entering, joined)
 
 
 BACKBONES = {
@@ -168,6 +252,13 @@ BACKBONES = {
 }
 
 
+def find(name: str) -> Backbone | Joint:
+    """Give the backbone of a name, or of several names joined by `+`."""
+    if "+" in name:
+        return Joint({part: BACKBONES[part] for part in name.split("+")})
+    return BACKBONES[name]
+
+
 def image_size(name: str, requested: int | None) -> int:
     """Tell the height and width, in pixels, at which a backbone takes its pictures.
 
@@ -176,7 +267,7 @@ def image_size(name: str, requested: int | None) -> int:
     UserError
         The requested size is below the backbone's least.
     """
-    backbone = BACKBONES[name]
+    backbone = find(name)
     if requested is None:
         return backbone.published_size
     if requested < backbone.least_size:
@@ -196,74 +287,31 @@ def unfreeze(conv_base: keras.Model, name: str, block: str) -> None:
 
     Parameters
     ----------
-    conv_base : a network that `BACKBONES[name]` built.
+    conv_base : a network that `find(name)` built.
 
     Raises
     ------
     UserError
         The backbone has no such block; the message lists those that it has.
     """
-    blocks = BACKBONES[name].blocks(conv_base)
-    if block not in blocks:
-        raise UserError(
-            f"finetune.unfreeze_from = {block} is no block of {name}; from the input up, "
-            f"it has {', '.join(blocks)}"
-        )
-    conv_base.trainable = True
-    for index, layer in enumerate(conv_base.layers):
-        normalises = isinstance(layer, keras.layers.BatchNormalization)
-        layer.trainable = index >= blocks[block] and not normalises
+    find(name).unfreeze(conv_base, name, block)
 
 
-def _with_downloaded_weights(
-    network: Callable[..., keras.Model], shape: tuple[int, int, int]
-) -> keras.Model:
-    try:
-        return network(include_top=False, weights="imagenet", input_shape=shape)
-    except Exception as error:
-        # Keras raises a bare Exception for every failed download.
-        if "URL fetch failure" not in str(error):
-            raise
-        url = re.search(r"https?://\S+", str(error))[0].removesuffix(":")
-        raise WeightsUnreachableError(
-            f"{urlsplit(url).netloc} could not be reached for the ImageNet weights of "
-            f"{network.__name__}; set backbone.weights to a file of them, or to random, or "
-            "backbone.name to efficientnet_lite0, which needs no network",
-            url,
-        ) from None
+def split(conv_base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a backbone in two where a block begins; the halves share its layers.
 
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
 
-def _load_weights(base: keras.Model, path: Path) -> None:
-    if not path.is_file():
-        raise UserError(
-            f"backbone.weights = {path} is neither imagenet nor random nor a file that is there"
-        )
-    if path.suffix == ".pth" and base.name.startswith("efficientnet_lite"):
-        efficientnet_lite.load_checkpoint(base, path)
-        return
-    try:
-        with h5py.File(path) as file:
-            numbers = _count_numbers(file)
-    except OSError:
-        raise UserError(
-            f"{path} is no file of Keras weights (.weights.h5 or .h5), or is cut short"
-        ) from None
-    # Keras would load a larger network's weights where only the lower layers agree.
-    if numbers != base.count_params():
-        raise UserError(
-            f"{path} holds the weights of another network: {numbers:,} numbers, while "
-            f"the convolutional base of {base.name} has {base.count_params():,}"
-        )
-    try:
-        with warnings.catch_warnings(action="ignore"):  # the error says it all
-            base.load_weights(path)
-    except (ValueError, KeyError) as error:
-        raise UserError(f"{path} holds the weights of another network: {error}") from None
+    Returns
+    -------
+    The lower half, from preprocessed pictures to what enters the block, one tensor or, of several
+    networks, a list of them; and the upper one from there to the feature maps.
 
-
-def _count_numbers(file: h5py.File) -> int:
-    sizes: list[int] = []
-    file.visititems(
-        lambda _, item: sizes.append(item.size) if isinstance(item, h5py.Dataset) else None
-    )
-    return sum(sizes)
+    Raises
+    ------
+    UserError
+        The backbone has no such block; the message lists those that it has.
+    """
+    return find(name).split(conv_base, name, block)

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from vision import backbones, models
-from vision.backbones import BACKBONES
+from vision import backbones, cut, models
+from vision.backbones import BACKBONES, weights
 from vision.errors import UserError
 from vision.features import build_extractor
 from vision.params import Backbone
@@ -140,6 +140,14 @@ def test_unfreezing_a_block_trains_it_and_all_above_but_no_batch_normalisation(n
     assert trained
 
 
+def test_halves_cut_where_a_block_begins_make_the_whole_again(name, extractor):
+    for block in list(BACKBONES[name].blocks(extractor.get_layer("backbone")))[::3]:
+        lower, upper = cut.split(extractor, name, block)
+        pictures = some_pictures(extractor)
+        again = np.asarray(upper(lower(pictures)))
+        np.testing.assert_array_equal(again, np.asarray(extractor(pictures)))
+
+
 def test_an_unknown_block_is_answered_with_those_there_are(name, conv_base):
     with pytest.raises(UserError) as complaint:
         backbones.unfreeze(conv_base, name, "block99")
@@ -223,4 +231,4 @@ def test_names_the_host_that_cannot_be_reached_for_weights(monkeypatch, tmp_path
         "keras.src.applications.vgg16.file_utils.get_file", lambda *_, **__: no_network()
     )
     with pytest.raises(UserError, match=r"weights\.example could not be reached .* VGG16; set"):
-        backbones._with_downloaded_weights(network, (32, 32, 3))
+        weights.with_downloaded(network, (32, 32, 3))

@@ -1,0 +1,58 @@
+"""The cut through a model, below which fine-tuning changes nothing.
+
+What is below is the same in every epoch, so that its outputs, the activations at the cut, can be
+stored, and the blocks above be trained from there.
+"""
+
+import math
+
+import keras
+from keras import layers, tree
+
+from vision import backbones
+
+
+def split(model: keras.Model, backbone: str, block: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a model in two where a block of its convolutional base begins.
+
+    Parameters
+    ----------
+    model : from pictures, with layers `preprocessing` and `backbone`, as
+        `features.build_extractor` makes it.
+    backbone : the name of its convolutional base.
+    block : the lowest one that is trained.
+
+    Returns
+    -------
+    The lower part, from RGB pictures 0-255 to the activations at the cut, float32, shape
+    (pictures, numbers); and the upper one, from there to the model's output. They share the
+    layers of the model, which is trained where they are.
+
+    Raises
+    ------
+    UserError
+        The backbone has no such block.
+    """
+    conv_base = model.get_layer("backbone")
+    lower, upper = backbones.split(conv_base, backbone, block)
+    prepared = model.get_layer("preprocessing")(model.input)
+    flat = [layers.Flatten()(part) for part in tree.flatten(lower(prepared))]
+    activations = flat[0] if len(flat) == 1 else layers.Concatenate()(flat)
+    entering = keras.Input(activations.shape[1:], name="activations")
+    outputs = upper(_parts(entering, tree.flatten(upper.input)))
+    for layer in model.layers[model.layers.index(conv_base) + 1 :]:
+        outputs = layer(outputs)
+    return keras.Model(model.input, activations), keras.Model(entering, outputs)
+
+
+def _parts(
+    flat: keras.KerasTensor, tensors: list[keras.KerasTensor]
+) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """Cut rows into parts with the shapes of some tensors."""
+    parts = []
+    start = 0
+    for tensor in tensors:
+        end = start + math.prod(tensor.shape[1:])
+        parts.append(layers.Reshape(tensor.shape[1:])(flat[:, start:end]))
+        start = end
+    return parts[0] if len(parts) == 1 else parts

@@ -1,0 +1,95 @@
+"""Fine-tuning: the top of the convolutional base is trained jointly with the head.
+
+F. Chollet, "Building powerful image classification models using very little data", 2016.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from natsort import natsorted
+
+from vision import backbones, cut, feature_batches, picture_batches, pictures, training
+from vision.checkpoint import Checkpoint
+from vision.models import Description
+from vision.params import Augmentation, Finetune
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model is fine-tuned on.
+
+    Attributes
+    ----------
+    subset : the folder of the pictures, with train and validation.
+    activations : the folder of those at the cut: a file for each view of the training pictures in
+        train/, and validation.npy. None: pictures are decoded, augmented anew, and run through
+        the frozen blocks in every epoch.
+    chosen : the indices of the training pictures to train on, if not all.
+    """
+
+    subset: Path
+    activations: Path | None
+    augmentation: Augmentation
+    seed: int
+    chosen: np.ndarray | None = None
+
+
+def fit(
+    model: keras.Model,
+    description: Description,
+    settings: Finetune,
+    learning_rate: float,
+    source: Source,
+    checkpoint: Checkpoint,
+) -> tuple[pd.DataFrame, dict[str, float | int]]:
+    """Train a block of a model's base and all above it; leave the model with the best weights.
+
+    Returns
+    -------
+    The history and the summary of `training.fit`.
+
+    Raises
+    ------
+    UserError
+        The base has no such block, or the training diverged.
+    """
+    block = settings.unfreeze_from
+    backbones.unfreeze(model.get_layer("backbone"), description.backbone, block)
+    trained = model
+    if source.activations:
+        _, trained = cut.split(model, description.backbone, block)
+    return training.fit(
+        trained,
+        *_batches(source, description, settings.batch_size),
+        settings,
+        learning_rate,
+        checkpoint,
+        settings.schedule,
+    )
+
+
+def _batches(
+    source: Source, description: Description, size: int
+) -> tuple[training.Batches, training.Batches]:
+    """Give what is trained on and what is validated on."""
+    train, validation = (pictures.index(source.subset / name) for name in ("train", "validation"))
+    if source.activations is None:
+        chosen = train if source.chosen is None else train.iloc[source.chosen]
+        return picture_batches.of(
+            source.subset / "train", chosen, description, size, source.augmentation, source.seed
+        ), picture_batches.of(source.subset / "validation", validation, description, size)
+
+    def stored(
+        files: list[Path], index: pd.DataFrame, seed: int | None, chosen: np.ndarray | None
+    ) -> training.Batches:
+        rows = [np.load(file, mmap_mode="r") for file in files]
+        labels = index["label"].map(description.classes.index).to_numpy()
+        return feature_batches.of(rows, labels, size, seed, chosen)
+
+    views = natsorted((source.activations / "train").iterdir())
+    return stored(views, train, source.seed, source.chosen), stored(
+        [source.activations / "validation.npy"], validation, None, None
+    )

@@ -1,0 +1,38 @@
+"""What a network makes of augmented views of pictures, stored, one file for each view."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from vision import features, pictures
+from vision.augmentation import augment
+from vision.params import Augmentation
+
+
+def write_views(
+    network: keras.Model,
+    folder: Path,
+    count: int,
+    augmentation: Augmentation,
+    seed: int,
+    to: Path,
+    dtype: type[np.floating] = np.float32,
+) -> None:
+    """Run a network over `count` views of each picture of a folder.
+
+    Parameters
+    ----------
+    network : from RGB pictures 0-255 to rows of numbers.
+    to : the folder for 0.npy, 1.npy and so on, each with a row for each picture, in the order of
+        `pictures.index`.
+    """
+    paths = [folder / file for file in pictures.index(folder)["file"]]
+    for view in range(count):
+
+        def change(batch: np.ndarray, files: Sequence[Path], view: int = view) -> np.ndarray:
+            names = [file.relative_to(folder).as_posix() for file in files]
+            return augment(batch, names, view, augmentation, seed)
+
+        features.write(network, paths, to / f"{view}.npy", change, dtype)
