@@ -52,7 +52,7 @@ def main() -> None:
         form,
         form.learning_rate,
         checkpoint,
-        form.schedule,
+        training.Steps(form.schedule),
     )
     models.save(
         model, models.Description(classes, network.image_size, name), MODELS / f"{baseline}.keras"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from vision.params import Count, Section
+from vision.params import BatchSize, Count, Epochs, Optimizer, Rate, Schedule, Section
 
 _Strength = Annotated[float, Field(gt=0, le=10)]
 
@@ -30,9 +30,29 @@ class LearningCurve(Section):
     draws: Annotated[int, Field(ge=1, le=1000)]
 
 
+class Variant(Section):
+    """What takes the place of the pipeline's own: its lr, and settings of finetune."""
+
+    lr: Rate | None = None
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    warmup: float | None = None
+    layer_decay: float | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    batch_size: BatchSize | None = None
+    epochs: Epochs | None = None
+
+
+class Variants(Section):
+    seeds: Annotated[int, Field(ge=2, le=100)]
+    settings: Annotated[dict[str, Variant], Field(min_length=1)]
+
+
 class Params(Section):
     """All of studies/params.yaml."""
 
     l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(_all_different)]
     cross_validate: CrossValidate
     learning_curve: LearningCurve
+    variants: Variants

@@ -75,7 +75,7 @@ def main() -> None:
         batches("validation", None, None),
         params.train_head,
         params.train_head.learning_rate,
-        schedule=params.train_head.schedule,
+        steps=training.Steps(params.train_head.schedule),
     )
     whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
     description = models.Description(classes, extractor.input.shape[1], params.backbone.name)

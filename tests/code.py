@@ -43,12 +43,18 @@ def _files_of(name: str) -> list[Path]:
 
 
 def instances(stages: dict[str, dict], params: dict | None = None) -> dict[str, dict]:
-    """Give the stages of a dvc.yaml, one with a matrix as one for each of its items.
+    """Give the stages of a dvc.yaml, one with a matrix or a foreach as one for each of its items.
 
-    An axis may be a list in the parameters beside the dvc.yaml: `${section.key}`.
+    An axis may be a list, and a foreach is a dictionary, in the parameters beside the dvc.yaml:
+    `${section.key}`.
     """
     found = {}
     for name, stage in stages.items():
+        if "foreach" in stage:
+            for key in _listed(stage["foreach"], params or {}):
+                text = json.dumps(stage["do"]).replace("${key}", key)
+                found[f"{name}@{key}"] = json.loads(text)
+            continue
         matrix = {
             axis: _listed(values, params or {}) for axis, values in stage.get("matrix", {}).items()
         }

@@ -43,7 +43,7 @@ def fit(
     settings: Finetune,
     learning_rate: float,
     source: Source,
-    checkpoint: Checkpoint,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train a block of a model's base and all above it; leave the model with the best weights.
 
@@ -57,7 +57,16 @@ def fit(
         The base has no such block, or the training diverged.
     """
     block = settings.unfreeze_from
-    backbones.unfreeze(model.get_layer("backbone"), description.backbone, block)
+    conv_base = model.get_layer("backbone")
+    backbones.unfreeze(conv_base, description.backbone, block)
+    depths = backbones.depths(conv_base, description.backbone)
+    steps = training.Steps(
+        settings.schedule,
+        settings.warmup,
+        settings.weight_decay,
+        settings.label_smoothing,
+        {variable: settings.layer_decay**depth for variable, depth in depths.items()},
+    )
     trained = model
     if source.activations:
         _, trained = cut.split(model, description.backbone, block)
@@ -67,7 +76,7 @@ def fit(
         settings,
         learning_rate,
         checkpoint,
-        settings.schedule,
+        steps,
     )
 
 

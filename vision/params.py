@@ -101,6 +101,10 @@ class Finetune(Section):
     unfreeze_from: Annotated[str, Field(min_length=1)]
     optimizer: Optimizer
     schedule: Schedule
+    warmup: Annotated[float, Field(ge=0, lt=1)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     batch_size: BatchSize
     epochs: Epochs
     patience: Epochs

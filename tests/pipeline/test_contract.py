@@ -88,7 +88,9 @@ class Stage:
                 {"params.yaml": [item]} if isinstance(item, str) else item
             ).items():
                 prefix = "" if file == self.params_file else f"{file}:"
-                names |= {prefix + name for name in of_file}
+                # Of a section of variants, a stage has the one that it is named after.
+                own = f".{self.name.partition('@')[2]}"
+                names |= {prefix + name.removesuffix(own) for name in of_file}
         return names
 
     @property
@@ -137,7 +139,8 @@ def test_every_stage_module_is_a_stage():
 
 def test_a_stage_runs_the_module_of_its_name(stage):
     name, _, item = stage.name.partition("@")
-    words = item.rpartition("-")[::2]  # a network and a form, or nothing and a size
+    # A network and a form, or nothing and what the item is called.
+    words = item.rpartition("-")[::2] if stage.folder == "baselines" else ("", item)
     assert stage.content["cmd"].split() == [
         *("python", "-m", f"{stage.folder}.{name}"),
         *(word for word in words if word),
