@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vision import determinism, features, figures, models, pictures, scores
+from vision import cut, determinism, features, figures, models, pictures, scores
 from vision.augmentation import augment
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
@@ -42,11 +42,12 @@ def main() -> None:
     predictions = index.assign(md5=[pictures.digest(TEST / file) for file in index["file"]])
     of_classes = []
     mistakes = []
-    for name, path in MODELS.items():
-        model, description = models.load(path)
-        paths = [TEST / file for file in index["file"]]
-        probabilities = predict(model, paths, name, params.evaluate.mirror)
-        labels = index["label"].map(description.classes.index).to_numpy()
+    (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
+    both = cut.side_by_side([head, finetuned], description.backbone, of_finetuned.trained_from)
+    labels = index["label"].map(description.classes.index).to_numpy()
+    paths = [TEST / file for file in index["file"]]
+    by_model = predict(both, paths, params.evaluate.mirror)
+    for name, probabilities in zip(MODELS, by_model, strict=True):
         metrics[name] = scores.score(labels, probabilities, params.evaluate.calibration_bins)
         table = scores.score_classes(labels, probabilities, description.classes)
         of_classes.append(table.assign(model=name))
@@ -72,18 +73,22 @@ def main() -> None:
     draw_views(description.image_size, params)
 
 
-def predict(model: keras.Model, paths: list[Path], name: str, mirror: bool) -> np.ndarray:
-    """Give the probabilities of each class, shape (pictures, classes).
+def predict(model: keras.Model, paths: list[Path], mirror: bool) -> np.ndarray:
+    """Give the probabilities of each class by each of MODELS, shape (models, pictures, classes).
 
-    With `mirror`, the mean of those of the pictures and of their mirror images.
+    Parameters
+    ----------
+    model : gives the outputs of all of them, side by side.
+    mirror : whether to give the mean of those of the pictures and of their mirror images.
     """
-    outputs = [np.concatenate(list(features.run(model, paths, progress=name)))]
+    outputs = [np.concatenate(list(features.run(model, paths, "test")))]
     if mirror:
-        mirrored = features.run(
-            model, paths, f"{name}, mirrored", lambda batch, _: batch[:, :, ::-1]
-        )
+        mirrored = features.run(model, paths, "test, mirrored", lambda batch, _: batch[:, :, ::-1])
         outputs.append(np.concatenate(list(mirrored)))
-    return np.mean([models.class_probabilities(each) for each in outputs], axis=0)
+    passes = [np.split(each, len(MODELS), axis=1) for each in outputs]
+    return np.mean(
+        [[models.class_probabilities(of_model) for of_model in each] for each in passes], axis=0
+    )
 
 
 def write_plots(

@@ -1,5 +1,6 @@
 """Unfreezes the top of the convolutional base and trains it jointly with the head."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from vision import determinism, finetuning, models
@@ -34,7 +35,8 @@ def main() -> None:
     history, summary = finetuning.fit(
         model, description, params.finetune, params.lr, source, checkpoint
     )
-    models.save(model, description, MODEL)
+    trained = replace(description, trained_from=params.finetune.unfreeze_from)
+    models.save(model, trained, MODEL)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
     checkpoint.remove()

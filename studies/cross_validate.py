@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from natsort import natsorted
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
@@ -19,6 +18,7 @@ from vision.errors import UserError
 from vision.output import write_csv, write_json
 from vision.params import load_params
 from vision.program import run
+from vision.stored import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -36,8 +36,9 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
     index = pd.concat([read_index(split) for split in SPLITS], ignore_index=True)
-    features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in SPLITS])
-    views = [np.load(path, mmap_mode="r") for path in natsorted(VIEWS.iterdir())]
+    stored = Stored(FEATURES, VIEWS)
+    (training, *views), (validation,) = (stored.rows(split) for split in SPLITS)
+    features = np.concatenate([training, validation])
     _, labels = np.unique(index["label"], return_inverse=True)
     groups = np.arange(len(index))
     if study.cross_validate.groups == "near_duplicates":

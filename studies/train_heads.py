@@ -11,27 +11,16 @@ import shutil
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
-import pandas as pd
-from natsort import natsorted
 from sklearn.metrics import log_loss
 
 from studies import draws, logistic
 from studies.params import Params
-from vision import (
-    determinism,
-    environment,
-    feature_batches,
-    features,
-    heads,
-    models,
-    scores,
-    training,
-)
+from vision import determinism, environment, features, head_training, models, scores
 from vision.output import write_json
 from vision.params import load_params
 from vision.program import run
+from vision.stored import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -50,36 +39,25 @@ def main() -> None:
     folder = MODELS / str(size)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    names = read_labels("train")
+    stored = Stored(FEATURES, VIEWS)
+    names = stored.labels("train")
     if reason := draws.left_out(size, names):
         print(reason)
         write_json({"available": draws.available(names)}, METRICS / f"{size}.json")
         return
     determinism.enable()
     classes = sorted(set(names))
-    rows = {split: read_features(split) for split in ("train", "validation", "test")}
-    labels = {split: np.array([classes.index(k) for k in read_labels(split)]) for split in rows}
+    rows = {split: stored.rows(split) for split in ("train", "validation", "test")}
+    labels = {split: np.array([classes.index(k) for k in stored.labels(split)]) for split in rows}
     drawn = different(names, size, study.learning_curve.draws, params.seed)
     measured = [measure(rows, labels, chosen, study.l2) for chosen in drawn]
 
-    def batches(split: str, seed: int | None, chosen: np.ndarray | None) -> training.Batches:
-        return feature_batches.of(
-            rows[split], labels[split], params.train_head.batch_size, seed, chosen
-        )
-
     extractor = features.build_extractor(params.backbone, WEIGHTS)
-    head = heads.build_head(extractor.output.shape[1], len(classes), params.train_head, params.seed)
-    training.fit(
-        head,
-        batches("train", params.seed, drawn[0]),
-        batches("validation", None, None),
-        params.train_head,
-        params.train_head.learning_rate,
-        steps=training.Steps(params.train_head.schedule),
+    whole, description, *_ = head_training.fit(
+        extractor, params.backbone.name, stored, params.train_head, params.seed, drawn[0]
     )
-    whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
-    description = models.Description(classes, extractor.input.shape[1], params.backbone.name)
     models.save(whole, description, folder / "head.keras")
+    head = whole.get_layer("head")
     start = models.class_probabilities(head.predict(rows["test"][0], verbose=0))
     write_json(
         summarise(measured, len(labels["test"]))
@@ -111,17 +89,6 @@ def measure(
         losses.append(log_loss(labels["validation"], predicted[:count], labels=numbers))
         accuracies.append(scores.accuracy(labels["test"], predicted[count:]))
     return accuracies[int(np.argmin(losses))]
-
-
-def read_labels(split: str) -> np.ndarray:
-    index = pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False)
-    return index["label"].to_numpy(dtype=str)
-
-
-def read_features(split: str) -> list[np.ndarray]:
-    """Give the features of a split's pictures, and, of training pictures, of each view of them."""
-    views = natsorted(VIEWS.iterdir()) if split == "train" else []
-    return [np.load(path, mmap_mode="r") for path in (FEATURES / f"{split}.npy", *views)]
 
 
 def different(labels: np.ndarray, size: int, count: int, seed: int) -> list[np.ndarray]:

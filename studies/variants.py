@@ -8,26 +8,13 @@ The test pictures are not looked at: by these figures the settings of the pipeli
 import sys
 from pathlib import Path
 
-import keras
-import numpy as np
-import pandas as pd
-from natsort import natsorted
-
 from studies.params import Params, Variant
-from vision import (
-    determinism,
-    environment,
-    feature_batches,
-    features,
-    finetuning,
-    heads,
-    models,
-    training,
-)
+from vision import determinism, environment, features, finetuning, head_training
 from vision.errors import UserError
 from vision.output import write_json
-from vision.params import Finetune, TrainHead, load_params
+from vision.params import Finetune, load_params
 from vision.program import run
+from vision.stored import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -51,10 +38,13 @@ def main() -> None:
     determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
     start = extractor.get_weights()
+    stored = Stored(FEATURES, VIEWS)
     measured = {}
     for seed in range(params.seed, params.seed + study.variants.seeds):
         extractor.set_weights(start)
-        model, description = with_head(extractor, params.train_head, seed, params.backbone.name)
+        model, description, *_ = head_training.fit(
+            extractor, params.backbone.name, stored, params.train_head, seed
+        )
         source = finetuning.Source(SUBSET, ACTIVATIONS, params.augmentation, seed)
         _, measured[seed] = finetuning.fit(
             model, description, settings, variant.lr or params.lr, source
@@ -75,34 +65,6 @@ def with_changes(settings: Finetune, variant: Variant) -> Finetune:
     """
     changes = variant.model_dump(exclude_none=True, exclude={"lr"})
     return Finetune.model_validate(settings.model_dump() | changes)
-
-
-def with_head(
-    extractor: keras.Model, settings: TrainHead, seed: int, backbone: str
-) -> tuple[keras.Model, models.Description]:
-    """Train a head as the pipeline does, with a seed of its own."""
-    index = {
-        split: pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False)
-        for split in ("train", "validation")
-    }
-    classes = sorted(index["train"]["label"].unique())
-
-    def batches(split: str, files: list[Path], shuffle_seed: int | None) -> training.Batches:
-        rows = [np.load(file, mmap_mode="r") for file in (FEATURES / f"{split}.npy", *files)]
-        labels = index[split]["label"].map(classes.index).to_numpy()
-        return feature_batches.of(rows, labels, settings.batch_size, shuffle_seed)
-
-    head = heads.build_head(extractor.output.shape[1], len(classes), settings, seed)
-    training.fit(
-        head,
-        batches("train", natsorted(VIEWS.iterdir()), seed),
-        batches("validation", [], None),
-        settings,
-        settings.learning_rate,
-        steps=training.Steps(settings.schedule),
-    )
-    whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
-    return whole, models.Description(classes, extractor.input.shape[1], backbone)
 
 
 if __name__ == "__main__":

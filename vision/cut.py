@@ -7,6 +7,7 @@ stored, and the blocks above be trained from there.
 import math
 
 import keras
+import numpy as np
 from keras import layers, tree
 
 from vision import backbones
@@ -43,6 +44,28 @@ def split(model: keras.Model, backbone: str, block: str) -> tuple[keras.Model, k
     for layer in model.layers[model.layers.index(conv_base) + 1 :]:
         outputs = layer(outputs)
     return keras.Model(model.input, activations), keras.Model(entering, outputs)
+
+
+def side_by_side(models: list[keras.Model], backbone: str, block: str) -> keras.Model:
+    """Put models together that are the same below a block, and run what they share once.
+
+    Returns
+    -------
+    A model from RGB pictures 0-255 to the outputs of all the models, in one row a picture.
+
+    Raises
+    ------
+    ValueError
+        The models differ below the block.
+    """
+    halves = [split(model, backbone, block) for model in models]
+    lower = halves[0][0]
+    for other, _ in halves[1:]:
+        pairs = zip(lower.get_weights(), other.get_weights(), strict=True)
+        if not all(np.array_equal(one, another) for one, another in pairs):
+            raise ValueError(f"the models differ below {block}")
+    outputs = [upper(lower.output) for _, upper in halves]
+    return keras.Model(lower.input, layers.Concatenate()(outputs))
 
 
 def _parts(

@@ -24,11 +24,13 @@ class Description:
     classes : in the order of the probabilities.
     image_size : height and width in pixels that pictures are squeezed into.
     backbone : the name of the convolutional base.
+    trained_from : the lowest block of it that was trained; None: all of it is as it was.
     """
 
     classes: list[str]
     image_size: int
     backbone: str
+    trained_from: str | None = None
 
 
 def save(model: keras.Model, description: Description, path: Path) -> None:

@@ -106,7 +106,7 @@ class Finetune(Section):
     weight_decay: Annotated[float, Field(ge=0, le=10)]
     label_smoothing: Annotated[float, Field(ge=0, lt=1)]
     batch_size: BatchSize
-    epochs: Epochs
+    epochs: Annotated[int, Field(ge=0, le=10_000)]
     patience: Epochs
 
 

@@ -18,6 +18,7 @@ from vision.errors import UserError
 Loader = Callable[[np.ndarray, int], np.ndarray]
 
 _MOMENTUM = 0.9
+_HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
 class Settings(Protocol):
@@ -151,7 +152,7 @@ def fit(
         progress.tell()
     trained.set_weights(progress.best_weights)
     before, best = progress.rows[0], progress.rows[progress.best_epoch]
-    return pd.DataFrame(progress.rows[1:]), {
+    return pd.DataFrame(progress.rows[1:], columns=_HISTORY), {
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
         "validation_loss": best["validation_loss"],
@@ -276,7 +277,7 @@ def _rate(
     learning_rate: float, count: int, steps: Steps
 ) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Give the learning rate of each of so many steps."""
-    if steps.schedule == "constant" and not steps.warmup:
+    if not count or (steps.schedule == "constant" and not steps.warmup):
         return learning_rate
     warmup = round(count * steps.warmup)
     falls_to = 0.0 if steps.schedule == "cosine" else 1.0

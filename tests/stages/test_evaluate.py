@@ -10,11 +10,14 @@ from stages import evaluate
 
 @pytest.fixture
 def model():
-    """The chance of the second class is the mean brightness of the left half."""
+    """To one model, the chance of the second class is the mean brightness of the left half; to the
+    other it is that of the first class.
+    """
     pictures = keras.Input((32, 32, 3))
     left = keras.layers.Cropping2D(((0, 0), (0, 16)))(pictures)
     mean = keras.layers.GlobalAveragePooling2D()(left)
-    return keras.Model(pictures, keras.layers.Rescaling(1 / 255)(mean[:, :1]))
+    second = keras.layers.Rescaling(1 / 255)(mean[:, :1])
+    return keras.Model(pictures, keras.layers.Concatenate()([second, 1 - second]))
 
 
 @pytest.fixture
@@ -27,9 +30,11 @@ def paths(tmp_path):
     return [tmp_path / "left.png", tmp_path / "right.png"]
 
 
-def test_every_class_gets_its_probability(model, paths):
-    assert evaluate.predict(model, paths, "model", mirror=False).tolist() == [[0, 1], [1, 0]]
+def test_every_class_gets_its_probability_by_each_model(model, paths):
+    one, other = evaluate.predict(model, paths, mirror=False).tolist()
+    assert one == [[0, 1], [1, 0]]
+    assert other == [[1, 0], [0, 1]]
 
 
 def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(model, paths):
-    assert evaluate.predict(model, paths, "model", mirror=True).tolist() == [[0.5, 0.5]] * 2
+    assert evaluate.predict(model, paths, mirror=True).tolist() == [[[0.5, 0.5]] * 2] * 2

@@ -103,3 +103,27 @@ def test_trains_on_the_chosen_pictures_only(subset, activations, tmp_path, store
     )
     light = np.full((1, 64, 64, 3), 180, np.float32)
     assert np.asarray(model(light)).item() <= np.asarray(classifier()(light)).item()
+
+
+def test_without_epochs_the_model_stays_as_it_was(subset, activations, tmp_path):
+    model, history = finetuned(subset, activations, tmp_path, epochs=0)
+    assert history.empty
+    assert list(history) == [
+        *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+    ]
+    assert all(map(np.array_equal, model.get_weights(), classifier().get_weights()))
+
+
+def test_side_by_side_each_model_says_what_it_says_alone(subset, activations, tmp_path):
+    before = classifier()
+    after, _ = finetuned(subset, activations, tmp_path)
+    both = cut.side_by_side([before, after], NAME, BLOCK)
+    some = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.float32)
+    alone = np.hstack([np.asarray(before(some)), np.asarray(after(some))])
+    np.testing.assert_array_equal(np.asarray(both(some)), alone)
+
+
+def test_models_that_differ_below_the_cut_are_not_put_side_by_side(subset, activations, tmp_path):
+    after, _ = finetuned(subset, activations, tmp_path)
+    with pytest.raises(ValueError, match="the models differ below top"):
+        cut.side_by_side([classifier(), after], NAME, "top")

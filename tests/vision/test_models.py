@@ -87,6 +87,7 @@ def test_the_description_is_json_that_people_can_read(tmp_path):
         "classes": ["Kätzchen", "犬"],
         "image_size": 8,
         "backbone": "vgg16",
+        "trained_from": None,
     }
 
 

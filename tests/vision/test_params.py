@@ -33,7 +33,7 @@ LIMITS = {
     "finetune.weight_decay": "0 10",
     "finetune.label_smoothing": "0 (1)",
     "finetune.batch_size": "1 4096",
-    "finetune.epochs": "1 10000",
+    "finetune.epochs": "0 10000",
     "finetune.patience": "1 10000",
     "augmentation.rotation": "0 180",
     "augmentation.zoom": "0 0.9",

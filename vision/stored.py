@@ -1,0 +1,35 @@
+"""Reads the features that the stages stored."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from natsort import natsorted
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Features of all pictures.
+
+    Attributes
+    ----------
+    features : the folder with a file of rows, .npy, and an index, .csv, of each split.
+    views : the folder of those of views of the training pictures, in the same order.
+    """
+
+    features: Path
+    views: Path
+
+    def labels(self, split: str) -> np.ndarray:
+        """Give the class of each picture of a split, by name."""
+        index = pd.read_csv(self.features / f"{split}.csv", dtype=str, keep_default_na=False)
+        return index["label"].to_numpy(dtype=str)
+
+    def rows(self, split: str) -> list[np.ndarray]:
+        """Give the features of a split's pictures, and of each view of training pictures.
+
+        Each is memory-mapped, of shape (pictures, features).
+        """
+        views = natsorted(self.views.iterdir()) if split == "train" else []
+        return [np.load(file, mmap_mode="r") for file in (self.features / f"{split}.npy", *views)]
