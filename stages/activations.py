@@ -67,11 +67,11 @@ def check_disk(bytes_a_picture: int, params: Params) -> None:
     if needed > most:
         fit = max(0, int((most - validation) / view))
         raise UserError(
-            f"the activations at {params.finetune.unfreeze_from} would take {needed:.2f} GB, and "
+            f"the activations at {params.finetune.unfreeze_from} would take {needed:.3g} GB, and "
             f"activations.max_gb = {most:g}; raise it, set finetune.unfreeze_from to a higher "
             f"block, or activations.views = {views} to {fit}"
         )
-    print(f"activations: {needed:.2f} GB for {views} views of the training pictures", flush=True)
+    print(f"activations: {needed:.3g} GB for {views} views of the training pictures", flush=True)
 
 
 if __name__ == "__main__":

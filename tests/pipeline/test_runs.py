@@ -118,7 +118,12 @@ def test_models_take_pictures_and_give_probabilities(project):
     for name in ("head", "finetuned"):
         model = keras.models.load_model(project.folder / f"models/{name}.keras")
         beside = json.loads((project.folder / f"models/{name}.json").read_text())
-        assert beside == {"classes": classes, "image_size": 64, "backbone": "efficientnet_lite0"}
+        assert beside == {
+            "classes": classes,
+            "image_size": 64,
+            "backbone": "efficientnet_lite0",
+            "trained_from": None if name == "head" else "block7a",
+        }
         outputs = model.predict(np.full((2, 64, 64, 3), 127.0), verbose=0)
         if len(classes) == 2:
             assert outputs.shape == (2, 1)
@@ -181,9 +186,9 @@ def test_a_forced_rerun_gives_the_same_bytes(two_classes):
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [
-        ("evaluate__mistakes", 2, STAGES[6:]),
+        ("evaluate__mistakes", 2, ["evaluate"]),
         ("augmentation__rotation", 30, STAGES[3:]),
-        ("extract__views", 0, STAGES[3:]),
+        ("extract__views", 0, ["extract_views", *STAGES[5:]]),
         ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
@@ -196,7 +201,7 @@ def test_constant_learning_rates_train_otherwise(three_classes):
     histories = [three_classes.folder / "plots" / name for name in ("head.csv", "finetune.csv")]
     before = [history.read_text() for history in histories]
     three_classes.set(train_head__schedule="constant", finetune__schedule="constant")
-    assert three_classes.repro() == STAGES[4:]
+    assert three_classes.repro() == STAGES[5:]
     for history, text in zip(histories, before, strict=True):
         assert history.read_text() != text
 
@@ -227,3 +232,24 @@ def test_an_experiment_with_another_learning_rate(two_classes):
     assert "Stage 'finetune' is cached - skipping run" in finished.stdout
     assert (two_classes.folder / "dvc.lock").read_bytes() == two_classes.lock
     assert history.read_text() == before
+
+
+def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
+    """The first epoch from stored views has the same views; later ones have others."""
+    project = two_classes.copy_to(tmp_path / "fresh")
+    stored = pd.read_csv(project.folder / "plots/finetune.csv")
+    project.set(activations__views=0)
+    assert project.repro() == ["activations", "finetune", "evaluate"]
+    assert not any((project.folder / "data/activations").iterdir())
+    fresh = pd.read_csv(project.folder / "plots/finetune.csv")
+    # float16 has three digits.
+    np.testing.assert_allclose(stored.iloc[0], fresh.iloc[0], rtol=0.01)
+    assert abs(stored["train_loss"].iloc[-1] / fresh["train_loss"].iloc[-1] - 1) > 0.01
+
+
+def test_activations_beyond_the_bound_of_the_disk_are_refused(two_classes, tmp_path):
+    project = two_classes.copy_to(tmp_path / "bounded")
+    project.set(activations__max_gb=1e-6)
+    refused = project.dvc("repro", check=False)
+    assert refused.returncode != 0
+    assert "error: the activations at block7a would take" in refused.stderr

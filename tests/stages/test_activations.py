@@ -28,14 +28,14 @@ def check(views, max_gb):
 
 def test_what_they_take_is_told(subset, capsys):
     check(views=2, max_gb=2)
-    assert capsys.readouterr().out == "activations: 2.00 GB for 2 views of the training pictures\n"
+    assert capsys.readouterr().out == "activations: 2 GB for 2 views of the training pictures\n"
 
 
 def test_more_than_the_bound_is_refused_with_what_would_fit(subset):
     with pytest.raises(UserError) as refused:
         check(views=4, max_gb=2.5)
     assert str(refused.value) == (
-        "the activations at block5a would take 3.60 GB, and activations.max_gb = 2.5; raise it, "
+        "the activations at block5a would take 3.6 GB, and activations.max_gb = 2.5; raise it, "
         "set finetune.unfreeze_from to a higher block, or activations.views = 4 to 2"
     )
 
