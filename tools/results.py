@@ -23,10 +23,13 @@ from vision.program import run
 
 RUNS = Path("results/runs.yaml")
 TEXT = Path("results/text.md")
+PIPELINE = Path("dvc.yaml")
+STUDIES = Path("studies/params.yaml")
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
+VARIANTS = Path("metrics/studies/variants")
 CURVE = Path("plots/studies/learning_curve.csv")
 DOCUMENT = Path("docs/results.md")
 FIGURES = Path("docs/results")
@@ -62,7 +65,13 @@ LITERATURE = [
     ),
     ("Kaggle's winner, 2013, 25,000 pictures", ["", "", "", "", "0.989"], None, None),
 ]
+# Runs of the other head of a protocol: on the pictures as they are, or on augmented views.
 WITHOUT_VIEWS = {"book-2nd-edition-lite0": "book-2nd-edition-lite0-plain"}
+WITH_VIEWS = {
+    "book-1st-edition-lite0": "book-1st-edition-lite0-views",
+    "r-edition-lite0": "book-1st-edition-lite0-views",
+    "book-2nd-edition-lite0": "book-2nd-edition-lite0",
+}
 COLUMNS = [
     "from scratch",
     "with augmentation",
@@ -80,6 +89,7 @@ def main() -> None:
         "baselines": from_scratch(),
         "runs": pretrained(runs),
         "costs": costs(runs),
+        "variants": variants(),
         "cross_validation": cross_validation(),
         "learning_curve": curve(),
     }
@@ -114,10 +124,10 @@ def measured(network: str, name: str) -> list[str]:
         found = read(BASELINES / f"{network}-{form}.json")
         cells.append(f"{found['test']['accuracy']:.3f}" if found else MISSING)
     found = read(RESULTS / f"{name}.json")
-    views = bool(found and found["params"]["extract.views"])
-    plain = read(RESULTS / f"{WITHOUT_VIEWS[name]}.json") if name in WITHOUT_VIEWS else found
+    plain = read(RESULTS / f"{WITHOUT_VIEWS.get(name, name)}.json")
     cells.append(accuracy(plain, "head") if plain else MISSING)
-    cells.append(accuracy(found, "head") if found and views else "")
+    views = read(RESULTS / f"{WITH_VIEWS[name]}.json") if name in WITH_VIEWS else None
+    cells.append(accuracy(views, "head") if views else MISSING if name in WITH_VIEWS else "")
     cells.append(accuracy(found, "finetuned") if found else MISSING)
     return cells
 
@@ -196,17 +206,52 @@ def pretrained(runs: dict) -> str:
     return table(rows, header)
 
 
+def variants() -> str:
+    """Draw up what each way to fine-tune came to, and how it differs from the pipeline's own."""
+    study = YAML(typ="safe", pure=True).load(STUDIES)["variants"]
+    rows = []
+    for name, changes in study["settings"].items():
+        found = read(VARIANTS / f"{name}.json")
+        own = read(VARIANTS / f"{next(iter(study['settings']))}.json")
+        what = ", ".join(f"{key}: {value}" for key, value in changes.items())
+        if not found or not own:
+            rows.append([f"`{name}`", what, MISSING])
+            continue
+        losses = figures(found, "validation_loss")
+        differences = losses - figures(own, "validation_loss")
+        rows.append(
+            [
+                f"`{name}`",
+                what,
+                f"{losses.mean():.4f}",
+                f"{differences.mean():+.4f} ({differences.min():+.4f} to {differences.max():+.4f})"
+                if differences.any()
+                else "",
+                f"{figures(found, 'validation_accuracy').mean():.4f}",
+            ]
+        )
+    header = ["variant", "sets", "validation loss", "difference (least to greatest)", "accuracy"]
+    return table(rows, header)
+
+
+def figures(study: dict, name: str) -> np.ndarray:
+    """Give a figure of each seed, on the validation pictures."""
+    return np.array([of_seed[name] for of_seed in study["seeds"].values()])
+
+
 def costs(runs: dict) -> str:
     rows = []
-    stages: list[str] = []
+    stages = list(YAML(typ="safe", pure=True).load(PIPELINE)["stages"])
     for name in runs:
         if found := read(RESULTS / f"{name}.json"):
             cost = found["cost"]
-            stages = stages or list(cost["seconds"])
             rows.append(
                 [
                     f"`{name}`",
-                    *(f"{cost['seconds'].get(stage, 0):.0f}" for stage in stages),
+                    *(
+                        f"{cost['seconds'][stage]:.0f}" if stage in cost["seconds"] else ""
+                        for stage in stages
+                    ),
                     f"{cost['total_seconds'] / 60:.1f}",
                     f"{cost['peak_memory_mb']:,}",
                     f"{found['processor']['name']}, {found['processor']['threads']} threads",

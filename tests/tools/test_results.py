@@ -14,6 +14,9 @@ def workspace(tmp_path, monkeypatch):
     for name in ("results", "metrics", "plots"):
         shutil.copytree(ROOT / name, tmp_path / name)
     (tmp_path / "docs").mkdir()
+    shutil.copy(ROOT / "dvc.yaml", tmp_path)
+    (tmp_path / "studies").mkdir()
+    shutil.copy(ROOT / "studies/params.yaml", tmp_path / "studies")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
