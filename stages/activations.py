@@ -34,13 +34,15 @@ def write_activations(params: Params) -> None:
     import numpy as np
 
     from vision import cut, determinism, features, views
+    from vision.engine import Engine
 
     determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
     lower, _ = cut.split(extractor, params.backbone.name, params.finetune.unfreeze_from)
-    check_disk(lower.output.shape[1] * np.dtype(np.float16).itemsize, params)
+    network = Engine(lower)
+    check_disk(network.numbers * np.dtype(np.float16).itemsize, params)
     views.write_views(
-        lower,
+        network,
         TRAIN,
         params.activations.views,
         params.augmentation,
@@ -49,7 +51,7 @@ def write_activations(params: Params) -> None:
         np.float16,
     )
     validation = [VALIDATION / file for file in pictures.index(VALIDATION)["file"]]
-    features.write(lower, validation, ACTIVATIONS / "validation.npy", dtype=np.float16)
+    features.write(network, validation, ACTIVATIONS / "validation.npy", dtype=np.float16)
 
 
 def check_disk(bytes_a_picture: int, params: Params) -> None:

@@ -6,13 +6,13 @@ trains nothing anew.
 
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from vision import cut, determinism, features, figures, models, pictures, scores
 from vision.augmentation import augment
+from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 from vision.program import run
@@ -43,7 +43,9 @@ def main() -> None:
     of_classes = []
     mistakes = []
     (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
-    both = cut.side_by_side([head, finetuned], description.backbone, of_finetuned.trained_from)
+    both = Engine(
+        cut.side_by_side([head, finetuned], description.backbone, of_finetuned.trained_from)
+    )
     labels = index["label"].map(description.classes.index).to_numpy()
     paths = [TEST / file for file in index["file"]]
     by_model = predict(both, paths, params.evaluate.mirror)
@@ -73,17 +75,19 @@ def main() -> None:
     draw_views(description.image_size, params)
 
 
-def predict(model: keras.Model, paths: list[Path], mirror: bool) -> np.ndarray:
+def predict(network: Engine, paths: list[Path], mirror: bool) -> np.ndarray:
     """Give the probabilities of each class by each of MODELS, shape (models, pictures, classes).
 
     Parameters
     ----------
-    model : gives the outputs of all of them, side by side.
+    network : gives the outputs of all of them, side by side.
     mirror : whether to give the mean of those of the pictures and of their mirror images.
     """
-    outputs = [np.concatenate(list(features.run(model, paths, "test")))]
+    outputs = [np.concatenate(list(features.run(network, paths, "test")))]
     if mirror:
-        mirrored = features.run(model, paths, "test, mirrored", lambda batch, _: batch[:, :, ::-1])
+        mirrored = features.run(
+            network, paths, "test, mirrored", lambda batch, _: batch[:, :, ::-1]
+        )
         outputs.append(np.concatenate(list(mirrored)))
     passes = [np.split(each, len(MODELS), axis=1) for each in outputs]
     return np.mean(

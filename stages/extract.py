@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vision import determinism, features, pictures
+from vision.engine import Engine
 from vision.output import write_csv
 from vision.params import load_params
 from vision.program import run
@@ -17,11 +18,11 @@ FEATURES = Path("data/features")
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    network = Engine(features.build_extractor(params.backbone, WEIGHTS))
     for split in pictures.SPLITS:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        features.write(extractor, paths, FEATURES / f"{split}.npy")
+        features.write(network, paths, FEATURES / f"{split}.npy")
         write_csv(index, FEATURES / f"{split}.csv")
 
 

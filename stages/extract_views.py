@@ -27,12 +27,11 @@ def write_views(params: Params) -> None:
     """Write the features of each view to a file of its own, in the order of data/features."""
     # Imported here, since they bring in TensorFlow, which by default nobody waits for.
     from vision import determinism, features, views
+    from vision.engine import Engine
 
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
-    views.write_views(
-        extractor, TRAIN, params.extract.views, params.augmentation, params.seed, VIEWS
-    )
+    network = Engine(features.build_extractor(params.backbone, WEIGHTS))
+    views.write_views(network, TRAIN, params.extract.views, params.augmentation, params.seed, VIEWS)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from types import ModuleType
+
+from vision.quiet import no_stderr
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # The faster kernels, which TensorFlow leaves off on some processors. They change the last bits.
@@ -39,29 +39,11 @@ class _QuietTensorFlow(importlib.abc.MetaPathFinder):
             execute = spec.loader.exec_module
 
             def execute_quietly(module: ModuleType) -> None:
-                with _no_stderr():
+                with no_stderr():
                     execute(module)
 
             spec.loader.exec_module = execute_quietly
         return spec
-
-
-@contextmanager
-def _no_stderr() -> Iterator[None]:
-    """Hold back what native code writes to stderr; tell it after all where something is raised."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 sys.meta_path.insert(0, _QuietTensorFlow())

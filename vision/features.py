@@ -16,14 +16,14 @@ from tqdm import tqdm
 
 from vision import backbones, pictures
 from vision.ahead import load_ahead
+from vision.engine import Engine
 from vision.errors import UserError
 from vision.params import Backbone
 
 # Changes a batch of pictures that were read from the given files.
 Change = Callable[[np.ndarray, Sequence[Path]], np.ndarray]
 
-# Every pass through a network has this shape, so that a picture's result can't depend on how
-# many others come with it.
+# Pictures that a thread takes at once.
 _BATCH_SIZE = 32
 
 
@@ -66,7 +66,7 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
 
 
 def write(
-    network: keras.Model,
+    network: Engine,
     paths: Sequence[Path],
     to: Path,
     change: Change | None = None,
@@ -79,7 +79,6 @@ def write(
 
     Parameters
     ----------
-    network : from RGB pictures 0-255 to rows of numbers.
     change : what to do to the pictures first.
     dtype : of the file; what is beyond its range becomes its largest number.
     """
@@ -88,7 +87,7 @@ def write(
     header = {
         "descr": np.lib.format.dtype_to_descr(little_endian),
         "fortran_order": False,
-        "shape": (len(paths), network.output.shape[1]),
+        "shape": (len(paths), network.numbers),
     }
     to.parent.mkdir(parents=True, exist_ok=True)
     with to.open("wb") as file:
@@ -99,30 +98,27 @@ def write(
 
 
 def run(
-    model: keras.Model, paths: Sequence[Path], progress: str, change: Change | None = None
+    network: Engine, paths: Sequence[Path], progress: str, change: Change | None = None
 ) -> Iterator[np.ndarray]:
-    """Run a model over pictures, decoding ahead of it in threads.
+    """Run a network over pictures, in threads that each decode and compute.
 
     Parameters
     ----------
-    model : takes RGB pictures 0-255 at its own input size.
     progress : what the progress bar says.
     change : what to do to the pictures first, in those threads.
 
     Yields
     ------
-    The model's output for one batch of pictures after another, in order.
+    The network's rows for one batch of pictures after another, in order.
     """
-    size = model.input.shape[1]
     starts = range(0, len(paths), _BATCH_SIZE)
 
-    def load(start: int) -> np.ndarray:
+    def compute(start: int) -> np.ndarray:
         chosen = paths[start : start + _BATCH_SIZE]
-        batch = pictures.load_batch(chosen, size)
-        return change(batch, chosen) if change else batch
+        batch = pictures.load_batch(chosen, network.image_size)
+        return network(change(batch, chosen) if change else batch)
 
     with tqdm(total=len(paths), desc=progress, unit="picture", disable=None) as bar:
-        for batch in load_ahead(load, starts):
-            padding = [(0, _BATCH_SIZE - len(batch)), (0, 0), (0, 0), (0, 0)]
-            yield model.predict_on_batch(np.pad(batch, padding))[: len(batch)]
-            bar.update(len(batch))
+        for rows in load_ahead(compute, starts):
+            yield rows
+            bar.update(len(rows))

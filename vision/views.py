@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from vision import features, pictures
 from vision.augmentation import augment
+from vision.engine import Engine
 from vision.params import Augmentation
 
 
 def write_views(
-    network: keras.Model,
+    network: Engine,
     folder: Path,
     count: int,
     augmentation: Augmentation,
@@ -24,7 +24,6 @@ def write_views(
 
     Parameters
     ----------
-    network : from RGB pictures 0-255 to rows of numbers.
     to : the folder for 0.npy, 1.npy and so on, each with a row for each picture, in the order of
         `pictures.index`.
     """

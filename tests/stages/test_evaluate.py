@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from stages import evaluate
+from vision.engine import Engine
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def model():
     left = keras.layers.Cropping2D(((0, 0), (0, 16)))(pictures)
     mean = keras.layers.GlobalAveragePooling2D()(left)
     second = keras.layers.Rescaling(1 / 255)(mean[:, :1])
-    return keras.Model(pictures, keras.layers.Concatenate()([second, 1 - second]))
+    return Engine(keras.Model(pictures, keras.layers.Concatenate()([second, 1 - second])))
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from tests.code import ROOT
 from tests.vision.test_heads import settings
 from vision import cut, features, finetuning, models, pictures, views
 from vision.checkpoint import Checkpoint
+from vision.engine import Engine
 from vision.heads import build_head
 from vision.params import Backbone, load_params
 
@@ -58,10 +59,11 @@ def finetuned(subset, activations, tmp_path, chosen=None, **changes):
 def activations(subset, tmp_path_factory):
     folder = tmp_path_factory.mktemp("activations")
     lower, _ = cut.split(classifier(), NAME, BLOCK)
+    network = Engine(lower)
     train = subset / "train"
-    views.write_views(lower, train, 1, PARAMS.augmentation, 5, folder / "train", np.float16)
+    views.write_views(network, train, 1, PARAMS.augmentation, 5, folder / "train", np.float16)
     paths = [subset / "validation" / f for f in pictures.index(subset / "validation")["file"]]
-    features.write(lower, paths, folder / "validation.npy", dtype=np.float16)
+    features.write(network, paths, folder / "validation.npy", dtype=np.float16)
     return folder
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from vision import backbones, cut, models
 from vision.backbones import BACKBONES, weights
+from vision.engine import Engine
 from vision.errors import UserError
 from vision.features import build_extractor
 from vision.params import Backbone
@@ -105,6 +106,14 @@ def test_the_extractor_holds_the_preprocessing(name, extractor, conv_base):
     features = np.asarray(extractor(pictures))
     # The same arithmetic in another order: float32's seven digits, with room for long sums.
     np.testing.assert_allclose(features, maps.mean(axis=(1, 2)), rtol=1e-3, atol=1e-5)
+
+
+def test_the_engine_gives_what_keras_gives(extractor):
+    pictures = some_pictures(extractor)
+    expected = np.asarray(extractor(pictures))
+    # Of features that random weights may make large.
+    allowed = 1e-4 * max(1, np.abs(expected).max())
+    np.testing.assert_allclose(Engine(extractor)(pictures), expected, atol=allowed)
 
 
 def test_gives_the_same_after_saving_and_loading(name, extractor, tmp_path):

@@ -1,0 +1,173 @@
+"""Times an epoch of fine-tuning against the plain way, on the same network, pictures and blocks.
+
+    python -m benchmarks.finetuning
+
+After a run. The plain way is `model.fit` from pixels, with augmentation layers and TensorFlow's own
+defaults; `fresh` is this project's way with `activations.views: 0`, `stored` with stored views. An
+epoch is one pass over the training pictures and one over the validation pictures; the second one of
+each process is timed.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tabulate import tabulate
+
+from benchmarks.side_by_side import measure
+
+if TYPE_CHECKING:
+    import keras
+
+    from vision.params import Params
+
+PARAMS = Path("params.yaml")
+WEIGHTS = Path("data/weights")
+SUBSET = Path("data/subset")
+WAYS = ("plain", "fresh", "stored")
+BATCH_SIZE = 32
+# Pictures of each class and split; more would only take longer.
+MOST = {"train": 256, "validation": 128}
+LR = 1e-5
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(time_way(sys.argv[1])))
+    else:
+        print(report())
+
+
+def report() -> str:
+    """Measure all ways, and give a table."""
+    found = measure("benchmarks.finetuning", WAYS)
+    plain = found["plain"]["epoch_seconds"]
+    rows = [
+        [way, f"{figures['epoch_seconds']:.1f}", f"{figures['epoch_seconds'] / plain:.3f}"]
+        for way, figures in found.items()
+    ]
+    header = ["way", "seconds an epoch", "of the plain way"]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def time_way(way: str) -> dict[str, float]:
+    """Time one way in this process, which has imported nothing large yet."""
+    import vision
+
+    assert vision
+    if way == "plain":
+        del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    import keras
+
+    from vision import backbones, features, heads
+    from vision.params import load_params
+
+    params = load_params(PARAMS)
+    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    head = heads.build_head(extractor.output.shape[1], 2, params.train_head, params.seed)
+    model = keras.Model(extractor.input, head(extractor.output))
+    with tempfile.TemporaryDirectory() as folder:
+        subset = Path(folder) / "subset"
+        for split, most in MOST.items():
+            lay_out(SUBSET / split, subset / split, most)
+        if way == "plain":
+            backbones.unfreeze(
+                model.get_layer("backbone"), params.backbone.name, params.finetune.unfreeze_from
+            )
+            ends = plain(model, subset)
+        else:
+            ends = ours(model, subset, Path(folder) / "activations", way == "stored", params)
+    return {"epoch_seconds": ends[1] - ends[0]}
+
+
+def lay_out(source: Path, to: Path, most: int) -> None:
+    """Link the first pictures of each class."""
+    from vision import pictures
+
+    index = pictures.index(source)
+    for file in index.groupby("label")["file"].head(most):
+        (to / file).parent.mkdir(parents=True, exist_ok=True)
+        (to / file).symlink_to((source / file).resolve())
+
+
+def plain(model: "keras.Model", subset: Path) -> list[float]:
+    """Train two epochs as the books do; give the time at the end of each."""
+    import keras
+    from keras import layers
+
+    size = model.input.shape[1]
+    train, validation = (
+        keras.utils.image_dataset_from_directory(
+            subset / split, image_size=(size, size), batch_size=BATCH_SIZE, verbose=False
+        )
+        for split in MOST
+    )
+    augmentation = keras.Sequential(
+        [
+            layers.RandomFlip("horizontal"),
+            layers.RandomRotation(10 / 360),
+            layers.RandomZoom(0.1),
+            layers.RandomTranslation(0.05, 0.05),
+            layers.RandomContrast(0.1),
+        ]
+    )
+    inputs = keras.Input(model.input.shape[1:])
+    trained = keras.Model(inputs, model(augmentation(inputs)))
+    trained.compile(keras.optimizers.Adam(LR), "binary_crossentropy", ["accuracy"])
+    ends: list[float] = []
+    note = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: ends.append(time.perf_counter()))
+    trained.fit(train, validation_data=validation, epochs=2, callbacks=[note], verbose=0)
+    return ends
+
+
+def ours(
+    model: "keras.Model", subset: Path, activations: Path, stored: bool, params: "Params"
+) -> list[float]:
+    """Train two epochs as the pipeline does; give the time at the end of each."""
+    import numpy as np
+
+    from vision import cut, determinism, features, finetuning, pictures, training, views
+    from vision.engine import Engine
+    from vision.models import Description
+
+    determinism.enable()
+    block = params.finetune.unfreeze_from
+    if stored:
+        lower, _ = cut.split(model, params.backbone.name, block)
+        network = Engine(lower)
+        views.write_views(
+            network,
+            subset / "train",
+            2,
+            params.augmentation,
+            params.seed,
+            activations / "train",
+            np.float16,
+        )
+        folder = subset / "validation"
+        paths = [folder / file for file in pictures.index(folder)["file"]]
+        features.write(network, paths, activations / "validation.npy", dtype=np.float16)
+    classes = sorted(path.name for path in (subset / "train").iterdir())
+    ends: list[float] = []
+    tell = training._Progress.tell
+    training._Progress.tell = lambda self: (ends.append(time.perf_counter()), tell(self))
+    finetuning.fit(
+        model,
+        Description(classes, model.input.shape[1], params.backbone.name),
+        params.finetune.model_copy(
+            update={"epochs": 2, "patience": 2, "schedule": "constant", "batch_size": BATCH_SIZE}
+        ),
+        LR,
+        finetuning.Source(
+            subset, activations if stored else None, params.augmentation, params.seed
+        ),
+    )
+    return ends
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Times ways of doing the same, in turns, each in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+TURNS = 3
+
+
+def measure(module: str, ways: Sequence[str], turns: int = TURNS) -> dict[str, dict[str, float]]:
+    """Run `python -m MODULE WAY` for each way, one after the other, several times round.
+
+    Each prints a JSON object of figures as its last line.
+
+    Returns
+    -------
+    The median of each figure over the turns, by the way and the name of the figure.
+    """
+    found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    for turn in range(turns):
+        for way in ways:
+            print(f"{module}: {way}, turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
+            finished = subprocess.run(
+                [sys.executable, "-m", module, way],
+                cwd=ROOT,
+                # What a freshly installed TensorFlow does; this project's package sets its own.
+                env={k: v for k, v in os.environ.items() if not k.startswith("TF_ENABLE_ONEDNN")},
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+            found[way].append(json.loads(finished.stdout.splitlines()[-1]))
+    return {
+        way: {name: median(figures[name] for figures in of_way) for name in of_way[0]}
+        for way, of_way in found.items()
+    }
