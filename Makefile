@@ -6,6 +6,7 @@
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
 # make results        write docs/results.md from what was measured
+# make bench        time this project against the plain way; after a run
 # make verify         do two clones give the same bytes?
 
 VENV := .venv
@@ -19,7 +20,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare seeds recipe measure results verify requirements
+.PHONY: repro test experiments compare seeds recipe measure results bench verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -57,6 +58,9 @@ measure: $(VENV)/.installed
 
 results: $(VENV)/.installed
 	@$(RUN) python -m tools.results
+
+bench: $(VENV)/.installed
+	@$(RUN) python -m benchmarks
 
 verify: $(VENV)/.installed
 	@$(RUN) python -m tools.verify

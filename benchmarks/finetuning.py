@@ -146,6 +146,7 @@ def ours(
             params.augmentation,
             params.seed,
             activations / "train",
+            0,
             np.float16,
         )
         folder = subset / "validation"

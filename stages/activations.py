@@ -48,10 +48,13 @@ def write_activations(params: Params) -> None:
         params.augmentation,
         params.seed,
         ACTIVATIONS / "train",
+        params.store.max_gb,
         np.float16,
     )
     validation = [VALIDATION / file for file in pictures.index(VALIDATION)["file"]]
-    features.write(network, validation, ACTIVATIONS / "validation.npy", dtype=np.float16)
+    features.write(
+        network, validation, ACTIVATIONS / "validation.npy", params.store.max_gb, dtype=np.float16
+    )
 
 
 def check_disk(bytes_a_picture: int, params: Params) -> None:

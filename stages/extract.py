@@ -22,7 +22,7 @@ def main() -> None:
     for split in pictures.SPLITS:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        features.write(network, paths, FEATURES / f"{split}.npy")
+        features.write(network, paths, FEATURES / f"{split}.npy", params.store.max_gb)
         write_csv(index, FEATURES / f"{split}.csv")
 
 

@@ -31,7 +31,15 @@ def write_views(params: Params) -> None:
 
     determinism.enable()
     network = Engine(features.build_extractor(params.backbone, WEIGHTS))
-    views.write_views(network, TRAIN, params.extract.views, params.augmentation, params.seed, VIEWS)
+    views.write_views(
+        network,
+        TRAIN,
+        params.extract.views,
+        params.augmentation,
+        params.seed,
+        VIEWS,
+        params.store.max_gb,
+    )
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ PICTURES = {
     "subset.validation": 500,
     "subset.test": 1000,
     "subset.order": "natural",
+    "store.max_gb": 0,  # what a run costs is all of it
 }
 
 

@@ -27,6 +27,7 @@ SMALL = {
     "download": {"source": "external"},
     "subset": {"train": 10, "validation": 5, "test": 5, "order": "shuffled"},
     "backbone": {"image_size": 64},
+    "store": {"max_gb": 0},
     "train_head": {"hidden_units": 8, "epochs": 3},
     "finetune": {"epochs": 2, "unfreeze_from": "block7a"},
 }

@@ -5,6 +5,7 @@ by one, each thread has an interpreter of its own, and an interpreter one thread
 result depends neither on the pictures that come with it nor on the number of threads.
 """
 
+import hashlib
 import threading
 
 import keras
@@ -30,12 +31,14 @@ class Engine:
     ----------
     image_size : height and width of the pictures.
     numbers : the length of a row.
+    digest : of the network and its weights.
     """
 
     def __init__(self, network: keras.Model):
         self.image_size: int = network.input.shape[1]
         self.numbers: int = network.output.shape[1]
         self._content = _convert(network)
+        self.digest: str = hashlib.sha256(self._content).hexdigest()
         self._own = threading.local()
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import keras
@@ -16,9 +18,11 @@ from tqdm import tqdm
 
 from vision import backbones, pictures
 from vision.ahead import load_ahead
+from vision.checkpoint import fingerprint
 from vision.engine import Engine
 from vision.errors import UserError
 from vision.params import Backbone
+from vision.store import Store
 
 # Changes a batch of pictures that were read from the given files.
 Change = Callable[[np.ndarray, Sequence[Path]], np.ndarray]
@@ -65,11 +69,25 @@ def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
     return keras.Model(inputs, features, name="extractor")
 
 
+@dataclass(frozen=True)
+class Named:
+    """A change with a name.
+
+    Attributes
+    ----------
+    name : tells what is done to the picture of a file; equal only where it is the same.
+    """
+
+    change: Change
+    name: Callable[[Path], str]
+
+
 def write(
     network: Engine,
     paths: Sequence[Path],
     to: Path,
-    change: Change | None = None,
+    store_gb: float = 0,
+    named: Named | None = None,
     dtype: type[np.floating] = np.float32,
 ) -> None:
     """Run an extractor, or a part of one, over pictures and write what it makes of them.
@@ -79,22 +97,65 @@ def write(
 
     Parameters
     ----------
-    change : what to do to the pictures first.
+    store_gb : the disk that the store of rows may take, from which those of pictures that were
+        seen before are taken; 0: none.
+    named : what to do to the pictures first.
     dtype : of the file; what is beyond its range becomes its largest number.
     """
-    little_endian = np.dtype(dtype).newbyteorder("<")
-    largest = np.finfo(dtype).max
     header = {
-        "descr": np.lib.format.dtype_to_descr(little_endian),
+        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype).newbyteorder("<")),
         "fortran_order": False,
         "shape": (len(paths), network.numbers),
     }
     to.parent.mkdir(parents=True, exist_ok=True)
+    progress = f"{to.parent.name}/{to.stem}"
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for batch in run(network, paths, f"{to.parent.name}/{to.stem}", change):
-            rows = np.clip(batch, -largest, largest)
-            file.write(rows.astype(little_endian, copy=False).tobytes())
+        for row in _rows(network, paths, progress, store_gb, named, np.dtype(dtype)):
+            file.write(row)
+
+
+def _rows(
+    network: Engine,
+    paths: Sequence[Path],
+    progress: str,
+    store_gb: float,
+    named: Named | None,
+    dtype: np.dtype,
+) -> Iterator[bytes]:
+    """Yield the bytes of each picture's row: from the store, or computed and put into it."""
+    change = named.change if named else None
+
+    def computed(chosen: Sequence[Path]) -> Iterator[list[bytes]]:
+        largest = np.finfo(dtype).max
+        for batch in run(network, chosen, progress, change):
+            rows = np.clip(batch, -largest, largest).astype(dtype.newbyteorder("<"))
+            yield [row.tobytes() for row in rows]
+
+    if not store_gb:
+        for rows in computed(paths):
+            yield from rows
+        return
+    store = Store(fingerprint([network.digest, dtype], []), store_gb)
+    keys = [store.key(path, named.name(path) if named else "") for path in paths]
+    kept = [store.has(key) for key in keys]
+    if any(kept):
+        print(f"{progress}: {sum(kept):,} of {len(kept):,} pictures were run before", flush=True)
+    new = [path for path, known in zip(paths, kept, strict=True) if not known]
+    new_keys = iter([key for key, known in zip(keys, kept, strict=True) if not known])
+
+    def added() -> Iterator[bytes]:
+        for rows in computed(new):
+            store.add(zip(islice(new_keys, len(rows)), rows, strict=True))
+            yield from rows
+
+    fresh = added()
+    for path, key, known in zip(paths, keys, kept, strict=True):
+        if not known:
+            yield next(fresh)
+        else:
+            # It may be gone by now.
+            yield store.get(key) or next(computed([path]))[0]
 
 
 def run(

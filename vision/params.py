@@ -76,6 +76,10 @@ class Backbone(Section):
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
 
 
+class Store(Section):
+    max_gb: Annotated[float, Field(ge=0, le=10_000)]
+
+
 class Extract(Section):
     views: Annotated[int, Field(ge=0, le=1000)]
 
@@ -133,6 +137,7 @@ class Params(Section):
     download: Download
     subset: Subset
     backbone: Backbone
+    store: Store
     extract: Extract
     activations: Activations
     train_head: TrainHead

@@ -18,6 +18,7 @@ def write_views(
     augmentation: Augmentation,
     seed: int,
     to: Path,
+    store_gb: float,
     dtype: type[np.floating] = np.float32,
 ) -> None:
     """Run a network over `count` views of each picture of a folder.
@@ -26,12 +27,18 @@ def write_views(
     ----------
     to : the folder for 0.npy, 1.npy and so on, each with a row for each picture, in the order of
         `pictures.index`.
+    store_gb : see `features.write`.
     """
     paths = [folder / file for file in pictures.index(folder)["file"]]
     for view in range(count):
+
+        def name(file: Path, view: int = view) -> str:
+            return repr((file.relative_to(folder).as_posix(), view, augmentation, seed))
 
         def change(batch: np.ndarray, files: Sequence[Path], view: int = view) -> np.ndarray:
             names = [file.relative_to(folder).as_posix() for file in files]
             return augment(batch, names, view, augmentation, seed)
 
-        features.write(network, paths, to / f"{view}.npy", change, dtype)
+        features.write(
+            network, paths, to / f"{view}.npy", store_gb, features.Named(change, name), dtype
+        )

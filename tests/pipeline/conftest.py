@@ -137,6 +137,8 @@ SMALL = {
     "subset__test": 6,
     "backbone__image_size": 64,
     "train_head__epochs": 3,
+    # What runs anew is to be computed anew.
+    "store__max_gb": 0,
     "activations__views": 1,
     "finetune__epochs": 1,
     "finetune__unfreeze_from": "block7a",

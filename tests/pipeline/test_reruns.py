@@ -29,6 +29,7 @@ CHANGES = {
     "backbone.weights": ("random", "extract"),
     "backbone.pooling": ("none", "extract"),
     "backbone.image_size": (96, "extract"),
+    "store.max_gb": (1, "extract"),
     "extract.views": (1, "extract_views", "activations"),
     "train_head.hidden_units": (8, "train_head"),
     "train_head.dropout": (0.3, "train_head"),

@@ -21,6 +21,7 @@ KEPT = {
     "seed",
     "download.source",
     "download.sample_pictures",
+    "store.max_gb",
     "activations.max_gb",
     "evaluate.calibration_bins",
     "evaluate.mistakes",

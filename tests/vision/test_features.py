@@ -74,7 +74,8 @@ def test_pictures_are_changed_before_they_go_through_the_network(extractor, path
         asked.extend(files)
         return batch[:, :, ::-1]
 
-    write(extractor, paths, tmp_path / "changed.npy", mirror)
+    named = features.Named(mirror, str)
+    write(extractor, paths, tmp_path / "changed.npy", named=named)
     assert sorted(asked) == sorted(paths)  # threads ask for batches
     rows = np.load(tmp_path / "changed.npy")
     # Resizing weighs the same neighbours from the other side.
@@ -120,3 +121,68 @@ def test_loads_only_a_few_batches_ahead(paths, monkeypatch):
     threads = len(os.sched_getaffinity(0))
     assert sum(loaded) <= (threads + 2) * 32
     results.close()
+
+
+# --- the store ---
+
+
+@pytest.fixture
+def counted(extractor, tmp_path, monkeypatch):
+    """Counts the pictures that go through the network; the store is a new one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    class Counted(Engine):
+        def __init__(self):
+            self.__dict__.update(extractor.__dict__)
+            self.pictures = 0
+
+        def __call__(self, pictures):
+            self.pictures += len(pictures)
+            return super().__call__(pictures)
+
+    return Counted()
+
+
+def stored(network, paths, to, named=None, dtype=np.float32):
+    """Write features with the store; give their bytes, and how many pictures were run."""
+    network.pictures = 0
+    write(network, paths, to, 1, named, dtype)
+    return to.read_bytes(), network.pictures
+
+
+def test_only_new_pictures_are_run(counted, paths, tmp_path):
+    to = tmp_path / "stored.npy"
+    assert stored(counted, paths[:50], to)[1] == 50
+    mixed = [*paths[60:], *paths[:60][::-1]]  # the last are new, and the order is another one
+    content, run_now = stored(counted, mixed, to)
+    assert run_now == 20
+    write(counted, mixed, tmp_path / "scratch.npy")
+    assert content == (tmp_path / "scratch.npy").read_bytes()
+
+
+def test_a_changed_picture_is_run_again(counted, paths, tmp_path):
+    copy = tmp_path / "0.png"
+    copy.write_bytes(paths[0].read_bytes())
+    stored(counted, [copy], tmp_path / "one.npy")
+    copy.write_bytes(paths[1].read_bytes())
+    content, run_now = stored(counted, [copy], tmp_path / "one.npy")
+    assert run_now == 1
+    write(counted, [paths[1]], tmp_path / "scratch.npy")
+    assert content == (tmp_path / "scratch.npy").read_bytes()
+
+
+def test_each_change_and_each_precision_has_rows_of_its_own(counted, paths, tmp_path):
+    mirror = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirror")
+    to = tmp_path / "stored.npy"
+    for named in (None, mirror):
+        for dtype in (np.float32, np.float16):
+            content, run_now = stored(counted, paths[:3], to, named, dtype)
+            assert run_now == 3
+            assert stored(counted, paths[:3], to, named, dtype) == (content, 0)
+
+
+def test_rows_that_go_while_they_are_taken_are_computed(counted, paths, tmp_path, monkeypatch):
+    to = tmp_path / "stored.npy"
+    content, _ = stored(counted, paths[:5], to)
+    monkeypatch.setattr(features.Store, "get", lambda *_: None)
+    assert stored(counted, paths[:5], to) == (content, 5)

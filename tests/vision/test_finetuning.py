@@ -61,7 +61,9 @@ def activations(subset, tmp_path_factory):
     lower, _ = cut.split(classifier(), NAME, BLOCK)
     network = Engine(lower)
     train = subset / "train"
-    views.write_views(network, train, 1, PARAMS.augmentation, 5, folder / "train", np.float16)
+    views.write_views(
+        network, train, 1, PARAMS.augmentation, 5, folder / "train", store_gb=0, dtype=np.float16
+    )
     paths = [subset / "validation" / f for f in pictures.index(subset / "validation")["file"]]
     features.write(network, paths, folder / "validation.npy", dtype=np.float16)
     return folder

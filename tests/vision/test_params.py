@@ -18,6 +18,7 @@ LIMITS = {
     "lr": "(0) 1",
     "download.sample_pictures": "1 1000000",
     "backbone.image_size": "32 1024",
+    "store.max_gb": "0 10000",
     "extract.views": "0 1000",
     "activations.views": "0 1000",
     "activations.max_gb": "(0) 10000",
@@ -323,8 +324,10 @@ def test_a_missing_key_is_named(tmp_path, complaint, key):
     path = tmp_path / "params.yaml"
     number = line_of(key)
     left = "\n".join(LINES[:number] + LINES[number + 1 :])
-    # It has one key only; without any, YAML reads nothing where a section is expected.
-    left = left.replace("\nextract:\n", "\nextract: {}\n") if key == "extract.views" else left
+    # Sections of one key: without any, YAML reads nothing where a section is expected.
+    if key in ("extract.views", "store.max_gb"):
+        section = key.partition(".")[0]
+        left = left.replace(f"\n{section}:\n", f"\n{section}: {{}}\n")
     path.write_text(left, encoding="utf-8")
     assert complaint(path) == f"error: {path}: {key} is missing\n"
 

@@ -1,0 +1,145 @@
+"""The store of rows: found again to the byte, bounded, and never in the way."""
+
+import shutil
+import subprocess
+import sys
+import time
+from itertools import count
+
+import pytest
+
+from tests.code import ROOT
+from vision.store import Store
+
+# Adds rows without end; of what it says it added, nothing may be lost by a kill.
+WRITER = """
+import sys
+from pathlib import Path
+from vision.store import Store
+store = Store("work", 1, Path(sys.argv[1]))
+for start in range(int(sys.argv[2]), 10**9, 32):
+    numbers = range(start, start + 32)
+    store.add((f"key {number}", f"{number} ".encode() * 1000) for number in numbers)
+    print(numbers[-1], flush=True)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "rows"
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"a picture")
+    return path
+
+
+def test_a_row_is_found_again_by_another_process_of_the_same_work(folder, picture):
+    store = Store("work", 1, folder)
+    key = store.key(picture, "")
+    assert not store.has(key)
+    assert store.get(key) is None
+    store.add([(key, b"row")])
+    again = Store("work", 1, folder)
+    assert again.has(again.key(picture, ""))
+    assert again.get(key) == b"row"
+
+
+def test_the_picture_s_content_counts_and_not_its_name(folder, picture, tmp_path):
+    store = Store("work", 1, folder)
+    copy = tmp_path / "copy.png"
+    shutil.copy(picture, copy)
+    assert store.key(copy, "") == store.key(picture, "")
+    copy.write_bytes(b"another picture")
+    assert store.key(copy, "") != store.key(picture, "")
+
+
+def test_another_work_or_another_change_is_another_row(folder, picture):
+    keys = {
+        Store(work, 1, folder).key(picture, change)
+        for work in ("network 1", "network 2")
+        for change in ("", "view 0", "view 1")
+    }
+    assert len(keys) == 6
+
+
+def test_takes_no_more_of_the_disk_than_it_may(folder):
+    store = Store("work", 0.005, folder)
+    for number in range(100):
+        store.add([(f"key {number}", bytes(200_000))])  # 20 MB in all
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    assert size < 7e6  # the bound, and the database's own pages
+    assert store.has("key 99")
+    assert not store.has("key 0")
+
+
+def test_what_was_used_last_stays(folder):
+    store = Store("work", 0.005, folder)
+    store.add([("used", bytes(200_000))])
+    for number in range(100):
+        store.add([(f"key {number}", bytes(200_000))])
+        assert store.get("used")
+
+
+def test_without_disk_there_is_no_store(folder):
+    store = Store("work", 0, folder)
+    store.add([("key", b"row")])
+    assert not store.has("key")
+    assert store.get("key") is None
+    assert not folder.exists()
+
+
+def test_deleted_while_in_use_it_is_empty_and_in_nobody_s_way(folder):
+    store = Store("work", 1, folder)
+    store.add([("key", bytes(100_000))])
+    shutil.rmtree(folder)
+    store.get("key")
+    store.add([("another", b"row")])
+    fresh = Store("work", 1, folder)
+    assert not fresh.has("key")
+    fresh.add([("key", b"row")])
+    assert fresh.get("key") == b"row"
+
+
+def test_a_folder_that_cannot_be_written_is_no_store(folder):
+    folder.write_text("a file")
+    store = Store("work", 1, folder)
+    store.add([("key", b"row")])
+    assert not store.has("key")
+
+
+def test_a_spoilt_store_is_no_store(folder):
+    Store("work", 1, folder).add([("key", b"row")])
+    (folder / "cache.db").write_bytes(b"no database" * 1000)
+    for file in folder.glob("cache.db-*"):
+        file.unlink()
+    store = Store("work", 1, folder)
+    store.add([("key", b"row")])
+    assert store.get("key") in (None, b"row")
+
+
+def test_killed_writers_leave_whole_rows_and_all_that_they_told(folder):
+    """Two at once."""
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    writers = [
+        subprocess.Popen([*command, start], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for start in ("0", "500000")
+    ]
+    for writer in writers:
+        writer.stdout.readline()
+    time.sleep(0.5)
+    told = []
+    for writer in writers:
+        writer.kill()
+        told.append(int(writer.communicate()[0].splitlines()[-1]))
+    store = Store("work", 1, folder)
+    for start, last in zip((0, 500_000), told, strict=True):
+        assert last > start + 32
+        for number in count(start):
+            row = store.get(f"key {number}")
+            if row is None:
+                break
+            assert row == f"{number} ".encode() * 1000
+        assert number > last

@@ -1,0 +1,82 @@
+"""Rows that networks gave for pictures, kept between runs: no picture is run twice.
+
+A row is found by the content of its picture, by the network, by what was done to the picture first,
+and by the code and the environment that computed it; so what is found is what would be computed, to
+the byte. The store lies in the user's cache folder, whatever clone or temporary copy asks, and may
+be deleted at any time. It is diskcache's: transactions of SQLite, so that a crash leaves no half of
+a row and several processes may use it at once, and the rows least recently used go when it is full.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+import diskcache
+from platformdirs import user_cache_path
+
+_NAME = "few-pictures"
+# What the disk or another program may do to the store, at any time.
+_ERRORS = (sqlite3.Error, diskcache.Timeout, OSError)
+
+
+class Store:
+    """The rows that one piece of work may use.
+
+    Where the store fails, it holds nothing: everything is computed.
+
+    Parameters
+    ----------
+    work : tells everything that a row depends on, but for its picture.
+    max_gb : the disk that the store may take, in GB (1e9 bytes); 0: there is none.
+    folder : where it lies.
+    """
+
+    def __init__(self, work: str, max_gb: float, folder: Path | None = None):
+        self._work = work
+        self._cache: diskcache.Cache | None = None
+        if not max_gb:
+            return
+        try:
+            self._cache = diskcache.Cache(
+                str(folder or user_cache_path(_NAME) / "rows"),
+                size_limit=int(max_gb * 1e9),
+                eviction_policy="least-recently-used",
+            )
+        except _ERRORS:
+            self._cache = None
+
+    def key(self, picture: Path, change: str) -> str:
+        """Name a picture's row.
+
+        Parameters
+        ----------
+        change : tells what is done to the picture first.
+        """
+        content = hashlib.sha256(picture.read_bytes()).hexdigest()
+        return hashlib.sha256(f"{self._work}\0{content}\0{change}".encode()).hexdigest()
+
+    def has(self, key: str) -> bool:
+        """Tell whether a row is there, if nothing comes between."""
+        try:
+            return self._cache is not None and key in self._cache
+        except _ERRORS:
+            return False
+
+    def get(self, key: str) -> bytes | None:
+        """Give a row, or None where there is none (any more)."""
+        try:
+            return self._cache.get(key) if self._cache is not None else None
+        except _ERRORS:
+            return None
+
+    def add(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Keep rows, all of them or, where the store fails, none."""
+        if self._cache is None:
+            return
+        try:
+            with self._cache.transact():
+                for key, row in rows:
+                    self._cache.set(key, row)
+        except _ERRORS:
+            return
