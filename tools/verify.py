@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 SMALL = {
     "download": {"source": "external"},
     "subset": {"train": 10, "validation": 5, "test": 5, "order": "shuffled"},
-    "backbone": {"image_size": 64},
+    "backbone": {"name": "efficientnet_lite0", "image_size": 64},
     "store": {"max_gb": 0},
     "train_head": {"hidden_units": 8, "epochs": 3},
     "finetune": {"epochs": 2, "unfreeze_from": "block7a"},

@@ -135,6 +135,7 @@ SMALL = {
     "subset__train": 12,
     "subset__validation": 6,
     "subset__test": 6,
+    "backbone__name": "efficientnet_lite0",
     "backbone__image_size": 64,
     "train_head__epochs": 3,
     # What runs anew is to be computed anew.

@@ -80,7 +80,11 @@ def evaluate(new_project, archive, **parameters):
 
 def test_the_default_network(new_project, archive):
     metrics = evaluate(
-        new_project, archive, backbone__image_size=None, finetune__unfreeze_from="block5a"
+        new_project,
+        archive,
+        backbone__image_size=None,
+        activations__views=4,
+        finetune__unfreeze_from="block5a",
     )
     assert metrics["pictures"] == 2000
     assert metrics["head"]["accuracy"] >= 0.98

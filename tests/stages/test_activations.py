@@ -8,6 +8,7 @@ from vision.errors import UserError
 from vision.params import load_params
 
 PARAMS = load_params(ROOT / "params.yaml")
+FINETUNE = PARAMS.finetune.model_copy(update={"unfreeze_from": "block5a"})
 
 
 @pytest.fixture
@@ -23,7 +24,9 @@ def subset(tmp_path, monkeypatch):
 def check(views, max_gb):
     """Each picture's take a tenth of a GB."""
     changed = PARAMS.activations.model_copy(update={"views": views, "max_gb": max_gb})
-    activations.check_disk(100_000_000, PARAMS.model_copy(update={"activations": changed}))
+    activations.check_disk(
+        100_000_000, PARAMS.model_copy(update={"activations": changed, "finetune": FINETUNE})
+    )
 
 
 def test_what_they_take_is_told(subset, capsys):

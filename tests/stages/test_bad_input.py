@@ -14,10 +14,13 @@ from ruamel.yaml import YAML
 from tests.code import ROOT
 from vision.program import run
 
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
+
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    set_parameters(tmp_path, backbone__name="efficientnet_lite0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -53,10 +56,7 @@ def put_pictures(folder, names, size=(40, 30)):
         Image.fromarray(rng.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)).save(path)
 
 
-@pytest.mark.parametrize(
-    "stage",
-    ["download", "subset", "extract", "extract_views", "train_head", "finetune", "evaluate"],
-)
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize(
     ("parameters", "said"),
     [
