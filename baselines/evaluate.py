@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vision import determinism, environment, features, models, pictures, scores
+from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.program import run
 
@@ -27,6 +28,7 @@ def main() -> None:
     baseline = "-".join(sys.argv[1:])
     determinism.enable()
     model, description = models.load(MODELS / f"{baseline}.keras")
+    network = Engine(model)
     summary = json.loads((MODELS / f"{baseline}.training.json").read_text(encoding="utf-8"))
     metrics: dict[str, object] = {
         key: summary[key] for key in ("parameters", "epochs", "best_epoch")
@@ -34,7 +36,7 @@ def main() -> None:
     for split in ("validation", "test"):
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        outputs = np.concatenate(list(features.run(model, paths, progress=split)))
+        outputs = np.concatenate(list(features.run(network, paths, progress=split)))
         probabilities = models.class_probabilities(outputs)
         labels = index["label"].map(description.classes.index).to_numpy()
         metrics[split] = scores.score(labels, probabilities, CALIBRATION_BINS)

@@ -22,18 +22,21 @@ def fingerprint(settings: Iterable[object], inputs: Iterable[Path]) -> str:
     folders, this package's loaded code and the program's, and the environment.
     """
     digest = hashlib.sha256(repr((*settings, environment.describe())).encode())
+    # By their names: where a clone lies is no matter.
     code = {
-        Path(module.__file__)
+        name: Path(module.__file__)
         for name, module in list(sys.modules.items())
         if name == "__main__" or name.partition(".")[0] == __package__
         # A folder without __init__.py has none.
         if getattr(module, "__file__", None)
     }
-    for path in [*sorted(code), *inputs]:
+    files = sorted(code.items())
+    for path in inputs:
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in filter(Path.is_file, below):
-            digest.update(f"\0{file}\0{file.stat().st_size}\0".encode())
-            digest.update(file.read_bytes())
+        files += [(str(file), file) for file in below if file.is_file()]
+    for name, file in files:
+        digest.update(f"\0{name}\0{file.stat().st_size}\0".encode())
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

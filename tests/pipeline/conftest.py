@@ -143,6 +143,7 @@ SMALL = {
     "activations__views": 1,
     "finetune__epochs": 1,
     "finetune__unfreeze_from": "block7a",
+    "evaluate__mirror": False,
 }
 
 

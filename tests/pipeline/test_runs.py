@@ -253,21 +253,3 @@ def test_activations_beyond_the_bound_of_the_disk_are_refused(two_classes, tmp_p
     refused = project.dvc("repro", check=False)
     assert refused.returncode != 0
     assert "error: the activations at block7a would take" in refused.stderr
-
-
-def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
-    """Also in another clone; and the bytes are those of a run from scratch."""
-    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
-    project = two_classes.copy_to(tmp_path / "first")
-    project.set(store__max_gb=1, subset__train=8)
-    said = project.run("dvc", "repro", "activations", "extract", env=own).stdout
-    assert "were run before" not in said
-
-    another = two_classes.copy_to(tmp_path / "another")
-    another.set(store__max_gb=1)
-    said = another.run("dvc", "repro", "activations", "extract", env=own).stdout
-    assert "features/train: 16 of 24 pictures were run before" in said
-    assert "train/0: 16 of 24 pictures were run before" in said
-    for name in ("features/train.npy", "features/test.npy", "activations/train/0.npy"):
-        scratch = (two_classes.folder / "data" / name).read_bytes()
-        assert (another.folder / "data" / name).read_bytes() == scratch

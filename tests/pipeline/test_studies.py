@@ -17,11 +17,13 @@ PIPELINE = "studies/dvc.yaml"
 PARAMS = "studies/params.yaml"
 # Of 12 training pictures of each class: some, and all.
 SIZES = ["4", "12"]
+VARIANTS = {"as-it-is": {}, "constant": {"schedule": "constant"}}
 ALL = sorted(
     [
         "cross_validate",
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
+        *(f"variants@{name}" for name in VARIANTS),
     ]
 )
 
@@ -37,6 +39,8 @@ def with_studies(project):
         learning_curve__sizes=[int(size) for size in SIZES],
         learning_curve__draws=2,
         cross_validate__folds=3,
+        variants__seeds=2,
+        variants__settings=VARIANTS,
     )
     return project
 
@@ -80,6 +84,17 @@ def test_on_all_pictures_the_head_and_the_fine_tuned_model_are_the_pipeline_s_ow
 def test_each_draw_is_measured_once(studied):
     assert len(metrics(studied, "studies/heads/4")["draw_accuracy"]) == 2
     assert len(metrics(studied, "studies/heads/12")["draw_accuracy"]) == 1
+
+
+def test_variants_are_compared_on_the_validation_pictures_from_the_same_heads(studied):
+    own, constant = (metrics(studied, f"studies/variants/{name}") for name in VARIANTS)
+    assert constant["set"] == {"schedule": "constant"}
+    assert list(own["seeds"]) == list(constant["seeds"]) == ["1337", "1338"]
+    for seed, measured in own["seeds"].items():
+        before = measured["validation_loss_before"]
+        assert constant["seeds"][seed]["validation_loss_before"] == before
+    losses = [of_seed["validation_loss"] for of_seed in own["seeds"].values()]
+    assert losses[0] != losses[1]
 
 
 def test_the_curve_is_drawn(studied):
@@ -139,12 +154,13 @@ def make_workless(path):
     yaml = YAML()
     pipeline = yaml.load(path)
     for stage in pipeline["stages"].values():
-        stage["cmd"] = f"python workless.py new {' '.join(outputs(stage))}"
+        content = stage.get("do", stage)
+        content["cmd"] = f"python workless.py new {' '.join(outputs(content))}"
     yaml.dump(pipeline, path)
 
 
 def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
-    assert repro(workless) == sorted(["download", "subset", "extract", "extract_views", *ALL])
+    assert repro(workless) == sorted([*STAGES[:5], *ALL])
     assert repro(workless) == []
     assert workless.repro() == STAGES[-3:]
 
@@ -163,7 +179,11 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
             "params.yaml",
             "lr",
             1e-5,
-            [*(f"finetune@{size}" for size in (12, 4, 5)), "learning_curve"],
+            [
+                *(f"finetune@{size}" for size in (12, 4, 5)),
+                "learning_curve",
+                *(f"variants@{name}" for name in VARIANTS),
+            ],
         ),
     ],
 )
