@@ -7,42 +7,32 @@ After a run. The plain way is the listing of "Deep Learning with Python": pictur
 defaults. `in memory` is what the engine does on pictures that are already decoded.
 """
 
-import json
-import os
-import sys
 import time
 from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.side_by_side import measure
+from benchmarks.side_by_side import PLAIN, measure, run
 
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 PICTURES = Path("data/subset/test")
-WAYS = ("plain", "in memory", "this project")
+WAYS = (PLAIN, "in memory", "this project")
 BATCH_SIZE = 32
 # Each takes as many of these as it needs for some seconds.
 MOST = 1000
 
 
-def main() -> None:
-    if len(sys.argv) > 1:
-        print(json.dumps(time_way(sys.argv[1])))
-    else:
-        print(report())
-
-
 def report() -> str:
     """Measure all ways, and give a table."""
     found = measure("benchmarks.extraction", WAYS)
-    plain = found["plain"]["pictures_per_second"]
+    plain = found[PLAIN]["pictures_per_second"]
     rows = [
         [
             way,
             f"{figures['pictures_per_second']:.0f}",
             f"{figures['pictures_per_second'] / plain:.2f}",
-            f"{figures['greatest_difference']:.1e}" if way != "plain" else "",
+            f"{figures['greatest_difference']:.1e}" if way != PLAIN else "",
         ]
         for way, figures in found.items()
     ]
@@ -52,11 +42,6 @@ def report() -> str:
 
 def time_way(way: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
-    import vision
-
-    assert vision
-    if way == "plain":
-        del os.environ["TF_ENABLE_ONEDNN_OPTS"]
     import keras
     import numpy as np
 
@@ -68,7 +53,7 @@ def time_way(way: str) -> dict[str, float]:
     size = extractor.input.shape[1]
     paths = [PICTURES / file for file in pictures.index(PICTURES)["file"]][:MOST]
 
-    if way == "plain":
+    if way == PLAIN:
         dataset = keras.utils.image_dataset_from_directory(
             PICTURES, image_size=(size, size), batch_size=BATCH_SIZE, shuffle=False, verbose=False
         ).take(-(-len(paths) // BATCH_SIZE))
@@ -94,4 +79,4 @@ def time_way(way: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    run(time_way, report)

@@ -8,9 +8,6 @@ epoch is one pass over the training pictures and one over the validation picture
 each process is timed.
 """
 
-import json
-import os
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from benchmarks.side_by_side import measure
+from benchmarks.side_by_side import PLAIN, measure, run
 
 if TYPE_CHECKING:
     import keras
@@ -28,24 +25,17 @@ if TYPE_CHECKING:
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 SUBSET = Path("data/subset")
-WAYS = ("plain", "fresh", "stored")
+WAYS = (PLAIN, "fresh", "stored")
 BATCH_SIZE = 32
 # Pictures of each class and split; more would only take longer.
 MOST = {"train": 256, "validation": 128}
 LR = 1e-5
 
 
-def main() -> None:
-    if len(sys.argv) > 1:
-        print(json.dumps(time_way(sys.argv[1])))
-    else:
-        print(report())
-
-
 def report() -> str:
     """Measure all ways, and give a table."""
     found = measure("benchmarks.finetuning", WAYS)
-    plain = found["plain"]["epoch_seconds"]
+    plain = found[PLAIN]["epoch_seconds"]
     rows = [
         [way, f"{figures['epoch_seconds']:.1f}", f"{figures['epoch_seconds'] / plain:.3f}"]
         for way, figures in found.items()
@@ -56,11 +46,6 @@ def report() -> str:
 
 def time_way(way: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
-    import vision
-
-    assert vision
-    if way == "plain":
-        del os.environ["TF_ENABLE_ONEDNN_OPTS"]
     import keras
 
     from vision import backbones, features, heads
@@ -74,7 +59,7 @@ def time_way(way: str) -> dict[str, float]:
         subset = Path(folder) / "subset"
         for split, most in MOST.items():
             lay_out(SUBSET / split, subset / split, most)
-        if way == "plain":
+        if way == PLAIN:
             backbones.unfreeze(
                 model.get_layer("backbone"), params.backbone.name, params.finetune.unfreeze_from
             )
@@ -171,4 +156,4 @@ def ours(
 
 
 if __name__ == "__main__":
-    main()
+    run(time_way, report)

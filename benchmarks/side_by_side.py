@@ -4,12 +4,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
+PLAIN = "plain"
 TURNS = 3
+
+
+def run(time_way: Callable[[str], dict[str, float]], report: Callable[[], str]) -> None:
+    """Be the program of a benchmark: time the way that is named, or report on all of them."""
+    if len(sys.argv) == 1:
+        print(report())
+        return
+    way = sys.argv[1]
+    # It chooses the kernels when it is imported; plain is what a freshly installed TensorFlow does.
+    import vision  # noqa: F401
+
+    if way == PLAIN:
+        del os.environ["TF_ENABLE_ONEDNN_OPTS"]
+    print(json.dumps(time_way(way)))
 
 
 def measure(module: str, ways: Sequence[str], turns: int = TURNS) -> dict[str, dict[str, float]]:
@@ -28,8 +43,6 @@ def measure(module: str, ways: Sequence[str], turns: int = TURNS) -> dict[str, d
             finished = subprocess.run(
                 [sys.executable, "-m", module, way],
                 cwd=ROOT,
-                # What a freshly installed TensorFlow does; this project's package sets its own.
-                env={k: v for k, v in os.environ.items() if not k.startswith("TF_ENABLE_ONEDNN")},
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,

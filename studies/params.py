@@ -7,7 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from vision.params import BatchSize, Count, Epochs, Optimizer, Rate, Schedule, Section
+from vision.params import (
+    BatchSize,
+    Count,
+    FinetuneEpochs,
+    LabelSmoothing,
+    LayerDecay,
+    Optimizer,
+    Rate,
+    Schedule,
+    Section,
+    Warmup,
+    WeightDecay,
+)
 
 _Strength = Annotated[float, Field(gt=0, le=10)]
 
@@ -36,12 +48,12 @@ class Variant(Section):
     lr: Rate | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
-    warmup: float | None = None
-    layer_decay: float | None = None
-    weight_decay: float | None = None
-    label_smoothing: float | None = None
+    warmup: Warmup | None = None
+    layer_decay: LayerDecay | None = None
+    weight_decay: WeightDecay | None = None
+    label_smoothing: LabelSmoothing | None = None
     batch_size: BatchSize | None = None
-    epochs: Epochs | None = None
+    epochs: FinetuneEpochs | None = None
 
 
 class Variants(Section):

@@ -56,15 +56,8 @@ def main() -> None:
 
 
 def with_changes(settings: Finetune, variant: Variant) -> Finetune:
-    """Put what a variant sets in the place of the pipeline's own.
-
-    Raises
-    ------
-    ValueError
-        A value is out of range.
-    """
-    changes = variant.model_dump(exclude_none=True, exclude={"lr"})
-    return Finetune.model_validate(settings.model_dump() | changes)
+    """Put what a variant sets in the place of the pipeline's own."""
+    return settings.model_copy(update=variant.model_dump(exclude_none=True, exclude={"lr"}))
 
 
 if __name__ == "__main__":

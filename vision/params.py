@@ -18,6 +18,11 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 Change = Annotated[float, Field(ge=0, le=0.9)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
+FinetuneEpochs = Annotated[int, Field(ge=0, le=10_000)]
+Warmup = Annotated[float, Field(ge=0, lt=1)]
+LayerDecay = Annotated[float, Field(gt=0, le=1)]
+WeightDecay = Annotated[float, Field(ge=0, le=10)]
+LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Schedule = Literal["constant", "cosine"]
 Network = Literal[
@@ -105,12 +110,12 @@ class Finetune(Section):
     unfreeze_from: Annotated[str, Field(min_length=1)]
     optimizer: Optimizer
     schedule: Schedule
-    warmup: Annotated[float, Field(ge=0, lt=1)]
-    layer_decay: Annotated[float, Field(gt=0, le=1)]
-    weight_decay: Annotated[float, Field(ge=0, le=10)]
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)]
+    warmup: Warmup
+    layer_decay: LayerDecay
+    weight_decay: WeightDecay
+    label_smoothing: LabelSmoothing
     batch_size: BatchSize
-    epochs: Annotated[int, Field(ge=0, le=10_000)]
+    epochs: FinetuneEpochs
     patience: Epochs
 
 

@@ -253,3 +253,25 @@ def test_activations_beyond_the_bound_of_the_disk_are_refused(two_classes, tmp_p
     refused = project.dvc("repro", check=False)
     assert refused.returncode != 0
     assert "error: the activations at block7a would take" in refused.stderr
+
+
+def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
+    """Also in another clone, and in another split; the bytes are those of a run from scratch."""
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    project = two_classes.copy_to(tmp_path / "first")
+    # The first 20 pictures of each class, 8 of them to train on.
+    project.set(store__max_gb=1, subset__train=8)
+    said = project.run("dvc", "repro", "activations", "extract", env=own).stdout
+    assert "were run before" not in said
+
+    another = two_classes.copy_to(tmp_path / "another")
+    # The first 24, of which the last 6 are for the test, 12 to train on.
+    another.set(store__max_gb=1)
+    said = another.run("dvc", "repro", "activations", "extract", env=own).stdout
+    assert "features/train: 24 of 24 pictures were run before" in said
+    assert "features/test: 4 of 12 pictures were run before" in said
+    # Views of the 8 only.
+    assert "train/0: 16 of 24 pictures were run before" in said
+    for name in ("features/train.npy", "features/test.npy", "activations/train/0.npy"):
+        scratch = (two_classes.folder / "data" / name).read_bytes()
+        assert (another.folder / "data" / name).read_bytes() == scratch
