@@ -120,7 +120,7 @@ def draw_views(size: int, params: Params) -> None:
     ]
     figures.contact_sheet(
         AUGMENTATION,
-        f"Augmentation: {file} as it is, and views of it, of which fine-tuning sees one an epoch",
+        f"Augmentation: {file} as it is, and views of it as fine-tuning sees them",
         [Image.fromarray(np.rint(view).astype(np.uint8)) for view in (picture[0], *views)],
         ["as it is", *(f"view {view + 1}" for view in range(VIEWS))],
         SHEET_COLUMNS,
