@@ -92,6 +92,13 @@ class Classifier:
             return keras.models.load_model(file.name)
 
 
+def open_model(revision: str | None, bundle: Path | None) -> Classifier:
+    """Give the classifier of a revision or of a bundle, or that of the workspace."""
+    if revision is not None:
+        return from_revision(revision)
+    return from_bundle(bundle) if bundle is not None else from_workspace()
+
+
 def from_workspace() -> Classifier:
     """Give the classifier of the run in this folder.
 
