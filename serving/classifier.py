@@ -4,7 +4,6 @@ It runs in LiteRT, so that nobody waits for TensorFlow; `keras_model` gives the 
 needs gradients.
 """
 
-import io
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -42,11 +41,12 @@ class Classifier:
     ----------
     description : of the model: its classes and its image size.
     calibration : how its probabilities are to be used.
+    network : the model itself, in LiteRT's form: pictures in, its own outputs out.
     """
 
     description: Description
     calibration: Calibration
-    _network: Network
+    network: Network
     _read: Reader
 
     @property
@@ -72,7 +72,7 @@ class Classifier:
         Calibrated probabilities, float64, shape (pictures, classes); rows add up to 1.
         """
         views = [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
-        outputs = [class_probabilities(self._network(view)) for view in views]
+        outputs = [class_probabilities(self.network(view)) for view in views]
         return self.calibration.apply(np.mean(outputs, axis=0))
 
     def is_unsure(self, probabilities: np.ndarray) -> np.ndarray:
@@ -176,7 +176,7 @@ def read_revision(revision: str, path: Path) -> bytes:
 def read_bundle(path: Path, name: str) -> bytes:
     """Read a member of a bundle."""
     try:
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+        with zipfile.ZipFile(path) as archive:
             return archive.read(name)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `make bundle` writes one") from None
