@@ -184,8 +184,9 @@ def _fine_tuning(model: Classifier) -> str:
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame) -> dict:
-    """Give the figures on the test pictures, of calibrated probabilities, shares with their 95 %
-    intervals.
+    """Give the figures on the test pictures, shares with their 95 % intervals.
+
+    Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities.
     """
     evaluation = read(EVALUATION)
     kept = ("accuracy", "accuracy_low", "accuracy_high", "roc_auc")
