@@ -66,6 +66,8 @@ def pictures(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 4), np.uint8)
     transparent = Image.fromarray(pixels, "RGBA")
     opaque = transparent.convert("RGB")
+    # So large that its file is decoded at a part of its size, where that makes a difference.
+    Image.effect_noise((200, 160), 200).convert("RGB").save(folder / "0.jpg")
     turned = Image.Exif()
     turned[0x0112] = 6
     opaque.save(folder / "1.jpg")
