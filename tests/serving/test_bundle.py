@@ -21,6 +21,7 @@ from vision.description import Description
 from vision.engine import Engine
 from vision.errors import UserError
 from vision.params import load_params
+from vision.pictures import load_batch
 
 SIZE = 16
 # Runs the script as a machine would that has nothing but the packages it names.
@@ -94,6 +95,17 @@ def test_the_script_says_what_the_project_says_with_three_packages(packed, pictu
         for each in predict.classify(classifier.from_bundle(packed), pictures)
     ]
     assert ran.stdout.splitlines() == expected
+
+
+def test_an_unpacked_bundle_is_one_too(packed, pictures, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    batch = load_batch([Path(picture) for picture in pictures], SIZE)
+    of_both = [
+        classifier.from_bundle(path).probabilities(batch)
+        for path in (packed, tmp_path / "unpacked")
+    ]
+    np.testing.assert_array_equal(*of_both)
 
 
 def test_the_script_is_short():
