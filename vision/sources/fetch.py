@@ -15,12 +15,13 @@ from vision.errors import UserError
 
 # Seconds: to get a connection, and between two pieces of the content.
 TIMEOUT = (10, 30)
-# A try that brought nothing new counts; the pause doubles from one to the next.
+# A try that brought next to nothing new counts; the pause doubles from one to the next.
 TRIES = 4
 PAUSE = 1.0
 # Refusals that pass by themselves: the server waited too long, or was asked too often.
 PASSING = (408, 429)
-# A line that brings fewer bytes than this in so many seconds hangs, though it is never silent.
+# Fewer bytes than this are next to nothing; in so many seconds, the line hangs, though it is never
+# silent.
 LEAST = 1 << 16
 LEAST_SECONDS = 120.0
 
@@ -90,7 +91,7 @@ def _complete(url: str, size: int, part: Path) -> None:
                 raise FetchError(reason) from None
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             reason = f"{host} could not be reached or broke off: {_detail(error)}"
-        tries = 1 if _size(part) > before else tries + 1
+        tries = 1 if _size(part) >= before + LEAST else tries + 1
         if tries == TRIES:
             kept = f"; {_size(part):,} bytes are kept, and running again goes on from there"
             raise FetchError(reason + kept * (_size(part) > 0))

@@ -11,10 +11,10 @@ from vision.sources.archives import DamagedError, read, reading
 MEMBERS = {"cat/0.jpg": os.urandom(3000), "cat/empty.jpg": b"", "dog/0.jpg": b"dog" * 2000}
 
 
-def contents(path):
+def contents(path, most=1000):
     found = {}
     with path.open("rb") as archive:
-        for entry in read(archive, path.name):
+        for entry in read(archive, path.name, most):
             if entry.open:
                 with reading(entry.name), entry.open() as file:
                     found[entry.name] = file.read()

@@ -12,6 +12,9 @@ from vision.errors import UserError
 from vision.sources import dogs_vs_cats, fetch
 from vision.sources.dogs_vs_cats import from_kaggle, from_microsoft
 from vision.sources.fetch import FetchError
+from vision.sources.tree import Bounds
+
+BOUNDS = Bounds(1000, 1)
 
 ROOT = Path(__file__).parents[3]
 KAGGLE = zipped(
@@ -52,7 +55,8 @@ def test_microsofts_archive_becomes_cat_and_dog(server, into, monkeypatch):
     server.answers = [content(data)]
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", f"{server.url}/kagglecatsanddogs_5340.zip")
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_SHA256", hashlib.sha256(data).hexdigest())
-    from_microsoft(into)
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_BYTES", len(data))
+    from_microsoft(into, BOUNDS)
     # An empty picture stays: what cannot be decoded is counted further down the pipeline.
     assert files_below(into) == {"cat/0.jpg": b"c", "cat/666.jpg": b"", "dog/0.jpg": b"d"}
 
@@ -80,7 +84,7 @@ def moved(server, name="dogs-vs-cats.zip"):
 
 def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cache):
     kaggle_answers(moved(server), content(KAGGLE))
-    from_kaggle(into)
+    from_kaggle(into, BOUNDS)
     assert files_below(into) == PICTURES
     asked = len(server.requests)
     assert server.requests[0][0].endswith("DownloadDataFiles")
@@ -88,7 +92,7 @@ def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cac
         for path in (into / label).iterdir():
             path.unlink()
         (into / label).rmdir()
-    from_kaggle(into)
+    from_kaggle(into, BOUNDS)
     assert files_below(into) == PICTURES
     assert len(server.requests) == asked
     assert files_below(cache) == {"dogs-vs-cats.zip": KAGGLE}
@@ -100,14 +104,14 @@ def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cac
 def test_kaggles_refusals_say_what_to_do(server, kaggle_answers, into, cache, status, said):
     kaggle_answers(content(b"{}", status))
     with pytest.raises(FetchError, match=said):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
     assert "dogs-vs-cats.zip" not in files_below(cache)
 
 
 def test_kaggle_out_of_reach_is_named(server, kaggle_answers, into):
     server.close()
     with pytest.raises(FetchError, match=f"{server.host} could not be reached"):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
 
 
 def test_a_damaged_kaggle_archive_is_deleted(into, cache):
@@ -115,7 +119,7 @@ def test_a_damaged_kaggle_archive_is_deleted(into, cache):
     path = write_zip(cache / "dogs-vs-cats.zip", {"train.zip": KAGGLE})
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match="deleted, so run again"):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
     assert not path.exists()
 
 
@@ -127,7 +131,8 @@ def test_without_credentials_one_line_says_where_to_get_them(tmp_path):
     program = (
         "from pathlib import Path; from vision.program import run\n"
         "from vision.sources.dogs_vs_cats import from_kaggle\n"
-        "run(lambda: from_kaggle(Path('into')))"
+        "from vision.sources.tree import Bounds\n"
+        "run(lambda: from_kaggle(Path('into'), Bounds(1000, 1)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], env=env, cwd=tmp_path, capture_output=True, text=True
