@@ -32,9 +32,10 @@ UTF8_NAME = 0x800  # the flag of a zip's member whose name is in UTF-8
 
 # How the files start that a tar may be compressed to.
 COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-# What tarfile may read, in bytes, before it gives a member, and what may follow the last one: the
-# longest name, or the padding of a tape, is far below, and far above is what fills the memory.
-MAX_HEADERS = 1 << 24
+# What tarfile may read, in bytes, before it gives a member, and the zeros that may follow the last
+# one: the longest name, and the padding of a tape, are far below.
+MAX_HEADERS = 1 << 20
+MAX_PADDING = 1 << 26
 
 # What the readers of the standard library were seen to raise over damaged bytes.
 DAMAGE = (
@@ -164,7 +165,7 @@ class _Metered(io.RawIOBase):
     def read(self, size: int = -1) -> bytes:
         if self.left is not None:
             if not 0 <= size <= self.left:
-                raise tarfile.ReadError(f"more than {MAX_HEADERS:,} bytes that are no file's")
+                raise tarfile.ReadError("too many bytes that are no file's")
             self.left -= size
         return self._stream.read(size)
 
@@ -197,7 +198,7 @@ def _tar(archive: IO[bytes], name: str) -> Iterator[Entry]:
             opened.members.clear()  # tarfile would keep them all
         # tarfile takes a broken or missing header for the end, and gzip checks its sum at the
         # very end: zeros have to follow the last member, and all of them have to be read.
-        stream.left = MAX_HEADERS
+        stream.left = MAX_PADDING
         stream.seek(opened.offset)
         rest = stream.read(tarfile.BLOCKSIZE)
         if not rest:

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_microsofts_archive_becomes_cat_and_dog(server, into, monkeypatch):
     assert files_below(into) == {"cat/0.jpg": b"c", "cat/666.jpg": b"", "dog/0.jpg": b"d"}
 
 
+def test_what_fails_its_checksum_is_not_unpacked(server, into, cache, monkeypatch):
+    data = zipped(PICTURES)
+    server.answers = [content(data)]
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", f"{server.url}/a.zip")
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_BYTES", len(data))
+    monkeypatch.setattr(dogs_vs_cats, "unpack", None)  # so that calling it fails
+    with pytest.raises(FetchError, match="not the expected file"):
+        from_microsoft(into, BOUNDS)
+    assert files_below(into) == files_below(cache) == {}
+
+
 @pytest.fixture
 def kaggle_answers(server, tmp_path, monkeypatch):
     """Let Kaggle's own client talk to the server on this machine."""
@@ -112,6 +124,21 @@ def test_kaggle_out_of_reach_is_named(server, kaggle_answers, into):
     server.close()
     with pytest.raises(FetchError, match=f"{server.host} could not be reached"):
         from_kaggle(into, BOUNDS)
+
+
+def test_a_kaggle_that_says_nothing_is_given_up(kaggle_answers, into, monkeypatch):
+    monkeypatch.setattr(dogs_vs_cats, "TIMEOUT", (0.5, 0.5))
+    kaggle_answers(lambda handler: time.sleep(2))
+    with pytest.raises(FetchError, match="could not be reached or broke off"):
+        from_kaggle(into, BOUNDS)
+
+
+def test_a_web_page_from_kaggle_is_told_and_not_kept(server, kaggle_answers, into, cache):
+    page = content(b"<html>log in", headers={"Content-Type": "text/html"})
+    kaggle_answers(moved(server), page)
+    with pytest.raises(UserError, match=r"dogs-vs-cats\.zip is damaged .*deleted, so run again"):
+        from_kaggle(into, BOUNDS)
+    assert files_below(cache) == {}
 
 
 def test_a_damaged_kaggle_archive_is_deleted(into, cache):

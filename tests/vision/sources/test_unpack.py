@@ -1,5 +1,7 @@
 import os
 import random
+import tarfile
+import zipfile
 
 import pytest
 
@@ -69,3 +71,62 @@ def test_nothing_is_written_outside(tmp_path, into):
     with pytest.raises(UserError):
         unpack(source, into, BOUNDS)
     assert set(files_below(tmp_path)) == {"a.zip"}
+
+
+def two_of_one_name(path):
+    """Write an archive with a picture twice, as adding to it again makes it."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, data in PICTURES.items():
+                archive.writestr(name, data)
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                archive.writestr("cat/0.jpg", b"another")
+        return path
+    write_tar(path, PICTURES)
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(tarfile.TarInfo("cat/0.jpg"))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar"])
+def test_two_pictures_of_one_name_in_an_archive_refuse_it(tmp_path, into, name):
+    source = two_of_one_name(tmp_path / name)
+    with pytest.raises(UserError, match=r"cat/0\.jpg would both be cat/0\.jpg"):
+        unpack(source, into, BOUNDS)
+    assert files_below(into) == {}
+
+
+@pytest.mark.parametrize(
+    "names", [("cat/\u00e4.jpg", "cat/a\u0308.jpg"), ("cat/a.jpg", "cat/A.jpg")]
+)
+def test_two_names_that_look_the_same_or_are_on_some_systems_refuse_an_archive(
+    tmp_path, into, names
+):
+    source = write_zip(tmp_path / "a.zip", {**PICTURES, **dict.fromkeys(names, b"x")})
+    with pytest.raises(UserError, match="would both be"):
+        unpack(source, into, BOUNDS)
+    assert files_below(into) == {}
+
+
+def test_names_that_are_no_text_refuse_an_archive_in_words_that_can_be_shown(tmp_path, into):
+    source = write_tar(tmp_path / "a.tar", {**PICTURES, "cat/\udce4.jpg": b"x"})
+    with pytest.raises(UserError, match=r"cat/\\udce4\.jpg' has characters") as error:
+        unpack(source, into, BOUNDS)
+    str(error.value).encode()  # lone surrogates would fail here
+    assert files_below(into) == {}
+
+
+@pytest.mark.parametrize("bounds", [Bounds(39, 1), Bounds(1000, 1e-6)], ids=["files", "bytes"])
+def test_nothing_is_written_of_what_goes_beyond_the_bounds(tmp_path, into, bounds):
+    with pytest.raises(UserError, match=r"goes beyond .* that are unpacked"):
+        unpack(write_zip(tmp_path / "a.zip", PICTURES), into, bounds)
+    assert files_below(into) == {}
+
+
+def test_a_bomb_that_unfolds_to_a_thousand_times_its_size_is_refused_unopened(tmp_path, into):
+    members = {**PICTURES, "cat/bomb.jpg": bytes(10**7)}
+    source = write_zip(tmp_path / "a.zip", members, compression=zipfile.ZIP_DEFLATED)
+    assert source.stat().st_size < 20_000
+    with pytest.raises(UserError, match=r"bomb\.jpg goes beyond the 0\.001 GB"):
+        unpack(source, into, Bounds(1000, 1e-3))
+    assert files_below(into) == {}
