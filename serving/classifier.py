@@ -84,12 +84,12 @@ class Classifier:
 
         Those are neither averaged with the mirror image's nor calibrated.
         """
-        import keras  # it brings in TensorFlow
+        from vision import models  # here, since it brings in TensorFlow
 
         with tempfile.NamedTemporaryFile(suffix=".keras") as file:
             file.write(self._read("model.keras"))
             file.flush()
-            return keras.models.load_model(file.name)
+            return models.open_model(Path(file.name))
 
 
 def open_model(revision: str | None, bundle: Path | None) -> Classifier:

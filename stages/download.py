@@ -9,6 +9,7 @@ from vision.params import load_params
 from vision.program import run
 from vision.sources import dogs_vs_cats, external
 from vision.sources.fetch import FetchError
+from vision.sources.tree import Bounds
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -23,17 +24,18 @@ OTHERWISE = (
 
 def main() -> None:
     params = load_params(PARAMS)
+    bounds = Bounds(params.download.max_files, params.download.max_gb)
     with replacing(RAW) as folder:
         try:
             match params.download.source:
                 case "sample":
                     sample.write_pictures(folder, params.download.sample_pictures)
                 case "microsoft":
-                    dogs_vs_cats.from_microsoft(folder)
+                    dogs_vs_cats.from_microsoft(folder, bounds)
                 case "kaggle":
-                    dogs_vs_cats.from_kaggle(folder)
+                    dogs_vs_cats.from_kaggle(folder, bounds)
                 case "external":
-                    external.write_pictures(EXTERNAL, folder)
+                    external.write_pictures(EXTERNAL, folder, bounds)
         except FetchError as error:
             raise UserError(f"{error}; {OTHERWISE}") from None
     for label in sorted(RAW.iterdir()):

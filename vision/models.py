@@ -9,7 +9,19 @@ from pathlib import Path
 import keras
 
 from vision.description import Description
+from vision.errors import UserError
 from vision.output import write_json
+
+# What Keras was seen to raise over broken and malicious files.
+_LOADING = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    OSError,
+    zipfile.BadZipFile,
+)
 
 # The earliest time that a zip can hold.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -56,6 +68,40 @@ def _without_addresses(config: bytes) -> bytes:
 
 
 def load(path: Path) -> tuple[keras.Model, Description]:
-    """Read what `save` wrote, refusing code in it (Keras' safe mode)."""
-    description = Description.from_json(path.with_suffix(".json").read_text(encoding="utf-8"))
-    return keras.models.load_model(path), description
+    """Read what `save` wrote, refusing code in it (Keras' safe mode).
+
+    Raises
+    ------
+    UserError
+        One of the two files is missing or broken, or the model holds code or layers that aren't
+        Keras' own.
+    """
+    beside = path.with_suffix(".json")
+    try:
+        description = Description.from_json(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{beside} cannot be read as what describes {path}: {error}") from None
+    return open_model(path), description
+
+
+def open_model(path: Path) -> keras.Model:
+    """Open a .keras file alone, as `load` does.
+
+    Raises
+    ------
+    UserError
+        It is missing or broken, or holds code or layers that aren't Keras' own.
+    """
+    try:
+        return keras.models.load_model(path, safe_mode=True)
+    except _LOADING as error:
+        raise UserError(
+            f"{path} is no model that can be opened without running code from it: {_why(error)}; "
+            "remove it and run the stage that writes it"
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    """Give the first sentence of the innermost error, which Keras quotes behind whole configs."""
+    innermost = str(error).rpartition("Exception encountered: ")[2]
+    return innermost.strip().partition("\n")[0].partition(". ")[0] or type(error).__name__

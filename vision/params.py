@@ -65,6 +65,8 @@ Schema = TypeVar("Schema", bound=Section)
 class Download(Section):
     source: Literal["sample", "microsoft", "kaggle", "external"]
     sample_pictures: Count
+    max_files: Annotated[int, Field(ge=1, le=100_000_000)]
+    max_gb: Annotated[float, Field(gt=0, le=10_000)]
 
 
 class Subset(Section):

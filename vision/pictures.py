@@ -3,7 +3,10 @@
 import hashlib
 import shutil
 import struct
-from collections.abc import Sequence
+import threading
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +34,15 @@ _EXIF_ERRORS = (struct.error, OSError, SyntaxError, ValueError, KeyError, TypeEr
 _JPEG_QUALITY = 95
 # Times the size that a picture is decoded at, at least, before it is resized.
 _ENOUGH = 2
+
+# A file of 2 kB may claim to be as large as it likes, and Pillow stops it at 179 million pixels, of
+# which decoding takes up to 17 bytes each. Telephones take pictures of 108 million.
+MAX_PIXELS = 2**27
+# Of pictures beyond this one is decoded at a time, whatever the number of threads.
+LARGE_PIXELS = 2**24
+_large = threading.Lock()
+# Pillow's own, about half of what it would refuse: there is a bound here.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _natural_key = natsort_keygen()
 
@@ -74,12 +86,13 @@ def decode(path: Path, least: int | None = None) -> Image.Image:
     Raises
     ------
     UnreadablePictureError
-        The file is empty, of no known format, cut short or otherwise broken.
+        The file is empty, of no known format, cut short or otherwise broken, or has more than
+        MAX_PIXELS.
     """
     if path.stat().st_size == 0:
         raise UnreadablePictureError("empty file")
     try:
-        with Image.open(path, formats=_FORMATS) as image:
+        with _opened(path) as image:
             if least:
                 image.draft(None, (least, least))
             image.load()
@@ -91,6 +104,17 @@ def decode(path: Path, least: int | None = None) -> Image.Image:
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
         # Pillow's parsers let all of these out on broken files.
         raise UnreadablePictureError(" ".join(str(error).split()) or "broken") from None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open a picture, of which the header is read so far; a large one when no other one is."""
+    with Image.open(path, formats=_FORMATS) as image:
+        pixels = image.width * image.height
+        if pixels > MAX_PIXELS:
+            raise UnreadablePictureError("too many pixels")
+        with _large if pixels > LARGE_PIXELS else nullcontext():
+            yield image
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -126,7 +150,7 @@ def is_plain(path: Path) -> bool:
     Such a reader is `keras.utils.image_dataset_from_directory`, which knows neither WebP nor
     EXIF's orientation, drops transparency, and passes over files with other suffixes.
     """
-    with Image.open(path, formats=_FORMATS) as image:
+    with _opened(path) as image:
         return (
             path.suffix.lower() in _PLAIN_SUFFIXES
             and image.format in _PLAIN_FORMATS

@@ -318,7 +318,8 @@ def test_a_recipe_is_an_experiment_with_its_name_and_parameters(finished, tmp_pa
     for section, values in recipe.items():
         assert params[section] == params[section] | values
     # Drawn pictures: as many as it takes.
-    assert params["download"] == {"source": "sample", "sample_pictures": 2500}
+    assert params["download"]["source"] == "sample"
+    assert params["download"]["sample_pictures"] == 2500
 
 
 # --- a grid in the queue ---

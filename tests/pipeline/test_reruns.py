@@ -21,6 +21,8 @@ CHANGES = {
     "lr": (1e-5, "finetune"),
     "download.source": ("external", "download"),
     "download.sample_pictures": (30, "download"),
+    "download.max_files": (99, "download"),
+    "download.max_gb": (1, "download"),
     "subset.train": (13, "subset"),
     "subset.validation": (7, "subset"),
     "subset.test": (7, "subset"),

@@ -20,6 +20,8 @@ NAMES = ["book-1st-edition", "book-2nd-edition", "keras-blog-2016", "r-edition"]
 KEPT = {
     "seed",
     "download.source",
+    "download.max_files",
+    "download.max_gb",
     "download.sample_pictures",
     "store.max_gb",
     "activations.max_gb",

@@ -1,6 +1,7 @@
 import json
 import time
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from keras import layers
 
 from vision import models
+from vision.errors import UserError
+from vision.program import run
 
 DESCRIPTION = models.Description(classes=["Kätzchen", "犬"], image_size=8, backbone="vgg16")
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3)).astype(np.float32)
@@ -95,7 +98,138 @@ def test_a_model_with_code_in_it_is_refused(tmp_path):
     inputs = keras.Input((2,))
     with_code = keras.Model(inputs, layers.Lambda(lambda x: x * 2)(inputs))
     models.save(with_code, DESCRIPTION, tmp_path / "a.keras")
-    with pytest.raises(ValueError, match="Lambda"):
+    with pytest.raises(UserError, match=r"a\.keras is no model .* without running code.*Lambda"):
+        models.load(tmp_path / "a.keras")
+
+
+def test_a_model_with_code_in_it_is_told_in_one_line(tmp_path, capsys):
+    inputs = keras.Input((2,))
+    with_code = keras.Model(inputs, layers.Lambda(lambda x: x * 2)(inputs))
+    models.save(with_code, DESCRIPTION, tmp_path / "a.keras")
+    with pytest.raises(SystemExit, match="1"):
+        run(lambda: models.load(tmp_path / "a.keras"))
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+
+
+def rewritten(path, change):
+    """Change the configuration in a .keras file, as whoever means harm can."""
+    with zipfile.ZipFile(path) as parts:
+        contents = {name: parts.read(name) for name in parts.namelist()}
+    config = json.loads(contents["config.json"])
+    change(config)
+    contents["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as parts:
+        for name, content in contents.items():
+            parts.writestr(name, content)
+
+
+def layer_of(module, name, **config):
+    """Put another object in the place of the layer that scales."""
+
+    def change(content):
+        layer = content["config"]["layers"][1]
+        layer |= {"module": module, "class_name": name, "registered_name": name}
+        layer["config"] = {"name": "rescaling", **config}
+
+    return change
+
+
+def activation_of(module, name, **config):
+    """Put something else in the place of an activation function."""
+
+    def change(content):
+        layer = content["config"]["layers"][-1]
+        layer["config"]["activation"] = {
+            "module": module,
+            "class_name": name,
+            "config": config.get("config", name),
+            "registered_name": name,
+        }
+
+    return change
+
+
+# What is put into the file, and what of it is refused.
+MALICE = {
+    "a class of another package": (layer_of("subprocess", "Popen", args=["false"]), "Popen"),
+    "a function of another package": (
+        activation_of("builtins", "function", config="os.system"),
+        "os.system",
+    ),
+    "code in an activation": (
+        activation_of(
+            "builtins", "__lambda__", config={"code": "4wAA", "defaults": None, "closure": None}
+        ),
+        "a Python lambda",
+    ),
+    "the switch of the safe mode": (
+        activation_of("keras.config", "function", config="enable_unsafe_deserialization"),
+        "not a modeling function",
+    ),
+    "a download": (
+        activation_of("keras.utils", "get_file", config={"origin": "file:///etc/hosts"}),
+        "not a modeling function",
+    ),
+    "a saved graph": (
+        layer_of("keras.layers", "TFSMLayer", filepath="elsewhere"),
+        "an external SavedModel",
+    ),
+    "a file of this machine": (
+        layer_of("keras.layers", "StringLookup", vocabulary="/etc/hostname", num_oov_indices=1),
+        "outside of the model archive",
+    ),
+    "an unknown layer": (layer_of("mine", "Layer"), "Could not locate class"),
+}
+
+
+def test_a_configuration_that_is_written_anew_unchanged_opens(tmp_path):
+    """So that what the tests below change is what is refused."""
+    models.save(build(), DESCRIPTION, tmp_path / "a.keras")
+    rewritten(tmp_path / "a.keras", lambda _: None)
+    models.load(tmp_path / "a.keras")
+
+
+@pytest.mark.parametrize(("change", "said"), MALICE.values(), ids=MALICE)
+def test_a_model_with_anything_but_layers_is_refused(tmp_path, change, said):
+    models.save(build(), DESCRIPTION, tmp_path / "a.keras")
+    rewritten(tmp_path / "a.keras", change)
+    with pytest.raises(UserError, match=f"without running code from it: .*{said}"):
+        models.load(tmp_path / "a.keras")
+    assert keras.src.saving.serialization_lib.in_safe_mode() in {None, True}
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def no_zip(path):
+    path.write_bytes(b"no model" * 100)
+
+
+def no_weights(path):
+    rewritten(path, lambda _: None)
+    with zipfile.ZipFile(path) as parts:
+        config = parts.read("config.json")
+    with zipfile.ZipFile(path, "w") as parts:
+        parts.writestr("config.json", config)
+        parts.writestr("metadata.json", "{}")
+
+
+@pytest.mark.parametrize("spoil", [cut, no_zip, no_weights, Path.unlink])
+def test_a_broken_model_is_refused(tmp_path, spoil):
+    models.save(build(), DESCRIPTION, tmp_path / "a.keras")
+    spoil(tmp_path / "a.keras")
+    with pytest.raises(UserError, match=r"a\.keras is no model"):
+        models.load(tmp_path / "a.keras")
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"classes": []}'])
+def test_a_broken_description_is_refused(tmp_path, text):
+    models.save(build(), DESCRIPTION, tmp_path / "a.keras")
+    (tmp_path / "a.json").unlink() if text is None else (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json cannot be read as what describes"):
         models.load(tmp_path / "a.keras")
 
 

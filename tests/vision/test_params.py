@@ -17,6 +17,8 @@ LIMITS = {
     "seed": "0 4294967295",
     "lr": "(0) 1",
     "download.sample_pictures": "1 1000000",
+    "download.max_files": "1 100000000",
+    "download.max_gb": "(0) 10000",
     "backbone.image_size": "32 1024",
     "store.max_gb": "0 10000",
     "extract.views": "0 1000",

@@ -1,12 +1,17 @@
 import struct
+import subprocess
+import sys
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageFile, PngImagePlugin
 
+from tests.code import ROOT
 from vision import pictures
 
 RNG = np.random.default_rng(0)
@@ -261,6 +266,62 @@ def test_a_file_cut_short_is_unreadable(tmp_path, kind, kept):
 def test_a_picture_that_would_fill_the_memory_is_unreadable(tmp_path):
     path = write_png(tmp_path / "a.png", 60_000, 60_000, bits=8, colour=2, rows=[])
     assert pictures.why_unreadable(path) == "too many pixels"
+
+
+def test_a_picture_at_the_bound_is_decoded_and_one_beyond_it_is_not(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", NOISE)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", NOISE.shape[0] * NOISE.shape[1])
+    assert pictures.why_unreadable(path) is None
+    monkeypatch.setattr(pictures, "MAX_PIXELS", NOISE.shape[0] * NOISE.shape[1] - 1)
+    assert pictures.why_unreadable(path) == "too many pixels"
+
+
+def test_a_small_file_that_unfolds_to_many_pixels_is_refused_undecoded(tmp_path, monkeypatch):
+    """Pillow alone would let it through: its own bound is higher."""
+    width, height = 12_000, 11_500
+    path = write_png(tmp_path / "a.png", width, height, bits=1, colour=0, rows=[bytes(1500)] * 11)
+    assert path.stat().st_size < 1000
+    assert pictures.MAX_PIXELS < width * height < 2 * Image.MAX_IMAGE_PIXELS
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)  # so that decoding fails otherwise
+    assert pictures.why_unreadable(path) == "too many pixels"
+
+
+def test_of_large_pictures_one_is_decoded_at_a_time(tmp_path, monkeypatch):
+    """Each takes up to 17 bytes a pixel: several at once would fill the memory."""
+    paths = [save(tmp_path / f"{n}.png", NOISE) for n in range(8)]
+    now, most = [], []
+    plain = ImageFile.ImageFile.load
+
+    def load(image):
+        now.append(image)
+        most.append(len(now))
+        time.sleep(0.02)
+        loaded = plain(image)
+        now.pop()
+        return loaded
+
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", load)
+    for bound, at_once in ((10**9, True), (1, False)):
+        monkeypatch.setattr(pictures, "LARGE_PIXELS", bound)
+        most.clear()
+        with ThreadPoolExecutor(8) as pool:
+            assert list(pool.map(pictures.why_unreadable, paths)) == [None] * 8
+        assert (max(most) > 1) is at_once
+
+
+def test_a_large_picture_causes_no_warning(tmp_path):
+    """Pillow prints one for each of more than half of what it would refuse."""
+    path = save(tmp_path / "a.png", NOISE)
+    program = (
+        "import sys; from pathlib import Path; from PIL import Image; from vision import pictures\n"
+        "Image.MAX_IMAGE_PIXELS = 500\n"
+        "print(pictures.why_unreadable(Path(sys.argv[1])))"
+    )
+    assert 500 < NOISE.shape[0] * NOISE.shape[1] < 1000
+    done = subprocess.run(
+        [sys.executable, "-c", program, path], capture_output=True, text=True, cwd=ROOT
+    )
+    assert (done.stdout, done.stderr) == ("None\n", "")
 
 
 def test_a_folder_is_unreadable(tmp_path):

@@ -143,6 +143,20 @@ def _normalise(x: keras.KerasTensor, name: str, activate: bool = True) -> keras.
     return layers.ReLU(6.0, name=f"{name}_relu6")(x) if activate else x
 
 
+# What unpickling was seen to raise over broken files.
+_BROKEN = (
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+)
+
+
 def load_imagenet_weights(network: keras.Model) -> None:
     """Give one of these networks its published ImageNet weights."""
     load_checkpoint(network, Path(_CHECKPOINTS[network.name].get_model_file_path()))
@@ -161,7 +175,7 @@ def load_checkpoint(network: keras.Model, path: Path) -> None:
     """
     try:
         tensors = read_tensors(path)
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError) as error:
+    except _BROKEN as error:
         raise UserError(f"{path} holds no weights that can be read: {error}") from None
     tensors = {name: t for name, t in tensors.items() if not name.endswith("num_batches_tracked")}
     if network.layers[-1].name != "logits":

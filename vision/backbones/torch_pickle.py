@@ -6,6 +6,7 @@ eight bytes and its elements. The unpickler admits what tensors are made of and 
 that a file can't run code.
 """
 
+import math
 import pickle
 from collections import OrderedDict
 from pathlib import Path
@@ -56,7 +57,9 @@ class _View:
     def array(self) -> np.ndarray:
         elements = self.storage.elements
         last = self.offset + sum((n - 1) * s for n, s in zip(self.shape, self.strides, strict=True))
-        if min((self.offset, *self.strides)) < 0 or last >= elements.size:
+        # With strides of 0, few elements would make a tensor of any size.
+        too_many = math.prod(self.shape) > elements.size
+        if too_many or min((self.offset, *self.strides)) < 0 or last >= elements.size:
             raise pickle.UnpicklingError("a tensor reaches beyond its storage")
         strides = [stride * elements.itemsize for stride in self.strides]
         view = np.lib.stride_tricks.as_strided(elements[self.offset :], self.shape, strides)
@@ -80,7 +83,8 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         for key in _TensorUnpickler(file).load():
             storage = unpickler.storages[key]
             count = int.from_bytes(file.read(8), "little")
-            storage.elements = np.fromfile(file, storage.elements.dtype, count)
-            if not storage.elements.size == count == storage.size:
+            left = path.stat().st_size - file.tell()
+            if count != storage.size or count * storage.elements.itemsize > left:
                 raise pickle.UnpicklingError(f"{path} is cut short")
+            storage.elements = np.fromfile(file, storage.elements.dtype, count)
     return {name: view.array() for name, view in views.items()}

@@ -4,6 +4,7 @@ import contextlib
 import io
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +13,8 @@ import requests
 from vision.disk import disk_errors
 from vision.errors import UserError
 from vision.sources.archives import DamagedError
-from vision.sources.fetch import FetchError, cache, fetch
+from vision.sources.fetch import TIMEOUT, FetchError, cache, fetch
+from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
 MICROSOFT = (
@@ -20,11 +22,12 @@ MICROSOFT = (
     "kagglecatsanddogs_5340.zip"
 )
 MICROSOFT_SHA256 = "b7974bd00a84a99921f36ee4403f089853777b5ae8d151c76a86e64900334af9"
+MICROSOFT_BYTES = 824_887_076
 COMPETITION = "dogs-vs-cats"
 RULES = f"https://www.kaggle.com/competitions/{COMPETITION}/rules"
 
 
-def from_microsoft(folder: Path) -> None:
+def from_microsoft(folder: Path, bounds: Bounds) -> None:
     """Write Microsoft's archive of the pictures to `folder`/{cat,dog}/NUMBER.jpg.
 
     Raises
@@ -34,12 +37,12 @@ def from_microsoft(folder: Path) -> None:
     UserError
         The disk is full, or doesn't let us write.
     """
-    unpack(fetch(MICROSOFT, MICROSOFT_SHA256, cache()), folder)
+    unpack(fetch(MICROSOFT, MICROSOFT_SHA256, MICROSOFT_BYTES, cache()), folder, bounds)
     for label in ("Cat", "Dog"):
         (folder / label).rename(folder / label.lower())
 
 
-def from_kaggle(folder: Path) -> None:
+def from_kaggle(folder: Path, bounds: Bounds) -> None:
     """Write the training pictures of Kaggle's archive to `folder`/{cat,dog}/LABEL.NUMBER.jpg.
 
     Raises
@@ -55,7 +58,7 @@ def from_kaggle(folder: Path) -> None:
         with disk_errors(archive.parent):
             _ask_kaggle(archive)
     try:
-        unpack(archive, folder)
+        unpack(archive, folder, bounds)
     except DamagedError as error:
         # Kaggle publishes no checksum; those inside the archive are what there is.
         archive.unlink()
@@ -67,13 +70,14 @@ def _ask_kaggle(archive: Path) -> None:
     incoming = archive.with_name("kaggle.part")
     try:
         # Without credentials the client prints a page of advice and exits, at its import too.
-        with contextlib.redirect_stdout(io.StringIO()):
-            import kaggle
+        with _impatient():
+            with contextlib.redirect_stdout(io.StringIO()):
+                import kaggle
 
-            kaggle.api.authenticate()
-        kaggle.api.competition_download_files(
-            COMPETITION, path=str(incoming), quiet=not sys.stderr.isatty()
-        )
+                kaggle.api.authenticate()
+            kaggle.api.competition_download_files(
+                COMPETITION, path=str(incoming), quiet=not sys.stderr.isatty()
+            )
     except SystemExit:
         raise UserError(
             "Kaggle's client found no valid credentials; create a token at "
@@ -89,6 +93,21 @@ def _ask_kaggle(archive: Path) -> None:
         raise FetchError(f"{host} could not be reached or broke off; run again to go on") from None
     (incoming / archive.name).replace(archive)
     shutil.rmtree(incoming)
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """Give up on a silent server, as Kaggle's client, which sets no limit, wouldn't."""
+    plain = requests.Session.send
+
+    def send(session: requests.Session, *args: object, **kwargs: object) -> requests.Response:
+        return plain(session, *args, **kwargs | {"timeout": kwargs.get("timeout") or TIMEOUT})
+
+    requests.Session.send = send
+    try:
+        yield
+    finally:
+        requests.Session.send = plain
 
 
 def _refusal(answer: requests.Response) -> str:

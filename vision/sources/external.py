@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from vision.errors import UserError
+from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
 # What the repository itself keeps in the folder, and what `dvc add` writes there.
 _OWN = ("README.md", ".gitignore", "*.dvc")
 
 
-def write_pictures(source: Path, folder: Path) -> None:
+def write_pictures(source: Path, folder: Path, bounds: Bounds) -> None:
     """Bring the archives and folders in `source` together as `folder`/CLASS/FILE.
 
     Raises
@@ -24,5 +25,5 @@ def write_pictures(source: Path, folder: Path) -> None:
             f"{source} is empty; put an archive (.zip, .tar, .tar.gz or .tgz) or one folder per "
             "class into it"
         )
-    ignored = unpack(source, folder) - len(own)
+    ignored = unpack(source, folder, bounds) - len(own)
     print(f"files left out, since they are no pictures: {ignored:,}")

@@ -1,11 +1,13 @@
 """Downloading a big file of which the checksum is known, in several goes if need be."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pooch
 import requests
+import urllib3
 from tqdm import tqdm
 
 from vision.disk import disk_errors
@@ -13,9 +15,15 @@ from vision.errors import UserError
 
 # Seconds: to get a connection, and between two pieces of the content.
 TIMEOUT = (10, 30)
-# A try that brought nothing new counts; the pause doubles from one to the next.
+# A try that brought next to nothing new counts; the pause doubles from one to the next.
 TRIES = 4
 PAUSE = 1.0
+# Refusals that pass by themselves: the server waited too long, or was asked too often.
+PASSING = (408, 429)
+# Fewer bytes than this are next to nothing; in so many seconds, the line hangs, though it is never
+# silent.
+LEAST = 1 << 16
+LEAST_SECONDS = 120.0
 
 
 class FetchError(UserError):
@@ -27,10 +35,15 @@ def cache() -> Path:
     return pooch.os_cache("dogs-vs-cats")
 
 
-def fetch(url: str, sha256: str, folder: Path) -> Path:
+def fetch(url: str, sha256: str, size: int, folder: Path) -> Path:
     """Download a file into `folder` unless it is there, and check that it is the expected one.
 
-    A download that broke off goes on where it stopped, in this run or in a later one.
+    A download that broke off goes on where it stopped, in this run or in a later one. Where what
+    an earlier run left proves to be of another file, all of it is fetched anew, once.
+
+    Parameters
+    ----------
+    size : of the file, in bytes; not one more is written.
 
     Raises
     ------
@@ -45,42 +58,47 @@ def fetch(url: str, sha256: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and pooch.file_hash(str(path)) == sha256:
             return path
-        _complete(url, part)
+        left_over = part.exists()
+        _complete(url, size, part)
         found = pooch.file_hash(str(part))
+        if found != sha256 and left_over:
+            part.unlink()
+            _complete(url, size, part)
+            found = pooch.file_hash(str(part))
         if found != sha256:
-            size = part.stat().st_size
+            brought = _size(part)
             part.unlink()
             raise FetchError(
-                f"{url} is not the expected file: SHA-256 {found} ({size:,} bytes) in place of "
+                f"{url} is not the expected file: SHA-256 {found} ({brought:,} bytes) in place of "
                 f"{sha256}; it was deleted, run again to fetch it anew"
             )
         part.replace(path)
     return path
 
 
-def _complete(url: str, part: Path) -> None:
+def _complete(url: str, size: int, part: Path) -> None:
     """Try until `part` has everything that the server has, or nothing more comes."""
     host = urlsplit(url).netloc
     tries = 0
     while True:
         before = _size(part)
         try:
-            return _continue(url, part)
+            return _continue(url, size, part)
         except requests.HTTPError as error:
             answer = error.response
             reason = f"{host} answered {answer.status_code} {answer.reason} to {url}"
-            if answer.status_code < 500:
+            if answer.status_code < 500 and answer.status_code not in PASSING:
                 raise FetchError(reason) from None
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             reason = f"{host} could not be reached or broke off: {_detail(error)}"
-        tries = 1 if _size(part) > before else tries + 1
+        tries = 1 if _size(part) >= before + LEAST else tries + 1
         if tries == TRIES:
             kept = f"; {_size(part):,} bytes are kept, and running again goes on from there"
             raise FetchError(reason + kept * (_size(part) > 0))
         time.sleep(PAUSE * 2 ** (tries - 1))
 
 
-def _continue(url: str, part: Path) -> None:
+def _continue(url: str, size: int, part: Path) -> None:
     """Ask once for what `part` lacks."""
     have = _size(part)
     # Compressed on the way, the bytes would not be those that a range counts.
@@ -94,17 +112,43 @@ def _continue(url: str, part: Path) -> None:
             raise FetchError(f"{url} brought a web page in place of the file; open it in a browser")
         resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         have = have if resumed else 0
-        total = have + int(response.headers.get("Content-Length", 0)) or None
         with (
             part.open("ab" if resumed else "wb") as file,
             tqdm(
-                desc=part.stem, total=total, initial=have, unit="B", unit_scale=True, disable=None
+                desc=part.stem, total=size, initial=have, unit="B", unit_scale=True, disable=None
             ) as bar,
         ):
-            # A piece that the line drops in is lost, so they are small.
-            for piece in response.iter_content(1 << 16):
+            for piece in _pieces(response):
+                have += len(piece)
+                if have > size:
+                    file.close()
+                    part.unlink()
+                    raise FetchError(
+                        f"{url} is not the expected file: it goes on beyond {size:,} bytes; what "
+                        "came was deleted, run again to fetch it anew"
+                    )
                 file.write(piece)
                 bar.update(len(piece))
+
+
+def _pieces(response: requests.Response) -> Iterator[bytes]:
+    """Give the content as it comes in, so that a line that drops costs nothing that came.
+
+    Raises
+    ------
+    urllib3.exceptions.HTTPError
+        The line drops, falls silent or brings next to nothing, or the content is shorter than
+        the server said.
+    """
+    since, came = time.monotonic(), 0
+    while piece := response.raw.read1(1 << 16, decode_content=True):
+        yield piece
+        came += len(piece)
+        now = time.monotonic()
+        if came >= LEAST:
+            since, came = now, 0
+        elif now - since > LEAST_SECONDS:
+            raise urllib3.exceptions.HTTPError(f"{came:,} bytes in {now - since:.0f} seconds")
 
 
 def _detail(error: Exception) -> str:

@@ -121,6 +121,61 @@ def test_a_checkpoint_cut_short_is_refused(tmp_path, kept):
         load_checkpoint(EfficientNetLite0((32, 32, 3)), tmp_path / "short.pth")
 
 
+SMALL = Sequential([Input((2,)), layers.Dense(3)])
+# A tensor of 2 x 3 numbers, as PyTorch pickles it: a call of a function that the unpickler puts its
+# own in the place of, upon a storage that follows.
+TENSOR = (
+    b"ctorch._utils\n_rebuild_tensor_v2\n"
+    b"((Vstorage\nctorch\nFloatStorage\nV0\nVcpu\nI6\nNtQI0\n(I2\nI3\nt(I3\nI1\ntI00\nNtR"
+)
+
+
+def one_tensor(tensor=TENSOR, count=6):
+    head = b"".join(pickle.dumps(part, protocol=2) for part in (0x1950A86A20F9469CFC6C, 1001, {}))
+    state = b"(dVweight\n" + tensor + b"s."
+    numbers = np.arange(6, dtype="<f4").tobytes()
+    return head + state + pickle.dumps(["0"], protocol=2) + count.to_bytes(8, "little") + numbers
+
+
+def test_a_tensor_is_read(tmp_path):
+    (tmp_path / "a.pth").write_bytes(one_tensor())
+    assert read_tensors(tmp_path / "a.pth")["weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (one_tensor(count=2**40), "cut short"),
+        (one_tensor(TENSOR.replace(b"I6", b"I1099511627776"), 2**40), "cut short"),
+        (one_tensor(TENSOR.replace(b"(I2\nI3\nt(I3\nI1\n", b"(I9999999999\nt(I0\n")),
+         "reaches beyond"),
+        (one_tensor(TENSOR.replace(b"(I3\nI1\n", b"(I4\nI1\n")), "reaches beyond"),
+        (one_tensor(TENSOR.replace(b"(I3\nI1\n", b"(I-3\nI1\n")), "reaches beyond"),
+    ],
+    ids=["count", "size", "strides of 0", "strides", "negative strides"],
+)  # fmt: skip
+def test_a_tensor_larger_than_its_file_is_refused_before_memory_is_taken(tmp_path, content, said):
+    (tmp_path / "evil.pth").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        load_checkpoint(SMALL, tmp_path / "evil.pth")
+
+
+def test_a_mutated_checkpoint_gives_tensors_or_is_refused(tmp_path):
+    """In half of five hundred, a byte is another; in the others, several."""
+    rng = np.random.default_rng(0)
+    refused = 0
+    for number in range(500):
+        content = bytearray(one_tensor())
+        for place in rng.integers(len(content), size=1 + number % 2 * 4):
+            content[place] = rng.integers(256)
+        (tmp_path / "a.pth").write_bytes(content)
+        with pytest.raises(UserError, match=r"a\.pth holds") as error:
+            load_checkpoint(SMALL, tmp_path / "a.pth")
+        refused += "no weights that can be read" in str(error.value)
+    # The others are read, and are of another network; a number in the storage may be any.
+    assert 100 < refused < 500
+
+
 def test_the_checkpoint_of_another_network_is_refused(tmp_path):
     smaller = Sequential([Input((8, 8, 3)), layers.Conv2D(32, 3, use_bias=False)])
     with pytest.raises(UserError, match="another network: it has more layers"):

@@ -2,6 +2,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from vision.errors import UserError
 from vision.sources import dogs_vs_cats, fetch
 from vision.sources.dogs_vs_cats import from_kaggle, from_microsoft
 from vision.sources.fetch import FetchError
+from vision.sources.tree import Bounds
+
+BOUNDS = Bounds(1000, 1)
 
 ROOT = Path(__file__).parents[3]
 KAGGLE = zipped(
@@ -52,9 +56,21 @@ def test_microsofts_archive_becomes_cat_and_dog(server, into, monkeypatch):
     server.answers = [content(data)]
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", f"{server.url}/kagglecatsanddogs_5340.zip")
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_SHA256", hashlib.sha256(data).hexdigest())
-    from_microsoft(into)
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_BYTES", len(data))
+    from_microsoft(into, BOUNDS)
     # An empty picture stays: what cannot be decoded is counted further down the pipeline.
     assert files_below(into) == {"cat/0.jpg": b"c", "cat/666.jpg": b"", "dog/0.jpg": b"d"}
+
+
+def test_what_fails_its_checksum_is_not_unpacked(server, into, cache, monkeypatch):
+    data = zipped(PICTURES)
+    server.answers = [content(data)]
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", f"{server.url}/a.zip")
+    monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_BYTES", len(data))
+    monkeypatch.setattr(dogs_vs_cats, "unpack", None)  # so that calling it fails
+    with pytest.raises(FetchError, match="not the expected file"):
+        from_microsoft(into, BOUNDS)
+    assert files_below(into) == files_below(cache) == {}
 
 
 @pytest.fixture
@@ -80,7 +96,7 @@ def moved(server, name="dogs-vs-cats.zip"):
 
 def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cache):
     kaggle_answers(moved(server), content(KAGGLE))
-    from_kaggle(into)
+    from_kaggle(into, BOUNDS)
     assert files_below(into) == PICTURES
     asked = len(server.requests)
     assert server.requests[0][0].endswith("DownloadDataFiles")
@@ -88,7 +104,7 @@ def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cac
         for path in (into / label).iterdir():
             path.unlink()
         (into / label).rmdir()
-    from_kaggle(into)
+    from_kaggle(into, BOUNDS)
     assert files_below(into) == PICTURES
     assert len(server.requests) == asked
     assert files_below(cache) == {"dogs-vs-cats.zip": KAGGLE}
@@ -100,14 +116,29 @@ def test_kaggles_train_archive_is_fetched_once(server, kaggle_answers, into, cac
 def test_kaggles_refusals_say_what_to_do(server, kaggle_answers, into, cache, status, said):
     kaggle_answers(content(b"{}", status))
     with pytest.raises(FetchError, match=said):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
     assert "dogs-vs-cats.zip" not in files_below(cache)
 
 
 def test_kaggle_out_of_reach_is_named(server, kaggle_answers, into):
     server.close()
     with pytest.raises(FetchError, match=f"{server.host} could not be reached"):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
+
+
+def test_a_kaggle_that_says_nothing_is_given_up(kaggle_answers, into, monkeypatch):
+    monkeypatch.setattr(dogs_vs_cats, "TIMEOUT", (0.5, 0.5))
+    kaggle_answers(lambda handler: time.sleep(2))
+    with pytest.raises(FetchError, match="could not be reached or broke off"):
+        from_kaggle(into, BOUNDS)
+
+
+def test_a_web_page_from_kaggle_is_told_and_not_kept(server, kaggle_answers, into, cache):
+    page = content(b"<html>log in", headers={"Content-Type": "text/html"})
+    kaggle_answers(moved(server), page)
+    with pytest.raises(UserError, match=r"dogs-vs-cats\.zip is damaged .*deleted, so run again"):
+        from_kaggle(into, BOUNDS)
+    assert files_below(cache) == {}
 
 
 def test_a_damaged_kaggle_archive_is_deleted(into, cache):
@@ -115,7 +146,7 @@ def test_a_damaged_kaggle_archive_is_deleted(into, cache):
     path = write_zip(cache / "dogs-vs-cats.zip", {"train.zip": KAGGLE})
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(UserError, match="deleted, so run again"):
-        from_kaggle(into)
+        from_kaggle(into, BOUNDS)
     assert not path.exists()
 
 
@@ -127,7 +158,8 @@ def test_without_credentials_one_line_says_where_to_get_them(tmp_path):
     program = (
         "from pathlib import Path; from vision.program import run\n"
         "from vision.sources.dogs_vs_cats import from_kaggle\n"
-        "run(lambda: from_kaggle(Path('into')))"
+        "from vision.sources.tree import Bounds\n"
+        "run(lambda: from_kaggle(Path('into'), Bounds(1000, 1)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], env=env, cwd=tmp_path, capture_output=True, text=True

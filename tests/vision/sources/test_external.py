@@ -7,6 +7,9 @@ import pytest
 from tests.files import files_below, write_files, write_zip
 from vision.errors import UserError
 from vision.sources.external import write_pictures
+from vision.sources.tree import Bounds
+
+BOUNDS = Bounds(1000, 1)
 
 OWN = {"README.md": b"what to put here", ".gitignore": b"/*", "pets.zip.dvc": b"outs:"}
 
@@ -15,12 +18,12 @@ OWN = {"README.md": b"what to put here", ".gitignore": b"/*", "pets.zip.dvc": b"
 def test_an_empty_folder_is_refused_with_what_to_put_there(tmp_path, files):
     source = write_files(tmp_path / "external", files)
     with pytest.raises(UserError, match=r"external is empty; put an archive"):
-        write_pictures(source, tmp_path)
+        write_pictures(source, tmp_path, BOUNDS)
 
 
 def test_a_missing_folder_is_refused_like_an_empty_one(tmp_path):
     with pytest.raises(UserError, match=r"external is empty"):
-        write_pictures(tmp_path / "external", tmp_path)
+        write_pictures(tmp_path / "external", tmp_path, BOUNDS)
 
 
 def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_path, capsys):
@@ -28,7 +31,7 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_pat
     write_zip(source / "dogs.zip", {"dog/0.jpg": b"d", "__MACOSX/dog/._0.jpg": b""})
     into = tmp_path / "into"
     into.mkdir()
-    write_pictures(source, into)
+    write_pictures(source, into, BOUNDS)
     assert files_below(into) == {"cat/0.jpg": b"c", "dog/0.jpg": b"d"}
     assert "no pictures: 2\n" in capsys.readouterr().out
 
@@ -68,5 +71,5 @@ def test_the_order_the_times_and_the_packing_of_pictures_change_nothing(tmp_path
         source.mkdir()
         raw.mkdir()
         pack(source)
-        write_pictures(source, raw)
+        write_pictures(source, raw, BOUNDS)
         assert files_below(raw) == PICTURES, packing

@@ -1,4 +1,5 @@
 import hashlib
+import io
 import os
 import socket
 import time
@@ -11,7 +12,7 @@ from vision.sources import fetch as module
 from vision.sources.fetch import FetchError, fetch
 
 DATA = os.urandom(3_000_000)
-SENT = 1 << 20  # whole pieces, as an unfinished one is lost
+SENT = 1 << 20
 SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
@@ -25,7 +26,7 @@ def _impatient(monkeypatch):
 def get(server, tmp_path):
     def get(*answers):
         server.answers[:] = answers
-        return fetch(f"{server.url}/a.zip?x=1", SHA256, tmp_path / "cache")
+        return fetch(f"{server.url}/a.zip?x=1", SHA256, len(DATA), tmp_path / "cache")
 
     return get
 
@@ -102,7 +103,48 @@ def test_a_server_that_hangs_is_given_up(server, get):
     assert time.monotonic() - started < module.TRIES
 
 
-@pytest.mark.parametrize("status", [403, 404, 410])
+def test_a_server_that_accepts_and_says_nothing_is_given_up(server, get):
+    with pytest.raises(FetchError, match="timed out"):
+        get(lambda handler: time.sleep(3))
+    assert len(server.requests) == module.TRIES
+
+
+def test_a_server_that_only_drips_is_given_up(server, get, monkeypatch):
+    """It is never silent for long, so that no timeout ends it."""
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+
+    def drip(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes 0-{len(DATA) - 1}/{len(DATA)}")
+        handler.send_header("Content-Length", str(len(DATA)))
+        handler.end_headers()
+        for _ in range(200):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    monkeypatch.setattr(module, "TRIES", 1)
+    with pytest.raises(FetchError, match=r"broke off: \d+ bytes in 0 seconds"):
+        get(drip)
+
+
+def test_a_slow_line_that_brings_enough_is_not_given_up(server, get, monkeypatch):
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.3)
+
+    def slow(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(DATA)))
+        handler.end_headers()
+        for start in range(0, len(DATA), 400_000):
+            handler.wfile.write(DATA[start : start + 400_000])
+            handler.wfile.flush()
+            time.sleep(0.05)
+
+    assert get(slow).read_bytes() == DATA
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 416])
 def test_a_refusal_is_told_at_once(server, get, status):
     with pytest.raises(FetchError, match=f"{server.host} answered {status} .*/a.zip"):
         get(content(b"no", status))
@@ -126,6 +168,84 @@ def test_a_web_page_is_told_and_costs_nothing_of_the_part(server, get, tmp_path)
     assert files_below(tmp_path) == {"cache/a.zip.part": DATA[:SENT]}
 
 
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_a_server_that_is_busy_is_asked_again(server, get, status):
+    assert get(content(b"", status), content(DATA)).read_bytes() == DATA
+
+
+def test_the_pauses_between_tries_double(server, get, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    with pytest.raises(FetchError, match="503"):
+        get(content(b"", 503))
+    assert pauses == [module.PAUSE * 2**n for n in range(module.TRIES - 1)]
+
+
+def test_a_try_that_brings_something_starts_the_pauses_anew(server, get, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(module.time, "sleep", pauses.append)
+    trouble = content(b"", 503)
+    get(trouble, trouble, content(DATA, sent=SENT), trouble, content(DATA))
+    first = module.PAUSE
+    assert pauses == [first, 2 * first, first, 2 * first]
+
+
+def test_a_part_of_another_file_is_fetched_anew(server, get, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/a.zip.part").write_bytes(b"?" * SENT)
+    assert get(content(DATA)).read_bytes() == DATA
+    assert ranges(server) == [f"bytes={SENT}-", None]
+
+
+def test_a_part_longer_than_the_file_is_fetched_anew(server, get, tmp_path):
+    """The server answers 416 to what is asked beyond its end."""
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache/a.zip.part").write_bytes(DATA + b"?")
+    assert get(content(DATA)).read_bytes() == DATA
+    assert ranges(server) == [f"bytes={len(DATA) + 1}-", None]
+
+
+def test_a_server_that_answers_416_to_any_range_is_told(server, get, tmp_path):
+    with pytest.raises(FetchError, match="not the expected file"):
+        get(content(DATA, sent=SENT), content(b"", 416))
+    assert files_below(tmp_path) == {}
+
+
+def test_a_stream_without_end_is_not_written_without_end(server, get, tmp_path):
+    """No length announced; more would come for as long as it is read."""
+    sent = []
+
+    def endless(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        handler.close_connection = True
+        while len(sent) < 1000:
+            handler.wfile.write(DATA)
+            sent.append(len(DATA))
+
+    with pytest.raises(FetchError, match=f"goes on beyond {len(DATA):,} bytes"):
+        get(endless)
+    assert files_below(tmp_path) == {}
+    assert len(sent) < 1000
+
+
+def test_the_progress_of_all_is_shown_on_a_terminal(server, get, monkeypatch):
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True
+    monkeypatch.setattr("sys.stderr", terminal)
+    get(content(DATA, sent=SENT), content(DATA))
+    shown = terminal.getvalue()
+    assert "a.zip:   0%|" in shown
+    # Taken up again, it goes on from what there is.
+    assert shown.rpartition("a.zip:  35%|")[1]
+    assert f"{len(DATA) / 1e6:.2f}M/{len(DATA) / 1e6:.2f}M" in shown
+
+
+def test_no_progress_is_written_into_a_log(get, capfd):
+    get(content(DATA))
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize(
     "answer", [content(DATA[:-1] + b"?"), content(DATA, announced=1000), content(b"<html>")]
 )
@@ -135,9 +255,16 @@ def test_something_else_is_not_kept(server, get, tmp_path, answer):
     assert files_below(tmp_path) == {}
 
 
-def test_a_length_announced_beyond_the_file_is_given_up(server, get):
-    with pytest.raises(FetchError, match=r"broke off: IncompleteRead\([^()]*more expected\); "):
-        get(content(DATA, announced=len(DATA) + 1000))
+def test_a_length_announced_beyond_the_file_does_no_harm_where_ranges_are_known(server, get):
+    """All of it came, as the checksum proves, though the server promised more."""
+    assert get(content(DATA, announced=len(DATA) + 1000)).read_bytes() == DATA
+    assert ranges(server) == [None, f"bytes={len(DATA)}-"]
+
+
+def test_a_length_announced_beyond_the_file_is_given_up_where_they_are_not(server, get):
+    with pytest.raises(FetchError, match=r"broke off: IncompleteRead\([^()]*more expected\)"):
+        get(content(DATA, announced=len(DATA) + 1000, ranges=False))
+    assert len(server.requests) == module.TRIES
 
 
 def test_a_refused_connection_names_the_host(tmp_path):
@@ -145,9 +272,9 @@ def test_a_refused_connection_names_the_host(tmp_path):
         unused.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(FetchError, match=f"{host} could not be reached.*refused"):
-            fetch(f"http://{host}/a.zip", SHA256, tmp_path)
+            fetch(f"http://{host}/a.zip", SHA256, 1, tmp_path)
 
 
 def test_an_unknown_host_is_named(tmp_path):
     with pytest.raises(FetchError, match=r"host\.invalid could not be reached"):
-        fetch("http://host.invalid/a.zip", SHA256, tmp_path)
+        fetch("http://host.invalid/a.zip", SHA256, 1, tmp_path)
