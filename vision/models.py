@@ -3,12 +3,12 @@
 import json
 import tempfile
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
 
+from vision.description import Description
 from vision.errors import UserError
 from vision.output import write_json
 
@@ -25,24 +25,6 @@ _LOADING = (
 
 # The earliest time that a zip can hold.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What one must know of a model to use it: stored beside it as JSON.
-
-    Attributes
-    ----------
-    classes : in the order of the probabilities.
-    image_size : height and width in pixels that pictures are squeezed into.
-    backbone : the name of the convolutional base.
-    trained_from : the lowest block of it that was trained; None: all of it is as it was.
-    """
-
-    classes: list[str]
-    image_size: int
-    backbone: str
-    trained_from: str | None = None
 
 
 def save(model: keras.Model, description: Description, path: Path) -> None:
@@ -96,11 +78,22 @@ def load(path: Path) -> tuple[keras.Model, Description]:
     """
     beside = path.with_suffix(".json")
     try:
-        description = Description(**json.loads(beside.read_text(encoding="utf-8")))
+        description = Description.from_json(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{beside} cannot be read as what describes {path}: {error}") from None
+    return open_model(path), description
+
+
+def open_model(path: Path) -> keras.Model:
+    """Open a .keras file alone, as `load` does.
+
+    Raises
+    ------
+    UserError
+        It is missing or broken, or holds code or layers that aren't Keras' own.
+    """
     try:
-        return keras.models.load_model(path, safe_mode=True), description
+        return keras.models.load_model(path, safe_mode=True)
     except _LOADING as error:
         raise UserError(
             f"{path} is no model that can be opened without running code from it: {_why(error)}; "
@@ -112,20 +105,3 @@ def _why(error: Exception) -> str:
     """Give the first sentence of the innermost error, which Keras quotes behind whole configs."""
     innermost = str(error).rpartition("Exception encountered: ")[2]
     return innermost.strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
-
-
-def class_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Give every class its column, also where a single sigmoid unit tells two classes apart.
-
-    Parameters
-    ----------
-    outputs : a model's, shape (pictures, 1) or (pictures, classes).
-
-    Returns
-    -------
-    Shape (pictures, classes), float64; rows add up to 1.
-    """
-    outputs = outputs.astype(np.float64)
-    if outputs.shape[1] == 1:
-        return np.hstack([1 - outputs, outputs])
-    return outputs / outputs.sum(axis=1, keepdims=True)

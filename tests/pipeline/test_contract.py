@@ -28,7 +28,9 @@ def modules(*folders: str) -> list[Path]:
     return sorted(path.relative_to(ROOT) for top in folders for path in (ROOT / top).rglob("*.py"))
 
 
-MODULES = modules("stages", "vision")
+# `python -m vision` uses what the pipeline made: no stage imports it.
+COMMAND_LINE = Path("vision/__main__.py")
+MODULES = [path for path in modules("stages", "vision") if path != COMMAND_LINE]
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -253,6 +255,13 @@ def test_every_plot_is_an_output_of_a_stage(content, stages):
             assert path in all_outputs or str(Path(path).parent) in all_outputs, file
 
 
+def test_the_artifacts_are_models_that_a_stage_writes():
+    written = {path for stage in MAIN_STAGES for path in outputs(stage.content)}
+    artifacts = DVC_YAML["artifacts"].values()
+    assert {each["type"] for each in artifacts} == {"model"}
+    assert {each["path"] for each in artifacts} <= written
+
+
 @pytest.mark.parametrize("stage", BASELINE_STAGES + STUDY_STAGES, ids=lambda stage: stage.name)
 def test_what_is_shown_beside_the_main_pipeline_is_there_in_every_clone(stage):
     """`dvc metrics show` and `dvc plots show` complain of every one that is not there."""
@@ -260,6 +269,12 @@ def test_what_is_shown_beside_the_main_pipeline_is_there_in_every_clone(stage):
         next(iter(item)) for kind in ("metrics", "plots") for item in stage.content.get(kind, [])
     ]
     assert not [path for path in shown if not (ROOT / path).is_file()]
+
+
+def test_what_uses_the_models_knows_what_the_pipelines_share_and_no_stage():
+    imported = {path for module in modules("serving") for path in imported_files(module)}
+    assert {path.parts[0] for path in imported} == {"serving", "vision"}
+    assert COMMAND_LINE not in imported
 
 
 @pytest.mark.parametrize("module", [*MODULES, *modules("baselines", "studies")], ids=str)
