@@ -53,19 +53,25 @@ class GradCam:
         self._to_logits = _logits(conv_base.output.shape[1:], above)
         self._first, self._step = _places(conv_base)
 
-    def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+    def heat(
+        self, pictures: np.ndarray, classes: Sequence[int], mirror: bool = False
+    ) -> np.ndarray:
         """Tell how much each position of the last maps adds to the log-odds of a class.
 
         Parameters
         ----------
         pictures : RGB values 0-255, shape (pictures, image_size, image_size, 3).
         classes : the number of the class in question, of each picture.
+        mirror : whether to give the mean with that of the mirror images, as predictions may be.
 
         Returns
         -------
         Shape (pictures, height, width) of the maps, float32. What speaks against is 0.
         """
-        return np.concatenate(list(self._heats(pictures, np.asarray(classes))))
+        heats = np.concatenate(list(self._heats(pictures, np.asarray(classes))))
+        if mirror:
+            return (heats + self.heat(pictures[:, :, ::-1], classes)[:, :, ::-1]) / 2
+        return heats
 
     def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(pictures), _BATCH_SIZE):
@@ -97,15 +103,15 @@ class GradCam:
         return map_coordinates(heat, places, order=2, mode="nearest", prefilter=False)
 
     def overlays(
-        self, pictures: Sequence[Image.Image], classes: Sequence[int]
+        self, pictures: Sequence[Image.Image], classes: Sequence[int], mirror: bool
     ) -> list[Image.Image]:
-        """Draw pictures of any size with the heat of a class upon each, scaled to its greatest.
+        """Draw RGB pictures with the heat of a class upon each, scaled to its greatest; see `heat`.
 
-        A picture in which nothing speaks for the class has no heat.
+        They may be of any size. A picture in which nothing speaks for the class has no heat.
         """
         size = (self.image_size, self.image_size)
         squeezed = [picture.resize(size, Image.Resampling.BILINEAR) for picture in pictures]
-        heats = self.heat(np.stack(squeezed), classes)
+        heats = self.heat(np.stack(squeezed), classes, mirror)
         return [
             overlay(picture, self.spread(heat, *picture.size))
             for picture, heat in zip(pictures, heats, strict=True)
