@@ -98,7 +98,7 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
         "--explain",
         type=Path,
         metavar="FOLDER",
-        help="draw each picture with the heat of what spoke for its class (Grad-CAM), into a folder",
+        help="draw the pictures with the heat of what spoke for their class (Grad-CAM), into here",
     )
     predict.set_defaults(form="table", run=_predict)
 

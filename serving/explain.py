@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 
 from serving.classifier import Classifier
+from serving.gradcam import GradCam
 from serving.predict import Prediction, Unread
 from vision import pictures
 from vision.errors import UserError
-from vision.gradcam import GradCam
 
 # So many pictures are held at a time.
 _BATCH_SIZE = 16

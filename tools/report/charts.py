@@ -55,7 +55,11 @@ def learning_curve(
     def draw(axes: Axes) -> None:
         marker = "o" if len(history) == 1 else ""
         axes.plot(
-            history["epoch"], train, color=_SECOND, linestyle=(0, (4, 2)), marker=marker,
+            history["epoch"],
+            train,
+            color=_SECOND,
+            linestyle=(0, (4, 2)),
+            marker=marker,
             label="training",
         )
         axes.plot(history["epoch"], validation, color=_FIRST, marker=marker, label="validation")

@@ -370,8 +370,8 @@ def mistakes(
     if not len(worst):
         return []
     # Brings in TensorFlow, which a run without mistakes, and the rest of the page, do without.
+    from serving.gradcam import GradCam
     from vision import models
-    from vision.gradcam import GradCam
 
     files = list(predictions.index[worst])
     decoded = [pictures.decode(SUBSET / "test" / file) for file in files]
@@ -390,8 +390,8 @@ def mistakes(
                 other,
                 float(final[worst[number]].max()),
                 images.shown(decoded[number], f"{file}, a picture of {own}"),
-                images.shown(for_said[number], f"the same, with the heat of what spoke for {other}"),
-                images.shown(for_label[number], f"the same, with the heat of what spoke for {own}"),
+                images.shown(for_said[number], f"the same with the heat of what spoke for {other}"),
+                images.shown(for_label[number], f"the same with the heat of what spoke for {own}"),
             )
         )
     return found
