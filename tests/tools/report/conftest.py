@@ -23,7 +23,7 @@ from vision.output import write_csv, write_json
 from vision.params import TrainHead
 
 # Names that a careless page would take for its own markup, or that are too wide for a phone.
-CLASSES = ["<b>bold", "Größtdampfschifffahrt CLASSES = ["<b>bold", "grün & gut"] mehr"]
+CLASSES = ["<b>bold", "Größtdampfschifffahrt & mehr"]
 OF_EACH = {"train": 3, "validation": 2, "test": 8}
 # Of a class's eight test pictures, how many the model gets wrong.
 WRONG = 2
