@@ -46,12 +46,11 @@ class GradCam:
 
     def __init__(self, model: keras.Model):
         self.image_size: int = model.input.shape[1]
-        conv_base = model.get_layer("backbone")
-        prepared = model.get_layer("preprocessing")(model.input)
-        self._to_maps = keras.Model(model.input, conv_base(prepared))
-        above = model.layers[model.layers.index(conv_base) + 1 :]
-        self._to_logits = _logits(conv_base.output.shape[1:], above)
-        self._first, self._step = _places(conv_base)
+        self._preprocessing = model.get_layer("preprocessing")
+        self._conv_base = model.get_layer("backbone")
+        above = model.layers[model.layers.index(self._conv_base) + 1 :]
+        self._to_logits = _logits(self._conv_base.output.shape[1:], above)
+        self._first, self._step = _places(self._conv_base)
 
     def heat(
         self, pictures: np.ndarray, classes: Sequence[int], mirror: bool = False
@@ -76,7 +75,8 @@ class GradCam:
     def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(pictures), _BATCH_SIZE):
             batch = slice(start, start + _BATCH_SIZE)
-            maps = self._to_maps(pictures[batch].astype(np.float32), training=False)
+            prepared = self._preprocessing(pictures[batch].astype(np.float32))
+            maps = self._conv_base(prepared, training=False)
             with tf.GradientTape() as tape:
                 tape.watch(maps)
                 log_odds = _log_odds(self._to_logits(maps, training=False), classes[batch])
