@@ -148,6 +148,8 @@ def gather(revision: str | None) -> Contents:
     said = final.argmax(axis=1)
     used = changes.used_parameters(LOCK.read_text(encoding="utf-8"))
     findings = read_table(FINDINGS)
+    # First, since a wrong name is told sooner so.
+    changed = changes.since(revision, used, metrics["evaluate"]) if revision else None
     return Contents(
         classes=classes,
         commit=commit(),
@@ -196,7 +198,7 @@ def gather(revision: str | None) -> Contents:
         count_mistakes=int((said != labels).sum()),
         parameters=sections(used),
         environments=metrics["environment"],
-        changes=changes.since(revision, used, metrics["evaluate"]) if revision else None,
+        changes=changed,
     )
 
 
@@ -273,6 +275,7 @@ def views(params: Params) -> list[Captioned]:
     folder = SUBSET / "train"
     file = pictures.index(folder)["file"][0]
     picture = pictures.decode(folder / file)
+    picture.thumbnail((images.PIXELS, images.PIXELS))
     pixels = np.asarray(picture)[np.newaxis]
     drawn = [
         augment(pixels, [file], view, params.augmentation, params.seed)[0] for view in range(_VIEWS)

@@ -10,7 +10,7 @@ from PIL import Image
 from vision import pictures
 
 # Shown at up to half of that, so that they are sharp on fine screens and in print.
-_PIXELS = 320
+PIXELS = 320
 _QUALITY = 78
 
 
@@ -34,7 +34,7 @@ class Shown:
 def shown(picture: Image.Image, alt: str) -> Shown:
     """Make a picture small and put it into text."""
     small = picture.copy()
-    small.thumbnail((_PIXELS, _PIXELS), Image.Resampling.LANCZOS)
+    small.thumbnail((PIXELS, PIXELS), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=_QUALITY)
     source = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
