@@ -90,7 +90,11 @@ def share_in(heat, row, column):
     return corner(heat, row, column).sum() / heat.sum()
 
 
-@pytest.fixture(scope="module", params=[*sorted(BACKBONES), JOINT])
+# Those that differ from these but by their size are left out.
+FAMILIES = sorted({*BACKBONES} - {"efficientnet_lite1", "efficientnet_lite2", "vgg19"})
+
+
+@pytest.fixture(scope="module", params=[*FAMILIES, JOINT])
 def extractor(request):
     parts = request.param.split("+")
     chosen = random_backbone(parts[0], image_size=SIZE)
@@ -264,10 +268,10 @@ def test_a_saved_model_is_explained_as_the_one_in_memory(tmp_path):
     model = keras.Model(extractor.input, head(extractor.output), name="classifier")
     models.save(model, models.Description(["a", "b", "c"], 64, name), tmp_path / "model.keras")
     loaded, _ = models.load(tmp_path / "model.keras")
-    pictures = plant({}, 3)[np.newaxis, :64, :64]
-    heat = GradCam(model).heat(pictures, [2])
+    pictures = np.stack([plant({}, 3)[:64, :64]] * 3)
+    heat = GradCam(model).heat(pictures, [0, 1, 2])
     assert heat.any()
-    np.testing.assert_array_equal(GradCam(loaded).heat(pictures, [2]), heat)
+    np.testing.assert_array_equal(GradCam(loaded).heat(pictures, [0, 1, 2]), heat)
 
 
 # --- drawing ---
