@@ -21,6 +21,7 @@ METRICS = Path("metrics/evaluate.json")
 LOCK = Path("dvc.lock")
 
 NOW = "this run"
+NAMES = {"head": "head alone", "finetuned": "fine-tuned"}
 _MODEL = "finetuned"
 # Of the pictures that flipped, either way.
 _SHOWN = 12
@@ -50,7 +51,7 @@ class Changes:
     ----------
     revision : that of the other run.
     parameters : name, its value there, and its value here, of those that differ.
-    metrics : name, its value there, its value here, and the difference.
+    metrics : name, its value there, its value here, and the difference, of those that differ.
     apart : why the pictures can't be compared one by one; None where they can.
     verdicts : of each model, whether the difference is more than luck.
     chart : the changes in accuracy.
@@ -93,10 +94,10 @@ def since(revision: str, parameters: dict[str, object], metrics: dict) -> Change
             if before.get(name) != parameters.get(name)
         ],
         [
-            (f"{model}: {name}", other[model][name], value, value - other[model][name])
+            (f"{NAMES[model]}: {name}", other[model][name], value, value - other[model][name])
             for model in compare.MODELS
             for name, value in metrics[model].items()
-            if name in other.get(model, {}) and not name.startswith("accuracy_")
+            if other[model].get(name, value) != value and not name.startswith("accuracy_")
         ],
     )
     a, b = compare.read_predictions(revision), compare.read_predictions(compare.WORKSPACE)
@@ -114,7 +115,7 @@ def _paired(changes: Changes, a: pd.DataFrame, b: pd.DataFrame) -> Changes:
         paired = pair(compare.is_right(a, model), compare.is_right(b, model))
         verdicts[model] = paired.verdict(changes.revision, NOW)
         low, high = paired.interval()
-        rows.append((model, 100 * paired.change, 100 * low, 100 * high))
+        rows.append((NAMES[model], 100 * paired.change, 100 * low, 100 * high))
     right_a, right_b = compare.is_right(a, _MODEL), compare.is_right(b, _MODEL)
     better, worse = ~right_a & right_b, right_a & ~right_b
     return Changes(

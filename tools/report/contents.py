@@ -12,6 +12,7 @@ from PIL import Image
 
 from tools.compare import MODELS, WORKSPACE, read_predictions
 from tools.report import changes, charts, images, intervals
+from tools.report.changes import NAMES
 from vision import pictures, scores
 from vision.augmentation import augment
 from vision.calibration import Calibration
@@ -180,7 +181,7 @@ def gather(revision: str | None) -> Contents:
             {name: read_table(PLOTS / f"{model}_roc.csv") for model, name in NAMES.items()},
             "false_positive_rate",
             "true_positive_rate",
-            "ROC curve" + MEAN * (len(classes) > 2),
+            "ROC curve, mean over the classes",
             ("False positive rate", "True positive rate"),
         ),
         precision_recall=charts.curves(
@@ -200,10 +201,6 @@ def gather(revision: str | None) -> Contents:
         environments=metrics["environment"],
         changes=changed,
     )
-
-
-NAMES = {"head": "head alone", "finetuned": "fine-tuned"}
-MEAN = ", mean over the classes"
 
 
 def read_json(path: Path) -> dict | list | None:

@@ -83,8 +83,9 @@ def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
 def test_changes_are_told(whole):
     found = whole[0].changes
     assert found.parameters == [("lr", "0.25", "5e-05")]
-    accuracy = {name: rest for name, *rest in found.metrics}["finetuned: accuracy"]
-    assert accuracy == pytest.approx([0.625, 0.75, 0.125])
+    ((name, *values),) = found.metrics
+    assert name == "fine-tuned: accuracy"
+    assert values == pytest.approx([0.625, 0.75, 0.125])
     # One more picture of each class is right.
     assert (found.count_better, found.count_worse) == (2, 0)
     assert [flip.file.split("/")[1] for flip in found.better] == ["2.png", "2.png"]
