@@ -52,25 +52,19 @@ class GradCam:
         self._to_logits = _logits(self._conv_base.output.shape[1:], above)
         self._first, self._step = _places(self._conv_base)
 
-    def heat(
-        self, pictures: np.ndarray, classes: Sequence[int], mirror: bool = False
-    ) -> np.ndarray:
+    def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
         """Tell how much each position of the last maps adds to the log-odds of a class.
 
         Parameters
         ----------
         pictures : RGB values 0-255, shape (pictures, image_size, image_size, 3).
         classes : the number of the class in question, of each picture.
-        mirror : whether to give the mean with that of the mirror images, as predictions may be.
 
         Returns
         -------
         Shape (pictures, height, width) of the maps, float32. What speaks against is 0.
         """
-        heats = np.concatenate(list(self._heats(pictures, np.asarray(classes))))
-        if mirror:
-            return (heats + self.heat(pictures[:, :, ::-1], classes)[:, :, ::-1]) / 2
-        return heats
+        return np.concatenate(list(self._heats(pictures, np.asarray(classes))))
 
     def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(pictures), _BATCH_SIZE):
@@ -105,17 +99,29 @@ class GradCam:
     def overlays(
         self, pictures: Sequence[Image.Image], classes: Sequence[int], mirror: bool
     ) -> list[Image.Image]:
-        """Draw RGB pictures with the heat of a class upon each, scaled to its greatest; see `heat`.
+        """Draw RGB pictures with the heat of a class upon each, scaled to its greatest.
 
-        They may be of any size. A picture in which nothing speaks for the class has no heat.
+        Parameters
+        ----------
+        pictures : of any size. One in which nothing speaks for the class has no heat.
+        classes : see `heat`.
+        mirror : whether it is the mean of the heat in the picture and in its mirror image, as the
+            probabilities may be.
         """
         size = (self.image_size, self.image_size)
-        squeezed = [picture.resize(size, Image.Resampling.BILINEAR) for picture in pictures]
-        heats = self.heat(np.stack(squeezed), classes, mirror)
-        return [
-            overlay(picture, self.spread(heat, *picture.size))
-            for picture, heat in zip(pictures, heats, strict=True)
-        ]
+        squeezed = np.stack([each.resize(size, Image.Resampling.BILINEAR) for each in pictures])
+        spread = self._spread_all(squeezed, classes, pictures)
+        if mirror:
+            # Laid over the picture first: the maps' positions needn't lie evenly about its middle.
+            mirrored = self._spread_all(squeezed[:, :, ::-1], classes, pictures)
+            spread = [(a + b[:, ::-1]) / 2 for a, b in zip(spread, mirrored, strict=True)]
+        return [overlay(picture, heat) for picture, heat in zip(pictures, spread, strict=True)]
+
+    def _spread_all(
+        self, squeezed: np.ndarray, classes: Sequence[int], over: Sequence[Image.Image]
+    ) -> list[np.ndarray]:
+        heats = self.heat(squeezed, classes)
+        return [self.spread(heat, *picture.size) for heat, picture in zip(heats, over, strict=True)]
 
 
 def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:
