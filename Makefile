@@ -20,7 +20,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 
 # For make experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP := (head|finetuned)\.accuracy$$
-DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
+DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|train|validation|test|left_out)\.
 
 .PHONY: repro test experiments compare seeds recipe measure report bundle results bench verify requirements
 

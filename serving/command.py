@@ -110,7 +110,10 @@ def add_model(command: argparse.ArgumentParser) -> None:
         "--rev", help="the model of a branch, a tag, a commit or an experiment", metavar="REV"
     ).completer = _revisions
     model.add_argument(
-        "--bundle", type=Path, help="the model of a file of `make bundle`", metavar="FILE"
+        "--bundle",
+        type=Path,
+        help="the model of a bundle, as `make bundle` writes it",
+        metavar="FILE",
     )
 
 

@@ -107,6 +107,8 @@ def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Predi
             return Unread(file, str(reason))
         except OSError as error:
             return Unread(file, os.strerror(error.errno) if error.errno else str(error))
+        except ValueError as error:  # what the system takes for no name, as one with a zero byte
+            return Unread(file, str(error))
         return predict(model, file, batch)
 
     return load_ahead(result, files)

@@ -64,6 +64,7 @@ def test_a_file_that_is_no_bundle(tmp_path):
     (tmp_path / "text.zip").write_text("no archive")
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("cat.txt", "miaow")
-    for name in ("text.zip", "other.zip"):
+    (tmp_path / "folder").mkdir()
+    for name in ("text.zip", "other.zip", "folder"):
         with pytest.raises(UserError, match=f"{name} is no bundle"):
             classifier.from_bundle(tmp_path / name)

@@ -62,14 +62,15 @@ def test_json_is_one_array_with_an_object_a_line(colours, three, capsys, count):
 def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
-    named = [three[0], str(tmp_path / "notes.txt"), three[1], str(tmp_path / "gone.jpg")]
-    with pytest.raises(UserError, match="3 of what was named could not be classified"):
+    named = [three[0], str(tmp_path / "notes.txt"), three[1], str(tmp_path / "gone.jpg"), "a\0b"]
+    with pytest.raises(UserError, match="4 of what was named could not be classified"):
         predict.print_predictions(colours, [*named, str(tmp_path / "empty.jpg")], "csv")
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 3
     assert said.err.splitlines() == [
         f"{tmp_path}/notes.txt: not a JPEG, PNG, BMP, GIF or WebP picture",
         f"{tmp_path}/gone.jpg: No such file or directory",
+        "a\0b: embedded null byte",
         f"{tmp_path}/empty.jpg: empty file",
     ]
 
