@@ -68,7 +68,7 @@ def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Im
     if isinstance(result, Unread):
         return result, None
     try:
-        return result, pictures.decode(Path(result.file))
+        return result, pictures.decode(Path(result.file), _LARGEST)
     except (pictures.UnreadablePictureError, OSError) as reason:
         return Unread(result.file, str(reason)), None
 

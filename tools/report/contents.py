@@ -38,6 +38,8 @@ PLOTS = Path("plots/evaluate")
 
 # How many are shown. Of classes: more make a table that nobody reads.
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
+# Height and width at which mistakes are explained, at most; the networks take less.
+_LARGEST = 1024
 _FIGURES = {
     "accuracy": "Accuracy",
     "roc_auc": "Area under the ROC curve",
@@ -261,8 +263,9 @@ def samples(classes: list[str]) -> dict[str, list[Captioned]]:
         folder = SUBSET / "train" / label
         names = pictures.natural_order([path.name for path in folder.iterdir()])[:of_each]
         found[label] = [
-            Captioned(images.shown(pictures.decode(folder / name), f"{label}: {name}"), name)
+            Captioned(shown, name)
             for name in names
+            if (shown := images.read(folder / name, f"{label}: {name}"))
         ]
     return found
 
@@ -271,7 +274,7 @@ def views(params: Params) -> list[Captioned]:
     """Show a training picture as it is and augmented as in fine-tuning."""
     folder = SUBSET / "train"
     file = pictures.index(folder)["file"][0]
-    picture = pictures.decode(folder / file)
+    picture = pictures.decode(folder / file, images.PIXELS)
     picture.thumbnail((images.PIXELS, images.PIXELS))
     pixels = np.asarray(picture)[np.newaxis]
     drawn = [
@@ -374,7 +377,9 @@ def mistakes(
     from vision import models
 
     files = list(predictions.index[worst])
-    decoded = [pictures.decode(SUBSET / "test" / file) for file in files]
+    decoded = [pictures.decode(SUBSET / "test" / file, _LARGEST) for file in files]
+    for picture in decoded:
+        picture.thumbnail((_LARGEST, _LARGEST))
     said = final[worst].argmax(axis=1)
     explain = GradCam(models.load(MODEL)[0])
     mirror = params.evaluate.mirror

@@ -44,6 +44,6 @@ def shown(picture: Image.Image, alt: str) -> Shown:
 def read(path: Path, alt: str) -> Shown | None:
     """Show the picture in a file; None where it is no picture, as the audit finds some."""
     try:
-        return shown(pictures.decode(path), alt)
+        return shown(pictures.decode(path, PIXELS), alt)
     except (pictures.UnreadablePictureError, OSError):
         return None
