@@ -50,6 +50,7 @@ _FIGURES = {
     "brier": "Brier score",
     "calibration_error": "Calibration error",
 }
+_AUDITED = {"pictures": "pictures looked at", "labels": "doubtful labels"}
 _LESS_IS_BETTER = {"loss", "brier", "calibration_error"}
 
 
@@ -247,11 +248,14 @@ def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
 
 
 def told(audit: dict, before: str = "") -> list[tuple[str, int]]:
-    """Give the audit's counts, one below another."""
+    """Give the audit's counts, one below another, of what there is."""
     rows: list[tuple[str, int]] = []
     for name, value in audit.items():
-        words = f"{before}{name.replace('_', ' ')}"
-        rows += told(value, f"{words}: ") if isinstance(value, dict) else [(words, value)]
+        words = before + _AUDITED.get(name, name.replace("_", " "))
+        if isinstance(value, dict):
+            rows += told(value, f"{words}: ")
+        elif value:
+            rows.append((words, value))
     return rows
 
 

@@ -128,7 +128,7 @@ def write_audit(folder):
         ["broken.png", "", CLASSES[0], "broken", 1, "", "none: it is left out", "empty file"],
     ]
     write_csv(pd.DataFrame(rows, columns=columns), folder / "data/audit.csv")
-    write_json({"pictures": 26, "copies": {"equal": 1}, "odd": {"broken": 1}},
+    write_json({"pictures": 26, "copies": {"equal": 1, "near": 0}, "odd": {"broken": 1}},
                folder / "metrics/audit.json")  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def test_the_confusion_has_a_row_for_each_class(whole):
 
 def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
     found, text = whole
-    assert found.audit == [("pictures", 26), ("copies: equal", 1), ("odd: broken", 1)]
+    assert found.audit == [("pictures looked at", 26), ("copies: equal", 1), ("odd: broken", 1)]
     assert [(each.file, each.picture is not None) for each in found.findings] == [
         ("copy.png", True),
         ("broken.png", False),
