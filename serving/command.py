@@ -31,6 +31,7 @@ examples:
   find / -name '*.jpg' | python -m vision predict -      a list, one file a line
   python -m vision predict --csv holidays > said.csv
   python -m vision predict --json cat.jpg | jq '.[].class'
+  python -m vision predict --explain heat cat.jpg        draws where it saw that, into heat/
   python -m vision predict --rev main holidays           as the model of a branch says
   python -m vision predict --bundle bundle.zip cat.jpg
 """
@@ -93,6 +94,12 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     form.add_argument(
         "--csv", dest="form", action="store_const", const="csv", help="a CSV table with a header"
     )
+    predict.add_argument(
+        "--explain",
+        type=Path,
+        metavar="FOLDER",
+        help="draw the pictures with the heat of what spoke for their class (Grad-CAM), into here",
+    )
     predict.set_defaults(form="table", run=_predict)
 
 
@@ -154,7 +161,7 @@ def _predict(options: argparse.Namespace) -> None:
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     model = classifier.open_model(options.rev, options.bundle)
     try:
-        predict.print_predictions(model, options.paths, options.form)
+        predict.print_predictions(model, options.paths, options.form, options.explain)
         sys.stdout.flush()
     except BrokenPipeError:  # as by `| head`, which wants no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
