@@ -102,7 +102,7 @@ def pick(
                 unusable[file] = reason
         shared = min(shared, len(usable))
         counts = {split: _count(amount, shared) for split, amount in wanted.items()}
-        splits, copies = _deal(usable, counts, known)
+        splits, copies = _deal(class_name, usable, counts, known)
         missing = sum(counts.values()) - sum(len(dealt) for dealt in splits.values())
         if by_share:
             # Which files are copies depends on where splits end, and that on how many there are.
@@ -124,7 +124,7 @@ def pick(
 
 
 def _deal(
-    files: Sequence[str], counts: Mapping[str, int], known: Copies | None
+    label: str, files: Sequence[str], counts: Mapping[str, int], known: Copies | None
 ) -> tuple[Splits, dict[str, Place]]:
     """Give each split its count of files, in order, but for copies of what another one has."""
     splits: Splits = {split: [] for split in counts}
@@ -138,7 +138,7 @@ def _deal(
         split = names[dealt]
         if known:
             digest = known.of(file)
-            first = known.places.get(digest) or own.setdefault(digest, Place(split, "", file))
+            first = known.places.get(digest) or own.setdefault(digest, Place(split, label, file))
             if first.split != split:
                 copies[file] = first
                 continue
