@@ -43,13 +43,13 @@ def main() -> None:
     odd, hashes, digests = examine(list(files["file"]))
     alike = twins(digests, picked)
     looked, rows = list(alike), list(alike.values())
+    classes, numbers = np.unique(files["label"].iloc[looked], return_inverse=True)
     pairs = copies.find(
         [digests[number] for number in looked],
         hashes[looked],
-        features[rows] if len(rows) > picked else features,
+        copies.apart_from_classes(features[rows], numbers),
         params.audit.similarity,
     )
-    classes, numbers = np.unique(files["label"].iloc[looked], return_inverse=True)
     groups = duplicates.linked(len(looked), pairs.earlier, pairs.later)[:picked]
     probabilities = labels.out_of_fold(
         features, numbers[:picked], groups, params.audit.folds, params.seed

@@ -41,6 +41,21 @@ def perceptual_hash(picture: Image.Image) -> tuple[int, int]:
     return tuple(int(str(imagehash.phash(form)), 16) for form in (small, ImageOps.mirror(small)))
 
 
+def apart_from_classes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Take off the directions in which the classes' means differ.
+
+    By those, any two pictures of a class are alike, copies or not.
+
+    Parameters
+    ----------
+    features : shape (pictures, features).
+    numbers : of the pictures' classes, from 0, shape (pictures,).
+    """
+    means = np.stack([features[numbers == label].mean(axis=0) for label in np.unique(numbers)])
+    directions, _ = np.linalg.qr((means[1:] - means[0]).T)
+    return features - (features @ directions) @ directions.T
+
+
 def find(
     digests: Sequence[str], hashes: np.ndarray, features: np.ndarray, similarity: float
 ) -> Pairs:

@@ -287,3 +287,16 @@ def test_what_many_files_are_is_no_oddity_of_one():
 
 def test_nothing_found_is_an_empty_table():
     assert rank() == []
+
+
+def test_what_tells_classes_apart_makes_no_two_pictures_copies():
+    features = np.random.default_rng(2).normal(size=(40, 64)).astype(np.float32)
+    numbers = np.repeat([0, 1], 20)
+    features[:20, :8] += 30
+    taken_off = copies.apart_from_classes(features, numbers)
+    means = [taken_off[numbers == label].mean(axis=0) for label in (0, 1)]
+    assert means[0] == pytest.approx(means[1], abs=1e-4)  # float32, of numbers up to 30
+    hashes = np.zeros((40, 2), dtype=np.uint64)
+    digests = [str(number) for number in range(40)]
+    assert len(copies.find(digests, hashes, features, 0.6).later) > 100
+    assert len(copies.find(digests, hashes, taken_off, 0.6).later) == 0
