@@ -149,7 +149,7 @@ def test_copies_may_be_let_in(workspace):
     }
 
 
-def test_planted_faults_are_found_in_all_splits_and_nothing_else(workspace):
+def test_planted_faults_are_found_in_all_splits_and_little_else(workspace):
     raw = workspace / "data/raw"
     photograph(900, 2).save(raw / "cat/5.png")  # a dog
     photograph(901, 0).save(raw / "dog/27.png")  # a cat, in test
@@ -176,7 +176,11 @@ def test_planted_faults_are_found_in_all_splits_and_nothing_else(workspace):
     assert list(zip(copied["file"], copied["conflicts_with"], strict=True)) == [
         ("cat/8.png", "cat/28.png")
     ]
-    assert len(found) <= 10  # of some two, another kind is said too
+    planted = {"cat/5", "cat/8", "cat/10", "cat/11", "dog/4", "dog/22", "dog/27"}
+    listed = {file.removesuffix(".png") for file in found["file"]}
+    assert planted <= listed
+    # By features that are no more than colours, a few of the 53 others stand out too.
+    assert len(listed - planted) <= 4
     assert metrics["odd"]["broken"] == 1
     assert files_below(raw) == before
     for sheet in ("first", "labels", "outliers", "copies", "odd"):
