@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 _CELL_INCHES = 1.75
-_CAPTION_INCHES = 0.4
+_CAPTION_INCHES = 0.4  # of up to two lines
+_LINE_INCHES = 0.12
 _HEADING_INCHES = 0.5
 _DPI = 110
 # Pictures are drawn at the size of their cells: larger ones would only make the file larger.
@@ -32,8 +33,10 @@ def contact_sheet(
     need not be in memory together.
     """
     rows = math.ceil(len(captions) / columns)
+    lines = max((caption.count("\n") + 1 for caption in captions), default=0)
+    below = _CAPTION_INCHES + max(0, lines - 2) * _LINE_INCHES
     width = columns * _CELL_INCHES
-    height = _HEADING_INCHES + rows * (_CELL_INCHES + _CAPTION_INCHES)
+    height = _HEADING_INCHES + rows * (_CELL_INCHES + below)
     figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white")
     figure.text(
         0.5,
@@ -46,7 +49,7 @@ def contact_sheet(
     )
     for number, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
         row, column = divmod(number, columns)
-        top = _HEADING_INCHES + row * (_CELL_INCHES + _CAPTION_INCHES)
+        top = _HEADING_INCHES + row * (_CELL_INCHES + below)
         axes = figure.add_axes(
             (
                 (column + 0.03) / columns,

@@ -22,7 +22,7 @@ NOBODY = {
     "DVC_SYSTEM_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
 }
 OWN_FOLDERS = ("stages", "vision", "serving", "tools", "recipes")
-OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
+OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/corrections.csv")
 
 
 class Project:
@@ -34,12 +34,12 @@ class Project:
             shutil.copytree(
                 ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
             )
-        for name in OWN_FILES:
-            shutil.copy(ROOT / name, folder / name)
         for name in ("data/external", "data/weights"):
             (folder / name).mkdir(parents=True)
             for file in (".gitignore", "README.md"):
                 shutil.copy(ROOT / name / file, folder / name / file)
+        for name in OWN_FILES:
+            shutil.copy(ROOT / name, folder / name)
         (folder / ".dvc").mkdir()
         for file in (".gitignore", "config"):
             shutil.copy(ROOT / ".dvc" / file, folder / ".dvc" / file)
@@ -125,6 +125,7 @@ STAGES = [
     "download",
     "subset",
     "extract",
+    "audit",
     "extract_views",
     "activations",
     "train_head",

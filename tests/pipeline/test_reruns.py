@@ -14,8 +14,11 @@ from tests.pipeline.conftest import STAGES
 from tests.pipeline.test_contract import ALL_PARAMETERS, MODULES, outputs
 from tools.reruns import document
 
+# What trains takes nothing from the audit.
+TRAINING = STAGES[STAGES.index("extract_views") :]
+
 # Each parameter: another value, and the first stage that must rerun; all behind it follow, but
-# for one where it is named.
+# for those that are named.
 CHANGES = {
     "seed": (7, "subset"),
     "lr": (1e-5, "finetune"),
@@ -27,11 +30,16 @@ CHANGES = {
     "subset.validation": (7, "subset"),
     "subset.test": (7, "subset"),
     "subset.order": ("shuffled", "subset"),
+    "subset.leave_out_copies": (False, "subset"),
     "backbone.name": ("vgg16", "extract"),
     "backbone.weights": ("random", "extract"),
     "backbone.pooling": ("none", "extract"),
     "backbone.image_size": (96, "extract"),
     "store.max_gb": (1, "extract"),
+    "audit.share": (0.02, "audit", *TRAINING),
+    "audit.folds": (3, "audit", *TRAINING),
+    "audit.neighbours": (5, "audit", *TRAINING),
+    "audit.similarity": (0.7, "audit", *TRAINING),
     "extract.views": (1, "extract_views", "activations"),
     "train_head.hidden_units": (8, "train_head"),
     "train_head.dropout": (0.3, "train_head"),
@@ -127,7 +135,9 @@ def test_the_documented_table_is_that_of_dvc_yaml():
         "write it anew with `python -m tools.reruns > docs/reruns.md`"
     )
     modules = {str(path) for path in MODULES if (ROOT / path).read_text()}
-    assert set(TABLE) == ALL_PARAMETERS | modules | {"data/external", "data/weights"}
+    assert set(TABLE) == ALL_PARAMETERS | modules | {
+        *("data/external", "data/weights", "data/corrections.csv")
+    }
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -149,10 +159,10 @@ def test_a_changed_file_reruns_the_stages_that_the_table_says(workless, file):
 
 def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
     change(same_results, "vision/figures.py")
-    assert same_results.repro() == ["subset", "evaluate"]
+    assert same_results.repro() == ["subset", "audit", "evaluate"]
     same_results.set(seed=8)
     assert same_results.repro() == [
-        *("subset", "extract_views", "activations", "train_head", "finetune", "evaluate")
+        *("subset", "audit", "extract_views", "activations", "train_head", "finetune", "evaluate")
     ]
 
 

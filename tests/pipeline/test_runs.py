@@ -80,7 +80,9 @@ def test_a_picture_that_cannot_be_decoded_is_named_and_replaced(three_classes):
     counts = json.loads((three_classes.folder / "metrics/subset.json").read_text())
     assert counts["left_out"] == {"bar": 0, "disc": 1, "square": 0}
     rows = pd.read_csv(three_classes.folder / "data/left_out.csv")
-    assert rows.to_dict("records") == [{"file": "disc/0.jpg", "reason": "empty file"}]
+    assert rows.to_dict("records") == [
+        {"file": "disc/0.jpg", "reason": "empty file", "label": "disc", "kind": "broken"}
+    ]
     assert (three_classes.folder / "data/subset/train/disc/1.png.png").exists()
 
 

@@ -16,7 +16,7 @@ from vision.params import load_params
 from vision.program import run
 
 NAMES = ["book-1st-edition", "book-2nd-edition", "keras-blog-2016", "r-edition"]
-# What no recipe sets: the literature has no seed, and any pictures will do.
+# What no recipe sets: the literature has no seed and no audit, and any pictures will do.
 KEPT = {
     "seed",
     "download.source",
@@ -25,6 +25,7 @@ KEPT = {
     "download.sample_pictures",
     "store.max_gb",
     "activations.max_gb",
+    *(name for name in ALL_PARAMETERS if name.startswith("audit.")),
     "evaluate.calibration_bins",
     "evaluate.mistakes",
     "calibrate.most_wrong",

@@ -21,6 +21,10 @@ LIMITS = {
     "download.max_gb": "(0) 10000",
     "backbone.image_size": "32 1024",
     "store.max_gb": "0 10000",
+    "audit.share": "0 0.5",
+    "audit.folds": "2 100",
+    "audit.neighbours": "1 1000",
+    "audit.similarity": "(0) 1",
     "extract.views": "0 1000",
     "activations.views": "0 1000",
     "activations.max_gb": "(0) 10000",
@@ -60,7 +64,13 @@ CHOICES = {
     "finetune.schedule": "cosine constant",
 }
 AMOUNTS = ("subset.train", "subset.validation", "subset.test")
-OTHERS = ("backbone.weights", "finetune.unfreeze_from", "augmentation.flip", "evaluate.mirror")
+OTHERS = (
+    "subset.leave_out_copies",
+    "backbone.weights",
+    "finetune.unfreeze_from",
+    "augmentation.flip",
+    "evaluate.mirror",
+)
 
 
 def line_of(key: str) -> int:
