@@ -2,6 +2,7 @@
 # make test           check the code and pass the tests
 # make experiments    show the experiments, best first
 # make compare A=.. B=..   is the difference between two runs real?
+# make comment A=main     what a pull request's comment says
 # make seeds N=5      how far do the metrics move by luck?
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
@@ -20,7 +21,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare seeds recipe measure results bench verify requirements
+.PHONY: repro test experiments compare comment seeds recipe measure results bench verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -44,6 +45,9 @@ A ?= HEAD
 B ?= workspace
 compare: $(VENV)/.installed
 	@$(RUN) python -m tools.compare '$(A)' '$(B)'
+
+comment: $(VENV)/.installed-dev
+	@$(RUN) python -m tools.comment '$(A)' dvc_plots/comment
 
 N ?= 5
 seeds: $(VENV)/.installed
