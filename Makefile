@@ -6,6 +6,7 @@
 # make seeds N=5      how far do the metrics move by luck?
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
+# make bundle TO=..   pack the final model into one file to pass on
 # make results        write docs/results.md from what was measured
 # make bench        time this project against the plain way; after a run
 # make verify         do two clones give the same bytes?
@@ -21,7 +22,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare comment seeds recipe measure results bench verify requirements
+.PHONY: repro test experiments compare comment seeds recipe measure bundle results bench verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -59,6 +60,10 @@ recipe: $(VENV)/.installed
 SEEDS ?= 1
 measure: $(VENV)/.installed
 	@$(RUN) python -m tools.measure '$(NAME)' --seeds '$(SEEDS)'
+
+TO ?= bundle.zip
+bundle: $(VENV)/.installed
+	@$(RUN) python -m vision bundle '$(TO)'
 
 results: $(VENV)/.installed
 	@$(RUN) python -m tools.results

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vision import determinism, environment, features, models, pictures, scores
+from vision.description import class_probabilities
 from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.program import run
@@ -37,7 +38,7 @@ def main() -> None:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
         outputs = np.concatenate(list(features.run(network, paths, progress=split)))
-        probabilities = models.class_probabilities(outputs)
+        probabilities = class_probabilities(outputs)
         labels = index["label"].map(description.classes.index).to_numpy()
         metrics[split] = scores.score(labels, probabilities, CALIBRATION_BINS)
     write_json(metrics, METRICS / f"{baseline}.json")

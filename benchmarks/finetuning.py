@@ -116,8 +116,8 @@ def ours(
     import numpy as np
 
     from vision import cut, determinism, features, finetuning, pictures, training, views
+    from vision.description import Description
     from vision.engine import Engine
-    from vision.models import Description
 
     determinism.enable()
     block = params.finetune.unfreeze_from

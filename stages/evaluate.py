@@ -12,6 +12,7 @@ from PIL import Image
 
 from vision import cut, determinism, features, figures, models, pictures, scores
 from vision.augmentation import augment
+from vision.description import class_probabilities
 from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
@@ -91,7 +92,7 @@ def predict(network: Engine, paths: list[Path], mirror: bool) -> np.ndarray:
         outputs.append(np.concatenate(list(mirrored)))
     passes = [np.split(each, len(MODELS), axis=1) for each in outputs]
     return np.mean(
-        [[models.class_probabilities(of_model) for of_model in each] for each in passes], axis=0
+        [[class_probabilities(of_model) for of_model in each] for each in passes], axis=0
     )
 
 

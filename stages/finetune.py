@@ -1,4 +1,7 @@
-"""Unfreezes the top of the convolutional base and trains it jointly with the head."""
+"""Unfreezes the top of the convolutional base and trains it jointly with the head.
+
+The model is written for Keras and for LiteRT, which predicts without TensorFlow.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +9,7 @@ from pathlib import Path
 from stages._live import telling
 from vision import determinism, finetuning, models
 from vision.checkpoint import Checkpoint, fingerprint
+from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.params import load_params
 from vision.program import run
@@ -16,6 +20,7 @@ SUBSET = Path("data/subset")
 ACTIVATIONS = Path("data/activations")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
+LITERT = Path("models/finetuned.tflite")
 METRICS = Path("metrics/finetune.json")
 HISTORY = Path("plots/finetune.csv")
 UNFINISHED = Path("models/.finetune.npz")
@@ -39,6 +44,7 @@ def main() -> None:
         )
     trained = replace(description, trained_from=params.finetune.unfreeze_from)
     models.save(model, trained, MODEL)
+    LITERT.write_bytes(Engine(model).content)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
     checkpoint.remove()

@@ -13,6 +13,7 @@ import numpy as np
 from studies import draws
 from vision import determinism, environment, features, finetuning, models, pictures, scores
 from vision.checkpoint import Checkpoint, fingerprint
+from vision.description import class_probabilities
 from vision.engine import Engine
 from vision.output import write_json
 from vision.params import load_params
@@ -56,7 +57,7 @@ def main() -> None:
     _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)
     outputs = features.run(Engine(model), [TEST / file for file in index["file"]], "test")
-    probabilities = models.class_probabilities(np.concatenate(list(outputs)))
+    probabilities = class_probabilities(np.concatenate(list(outputs)))
     accuracy = scores.accuracy(
         index["label"].map(description.classes.index).to_numpy(), probabilities
     )

@@ -17,6 +17,7 @@ from sklearn.metrics import log_loss
 from studies import draws, logistic
 from studies.params import Params
 from vision import determinism, environment, features, head_training, models, scores
+from vision.description import class_probabilities
 from vision.output import write_json
 from vision.params import load_params
 from vision.program import run
@@ -58,7 +59,7 @@ def main() -> None:
     )
     models.save(whole, description, folder / "head.keras")
     head = whole.get_layer("head")
-    start = models.class_probabilities(head.predict(rows["test"][0], verbose=0))
+    start = class_probabilities(head.predict(rows["test"][0], verbose=0))
     write_json(
         summarise(measured, len(labels["test"]))
         | {"pipeline_accuracy": scores.accuracy(labels["test"], start)},

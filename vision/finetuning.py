@@ -13,7 +13,7 @@ from natsort import natsorted
 
 from vision import backbones, cut, feature_batches, picture_batches, pictures, training
 from vision.checkpoint import Checkpoint
-from vision.models import Description
+from vision.description import Description
 from vision.params import Augmentation, Finetune
 
 

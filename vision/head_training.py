@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from vision import feature_batches, heads, training
-from vision.models import Description
+from vision.description import Description
 from vision.params import TrainHead
 from vision.stored import Stored
 

@@ -3,34 +3,16 @@
 import json
 import tempfile
 import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
 
+from vision.description import Description
 from vision.output import write_json
 
 # The earliest time that a zip can hold.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True)
-class Description:
-    """What one must know of a model to use it: stored beside it as JSON.
-
-    Attributes
-    ----------
-    classes : in the order of the probabilities.
-    image_size : height and width in pixels that pictures are squeezed into.
-    backbone : the name of the convolutional base.
-    trained_from : the lowest block of it that was trained; None: all of it is as it was.
-    """
-
-    classes: list[str]
-    image_size: int
-    backbone: str
-    trained_from: str | None = None
 
 
 def save(model: keras.Model, description: Description, path: Path) -> None:
@@ -75,22 +57,5 @@ def _without_addresses(config: bytes) -> bytes:
 
 def load(path: Path) -> tuple[keras.Model, Description]:
     """Read what `save` wrote, refusing code in it (Keras' safe mode)."""
-    content = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    return keras.models.load_model(path), Description(**content)
-
-
-def class_probabilities(outputs: np.ndarray) -> np.ndarray:
-    """Give every class its column, also where a single sigmoid unit tells two classes apart.
-
-    Parameters
-    ----------
-    outputs : a model's, shape (pictures, 1) or (pictures, classes).
-
-    Returns
-    -------
-    Shape (pictures, classes), float64; rows add up to 1.
-    """
-    outputs = outputs.astype(np.float64)
-    if outputs.shape[1] == 1:
-        return np.hstack([1 - outputs, outputs])
-    return outputs / outputs.sum(axis=1, keepdims=True)
+    description = Description.from_json(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return keras.models.load_model(path), description

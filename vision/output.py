@@ -2,8 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:  # a table's own methods write it: who has none needs no pandas
+    import pandas as pd
 
 
 def write_json(content: dict | list, to: Path) -> None:
@@ -13,7 +15,7 @@ def write_json(content: dict | list, to: Path) -> None:
     to.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
-def write_csv(table: pd.DataFrame, to: Path) -> None:
+def write_csv(table: "pd.DataFrame", to: Path) -> None:
     """Write a table without its index, making the folder where it is missing.
 
     Numbers have seven digits, which is what float32 has.

@@ -134,6 +134,10 @@ class Evaluate(Section):
     mistakes: Annotated[int, Field(ge=1, le=100)]
 
 
+class Calibrate(Section):
+    most_wrong: Annotated[float, Field(ge=0, le=1)]
+
+
 class Params(Section):
     """All of params.yaml."""
 
@@ -149,6 +153,7 @@ class Params(Section):
     finetune: Finetune
     augmentation: Augmentation
     evaluate: Evaluate
+    calibrate: Calibrate
 
 
 def load_params(path: Path, schema: type[Schema] = Params) -> Schema:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from vision import pictures, training
 from vision.augmentation import augment
-from vision.models import Description
+from vision.description import Description
 from vision.params import Augmentation
 
 

@@ -5,11 +5,14 @@ import shutil
 import struct
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from natsort import natsort_keygen
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SPLITS = ("train", "validation", "test")
 
@@ -39,7 +42,7 @@ def natural_order(names: Sequence[str]) -> list[str]:
     return sorted(names, key=lambda name: (_natural_key(name), name))
 
 
-def index(folder: Path) -> pd.DataFrame:
+def index(folder: Path) -> "pd.DataFrame":
     """List the pictures of a folder that has one sub-folder for each class.
 
     Returns
@@ -47,6 +50,8 @@ def index(folder: Path) -> pd.DataFrame:
     One row a picture: `file`, its path within the folder with forward slashes, and `label`, its
     class; ordered by class, then by the natural order of names.
     """
+    import pandas as pd  # here, since it takes longer than all else that decoding pictures needs
+
     rows = [
         (f"{class_folder.name}/{name}", class_folder.name)
         for class_folder in sorted(path for path in folder.iterdir() if path.is_dir())

@@ -38,7 +38,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
-        "loss": metrics.log_loss(labels, probabilities, labels=classes),
+        "loss": cross_entropy(labels, probabilities),
         "roc_auc": np.mean(
             [metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in classes]
         ),
@@ -49,6 +49,11 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "calibration_error": calibration_error(labels, probabilities, calibration_bins),
     }
     return {name: float(value) for name, value in figures.items()}
+
+
+def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Give the mean cross-entropy, in nats."""
+    return float(metrics.log_loss(labels, probabilities, labels=np.arange(probabilities.shape[1])))
 
 
 def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:

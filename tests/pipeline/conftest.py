@@ -21,7 +21,7 @@ NOBODY = {
     "DVC_GLOBAL_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
     "DVC_SYSTEM_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
 }
-OWN_FOLDERS = ("stages", "vision", "tools", "recipes")
+OWN_FOLDERS = ("stages", "vision", "serving", "tools", "recipes")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore")
 
 
@@ -130,6 +130,7 @@ STAGES = [
     "train_head",
     "finetune",
     "evaluate",
+    "calibrate",
 ]
 SMALL = {
     "subset__train": 12,

@@ -64,7 +64,7 @@ def test_the_main_pipeline_and_its_experiments_leave_it_alone(workless):
     workless.set(PARAMS, seed=8)
     assert workless.repro() == []
     ran = stages_run(workless.dvc("exp", "run", "-S", "lr=1e-5").stdout)
-    assert ran == ["finetune", "evaluate"]
+    assert ran == ["finetune", "evaluate", "calibrate"]
     workless.set(PARAMS, seed=1337)
 
 

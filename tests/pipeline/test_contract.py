@@ -28,7 +28,9 @@ def modules(*folders: str) -> list[Path]:
     return sorted(path.relative_to(ROOT) for top in folders for path in (ROOT / top).rglob("*.py"))
 
 
-MODULES = modules("stages", "vision")
+# `python -m vision` uses what the pipeline made: no stage imports it.
+COMMAND_LINE = Path("vision/__main__.py")
+MODULES = [path for path in modules("stages", "vision") if path != COMMAND_LINE]
 
 
 def leaves(model: type[BaseModel], prefix: str = "") -> set[str]:
@@ -260,6 +262,12 @@ def test_what_is_shown_beside_the_main_pipeline_is_there_in_every_clone(stage):
         next(iter(item)) for kind in ("metrics", "plots") for item in stage.content.get(kind, [])
     ]
     assert not [path for path in shown if not (ROOT / path).is_file()]
+
+
+def test_what_uses_the_models_knows_what_the_pipelines_share_and_no_stage():
+    imported = {path for module in modules("serving") for path in imported_files(module)}
+    assert {path.parts[0] for path in imported} == {"serving", "vision"}
+    assert COMMAND_LINE not in imported
 
 
 @pytest.mark.parametrize("module", [*MODULES, *modules("baselines", "studies")], ids=str)

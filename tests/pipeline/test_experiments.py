@@ -184,7 +184,7 @@ def real(two_classes, tmp_path_factory):
 
 
 def test_a_temporary_experiment_runs_the_real_stages_and_leaves_the_workspace_alone(real):
-    assert stages_run(real.temporary.stdout) == ["finetune", "evaluate"]
+    assert stages_run(real.temporary.stdout) == ["finetune", "evaluate", "calibrate"]
     assert status(real) == ""
     assert state(real) == real.before
     (slow,) = experiments(real).values()

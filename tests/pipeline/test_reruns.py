@@ -61,6 +61,7 @@ CHANGES = {
     "evaluate.mirror": (True, "evaluate"),
     "evaluate.calibration_bins": (5, "evaluate"),
     "evaluate.mistakes": (3, "evaluate"),
+    "calibrate.most_wrong": (0.1, "calibrate"),
 }
 
 WORKLESS = """

@@ -211,7 +211,7 @@ def test_an_experiment_with_another_learning_rate(two_classes):
     history = two_classes.folder / "plots/finetune.csv"
     before = history.read_text()
     finished = two_classes.dvc("exp", "run", "-S", "lr=1e-5")
-    assert stages_run(finished.stdout) == ["finetune", "evaluate"]
+    assert stages_run(finished.stdout) == ["finetune", "evaluate", "calibrate"]
     assert "lr: 1e-05" in (two_classes.folder / "params.yaml").read_text()
     assert history.read_text() != before
 
@@ -239,7 +239,7 @@ def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "fresh")
     stored = pd.read_csv(project.folder / "plots/finetune.csv")
     project.set(activations__views=0)
-    assert project.repro() == ["activations", "finetune", "evaluate"]
+    assert project.repro() == ["activations", "finetune", "evaluate", "calibrate"]
     assert not any((project.folder / "data/activations").iterdir())
     fresh = pd.read_csv(project.folder / "plots/finetune.csv")
     # float16 has three digits.

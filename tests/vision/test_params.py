@@ -43,6 +43,7 @@ LIMITS = {
     "augmentation.contrast": "0 0.9",
     "evaluate.calibration_bins": "2 100",
     "evaluate.mistakes": "1 100",
+    "calibrate.most_wrong": "0 1",
 }
 # Every key that is one of some words.
 CHOICES = {

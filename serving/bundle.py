@@ -1,0 +1,241 @@
+"""Packs the final model into one file that needs nothing of this project.
+
+Equal runs give equal bytes: the archive holds no times, nothing is compressed (which differs
+from one zlib to another), and nothing in it tells of the machine.
+"""
+
+import json
+import subprocess
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from ruamel.yaml import YAML
+from tqdm import tqdm
+
+from serving import card, classifier
+from serving.classifier import FILES, Classifier
+from vision import pictures, scores
+from vision.ahead import load_ahead
+from vision.errors import UserError
+from vision.params import Params, load_params
+
+PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
+TEST = Path("data/subset/test")
+SUBSET = Path("data/subset")
+PREDICTIONS = Path("data/predictions.csv")
+COUNTS = Path("metrics/subset.json")
+FINETUNING = Path("metrics/finetune.json")
+EVALUATION = Path("metrics/evaluate.json")
+CALIBRATION = Path("metrics/calibration.json")
+SCRIPT = Path(__file__).parent / "bundled" / "predict.py"
+
+# How far a probability of the one form may be from that of the other.
+AGREEMENT = 1e-4
+# The earliest time that a zip can hold.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+_PLAIN_FILE = 0o644 << 16
+_BATCH_SIZE = 32
+_LIBRARIES = ("ai-edge-litert", "keras", "numpy", "pillow", "tensorflow")
+
+
+def write(to: Path) -> None:
+    """Pack the model of the workspace; print how far its two forms are from each other.
+
+    Raises
+    ------
+    UserError
+        There is no finished run, its files are not those that dvc.lock tells of, nothing was
+        committed yet, or the two forms disagree.
+    """
+    params = load_params(PARAMS)
+    model = classifier.from_workspace()
+    outputs = read_lock(LOCK)
+    results = [PREDICTIONS, COUNTS, FINETUNING, EVALUATION, CALIBRATION]
+    refuse_others(outputs, [*FILES.values(), *results])
+    paths = [TEST / file for file in pictures.index(TEST)["file"]]
+    difference = greatest_difference(model, paths)
+    if difference > AGREEMENT:
+        raise UserError(
+            f"the Keras and the LiteRT form of the model differ by {difference:.2g} on a test "
+            f"picture, where {AGREEMENT:g} is allowed, so nothing was packed; are both of the "
+            "same run? `dvc repro --force finetune` writes them anew"
+        )
+    predictions = calibrated_predictions(model)
+    manifest = describe(params, model, outputs, predictions)
+    members = {
+        "README.md": card.write(manifest, params, predictions).encode(),
+        "manifest.json": _as_json(manifest),
+        "params.yaml": PARAMS.read_bytes(),
+        "predict.py": SCRIPT.read_bytes(),
+        **{name: path.read_bytes() for name, path in FILES.items()},
+    }
+    pack(members, to)
+    print(
+        f"{to}: {to.stat().st_size / 1e6:.1f} MB. On {len(paths):,} test pictures its two forms "
+        f"differ by {difference:.1e} at most."
+    )
+
+
+def pack(members: dict[str, bytes], to: Path) -> None:
+    """Write a zip archive, whole or not at all."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = to.with_name(f".{to.name}.partial")
+    with zipfile.ZipFile(unfinished, "w") as archive:
+        for name, content in members.items():
+            member = zipfile.ZipInfo(name, _NO_TIME)
+            member.external_attr = _PLAIN_FILE
+            archive.writestr(member, content)
+    unfinished.replace(to)
+
+
+def read_lock(lock: Path) -> dict[str, str]:
+    """Give the MD5 digest of each output that DVC noted, by its path; folders' end in .dir."""
+    try:
+        content = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{lock} is missing; run `dvc repro`") from None
+    return {
+        out["path"]: out["md5"]
+        for stage in content["stages"].values()
+        for out in stage.get("outs", [])
+    }
+
+
+def refuse_others(outputs: dict[str, str], paths: list[Path]) -> None:
+    """Raise a UserError where a file is not the one that dvc.lock tells of."""
+    for path in paths:
+        if not path.is_file() or pictures.digest(path) != outputs.get(str(path)):
+            raise UserError(
+                f"{path} is not what {LOCK} says that the last run wrote; run `dvc repro`, or "
+                "`dvc checkout` to have what was committed"
+            )
+
+
+def greatest_difference(model: Classifier, paths: list[Path]) -> float:
+    """Compare the model's two forms: the greatest difference of an output, over all pictures."""
+    keras_model = model.keras_model()
+    batches = [paths[start : start + _BATCH_SIZE] for start in range(0, len(paths), _BATCH_SIZE)]
+
+    def load_and_run(batch: list[Path]) -> tuple[np.ndarray, np.ndarray]:
+        loaded = pictures.load_batch(batch, model.image_size)
+        return loaded, model.network(loaded)
+
+    greatest = 0.0
+    with tqdm(total=len(paths), desc="compare", unit="picture", disable=None) as bar:
+        for loaded, outputs in load_ahead(load_and_run, batches):
+            of_keras = keras_model.predict_on_batch(loaded.astype(np.float32))
+            greatest = max(greatest, float(np.abs(outputs - of_keras).max()))
+            bar.update(len(loaded))
+    return greatest
+
+
+def describe(
+    params: Params, model: Classifier, outputs: dict[str, str], predictions: pd.DataFrame
+) -> dict:
+    """Tell where the model comes from, what it takes, and how good it is.
+
+    Parameters
+    ----------
+    outputs : digests, by path, as `read_lock` gives them.
+    predictions : of the test pictures, as `calibrated_predictions` gives them.
+    """
+    size = model.image_size
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "data": {
+            "source": params.download.source,
+            "md5": outputs[str(SUBSET)],
+            "pictures": read(COUNTS),
+        },
+        "backbone": model.description.backbone,
+        "fine_tuning": _fine_tuning(model),
+        "image_size": size,
+        "classes": model.classes,
+        "preprocessing": {
+            "colour": "RGB, transparency upon white",
+            "orientation": "upright, as EXIF says",
+            "resize": f"squeezed to {size}x{size} by Pillow's BILINEAR",
+            "values": "0 to 255, float32; all scaling is inside the model",
+            "mirror": "mean of the outputs of the picture and of its mirror image"
+            if model.calibration.mirror
+            else "the picture as it is",
+        },
+        "thresholds": {
+            "temperature": model.calibration.temperature,
+            "unsure_below": model.calibration.unsure_below,
+            "most_wrong": params.calibrate.most_wrong,
+        },
+        "metrics": metrics(model, predictions),
+        "forms_agree_within": AGREEMENT,
+        "libraries": {name: version(name) for name in _LIBRARIES},
+    }
+
+
+def _fine_tuning(model: Classifier) -> str:
+    """Tell what of the network was trained; fine-tuning that makes nothing better is dropped."""
+    if read(FINETUNING)["best_epoch"] == 0:
+        return "its head alone is trained, fine-tuning made it no better"
+    return f"trained from {model.description.trained_from} up"
+
+
+def metrics(model: Classifier, predictions: pd.DataFrame) -> dict:
+    """Give the figures on the test pictures, of calibrated probabilities, shares with their 95 %
+    intervals.
+    """
+    evaluation = read(EVALUATION)
+    kept = ("accuracy", "accuracy_low", "accuracy_high", "roc_auc")
+    return {
+        "pictures": evaluation["pictures"],
+        **{name: evaluation["finetuned"][name] for name in kept},
+        **read(CALIBRATION)["test"],
+        "classes": {label: of_class(predictions, label) for label in model.classes},
+    }
+
+
+def of_class(predictions: pd.DataFrame, label: str) -> dict[str, float]:
+    """Give a class's recall and precision, with their 95 % intervals where there are any."""
+    right = int(((predictions["label"] == label) & (predictions["said"] == label)).sum())
+    figures: dict[str, float] = {}
+    for name, column in (("recall", "label"), ("precision", "said")):
+        pictures_ = int((predictions[column] == label).sum())
+        figures[f"{name}_pictures"] = pictures_
+        if pictures_:
+            low, high = scores.accuracy_interval(right, pictures_)
+            figures |= {name: right / pictures_, f"{name}_low": low, f"{name}_high": high}
+    return figures
+
+
+def calibrated_predictions(model: Classifier) -> pd.DataFrame:
+    """Read what the model said of the test pictures: file, label, said, probability, unsure."""
+    table = pd.read_csv(PREDICTIONS, dtype={"file": str, "label": str}, keep_default_na=False)
+    stored = table[[f"finetuned_{label}" for label in model.classes]].to_numpy()
+    probabilities = model.calibration.apply(stored)
+    return table[["file", "label"]].assign(
+        said=np.array(model.classes, dtype=object)[probabilities.argmax(axis=1)],
+        probability=probabilities.max(axis=1),
+        unsure=model.is_unsure(probabilities),
+    )
+
+
+def read(path: Path) -> dict:
+    """Read metrics."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _git(*arguments: str) -> str:
+    told = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    if told.returncode:
+        raise UserError(
+            "the bundle names the commit that it comes from, and git knows none here "
+            f"({told.stderr.strip()}); commit the run first"
+        )
+    return told.stdout.strip()
+
+
+def _as_json(content: dict) -> bytes:
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,184 @@
+"""The final model, ready to classify pictures: from the workspace, a revision, or a bundle.
+
+It runs in LiteRT, so that nobody waits for TensorFlow; `keras_model` gives the Keras form to who
+needs gradients.
+"""
+
+import tempfile
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vision.calibration import Calibration
+from vision.description import Description, class_probabilities
+from vision.errors import UserError
+from vision.litert import Network
+
+if TYPE_CHECKING:
+    import keras
+
+# What the pipeline writes, and how it is called in a bundle.
+FILES = {
+    "model.keras": Path("models/finetuned.keras"),
+    "model.tflite": Path("models/finetuned.tflite"),
+    "model.json": Path("models/finetuned.json"),
+    "calibration.json": Path("models/calibration.json"),
+}
+
+# Gives the content of one of FILES by its name there; raises a UserError where it can't.
+Reader = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """Gives the calibrated probability of each class.
+
+    Attributes
+    ----------
+    description : of the model: its classes and its image size.
+    calibration : how its probabilities are to be used.
+    network : the model itself, in LiteRT's form: pictures in, its own outputs out.
+    """
+
+    description: Description
+    calibration: Calibration
+    network: Network
+    _read: Reader
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the probabilities."""
+        return self.description.classes
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the pictures, in pixels."""
+        return self.description.image_size
+
+    def probabilities(self, batch: np.ndarray) -> np.ndarray:
+        """Classify pictures. Any number of threads may do so at once.
+
+        Parameters
+        ----------
+        batch : RGB values 0-255, of any type, shape (pictures, size, size, 3), as
+            `vision.pictures.load_batch` gives them.
+
+        Returns
+        -------
+        Calibrated probabilities, float64, shape (pictures, classes); rows add up to 1.
+        """
+        views = [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
+        outputs = [class_probabilities(self.network(view)) for view in views]
+        return self.calibration.apply(np.mean(outputs, axis=0))
+
+    def is_unsure(self, probabilities: np.ndarray) -> np.ndarray:
+        """Tell of each row of probabilities whether it is too unsure to rely on: (pictures,)."""
+        return self.calibration.is_unsure(probabilities)
+
+    def keras_model(self) -> "keras.Model":
+        """Load the Keras form: pictures as in `probabilities` in, the model's own outputs out.
+
+        Those are neither averaged with the mirror image's nor calibrated.
+        """
+        import keras  # it brings in TensorFlow
+
+        with tempfile.NamedTemporaryFile(suffix=".keras") as file:
+            file.write(self._read("model.keras"))
+            file.flush()
+            return keras.models.load_model(file.name)
+
+
+def open_model(revision: str | None, bundle: Path | None) -> Classifier:
+    """Give the classifier of a revision or of a bundle, or that of the workspace."""
+    if revision is not None:
+        return from_revision(revision)
+    return from_bundle(bundle) if bundle is not None else from_workspace()
+
+
+def from_workspace() -> Classifier:
+    """Give the classifier of the run in this folder.
+
+    Raises
+    ------
+    UserError
+        There is no finished run.
+    """
+    return _build(read_workspace)
+
+
+def from_revision(revision: str) -> Classifier:
+    """Give the classifier of a branch, a tag, a commit or an experiment.
+
+    DVC takes its files from the cache, or from a remote.
+
+    Raises
+    ------
+    UserError
+        There is no such revision, or its models can't be had.
+    """
+    return _build(lambda name: read_revision(revision, FILES[name]))
+
+
+def from_bundle(path: Path) -> Classifier:
+    """Give the classifier that `make bundle` packed into a file.
+
+    Raises
+    ------
+    UserError
+        The file is missing or no bundle.
+    """
+    return _build(lambda name: read_bundle(path, name))
+
+
+def _build(read: Reader) -> Classifier:
+    return Classifier(
+        Description.from_json(read("model.json")),
+        Calibration.from_json(read("calibration.json")),
+        Network(read("model.tflite")),
+        read,
+    )
+
+
+def read_workspace(name: str) -> bytes:
+    """Read one of FILES as the last run left it."""
+    try:
+        return FILES[name].read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{FILES[name]} is missing; `make repro` trains a model, `dvc pull` or `dvc checkout` "
+            "brings one that was trained, and --bundle names a file to take it from"
+        ) from None
+
+
+def read_revision(revision: str, path: Path) -> bytes:
+    """Read a file that a revision's run wrote."""
+    # Imported here, since they take longer than all else, and who names no revision needs none.
+    from dvc.api import read
+    from dvc.exceptions import DvcException, PathMissingError
+
+    try:
+        return read(str(path), rev=revision, mode="rb")
+    except (FileNotFoundError, PathMissingError):
+        raise UserError(
+            f"{revision} has no {path} here; `dvc pull` it, or run `dvc repro` there"
+        ) from None
+    except DvcException as error:
+        raise UserError(
+            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
+            "`dvc exp show` lists experiments"
+        ) from None
+
+
+def read_bundle(path: Path, name: str) -> bytes:
+    """Read a member of a bundle."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `make bundle` writes one") from None
+    except (zipfile.BadZipFile, KeyError):
+        raise UserError(f"{path} is no bundle of this project: it has no {name}") from None

@@ -1,0 +1,163 @@
+"""What `python -m vision` understands. It imports what a command needs when that runs."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import argcomplete
+
+DESCRIPTION = "Uses the model that the pipeline trained; see docs/using.md."
+EXAMPLES = """\
+examples:
+  python -m vision predict cat.jpg                     classify a picture
+  python -m vision predict --csv holidays > said.csv   classify all pictures of a folder
+  python -m vision bundle                              pack the model into bundle.zip
+
+`python -m vision COMMAND --help` has more of each.
+"""
+PREDICT = """\
+Classifies pictures. The model is that of this folder's last run, unless --rev or --bundle says
+otherwise. A probability is calibrated: of many predictions of 0.9, nine in ten should be right. A
+prediction is called unsure below a probability that was chosen on the validation pictures.
+What is no picture is named on stderr, the rest goes on, and the exit status is 1 at the end.
+"""
+PREDICT_EXAMPLES = """\
+examples:
+  python -m vision predict cat.jpg dog.png
+  python -m vision predict holidays                      a folder, with all below it
+  python -m vision predict 'holidays/**/*.jpg'           a pattern, quoted from the shell
+  find / -name '*.jpg' | python -m vision predict -      a list, one file a line
+  python -m vision predict --csv holidays > said.csv
+  python -m vision predict --json cat.jpg | jq '.[].class'
+  python -m vision predict --rev main holidays           as the model of a branch says
+  python -m vision predict --bundle bundle.zip cat.jpg
+"""
+BUNDLE = """\
+Packs the final model into one file to pass on: for Keras and for LiteRT, with its classes,
+thresholds, metrics, model card, and a script that predicts without TensorFlow. Before that it
+checks on all test pictures that both forms say the same.
+"""
+BUNDLE_EXAMPLES = """\
+examples:
+  python -m vision bundle
+  python -m vision bundle cats-and-dogs.zip
+"""
+
+
+def main() -> None:
+    parser = build_parser()
+    argcomplete.autocomplete(parser)
+    options = parser.parse_args()
+    options.run(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; what it gives has `run`, which takes it and does the work."""
+    parser = argparse.ArgumentParser(
+        prog="python -m vision",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_predict(commands)
+    _add_bundle(commands)
+    return parser
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="classify pictures",
+        description=PREDICT,
+        epilog=PREDICT_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a picture, a folder, a pattern such as '**/*.jpg', or - for a list on stdin",
+    )
+    add_model(predict)
+    form = predict.add_mutually_exclusive_group()
+    form.add_argument(
+        "--json",
+        dest="form",
+        action="store_const",
+        const="json",
+        help="a JSON array, with an object a line for each picture",
+    )
+    form.add_argument(
+        "--csv", dest="form", action="store_const", const="csv", help="a CSV table with a header"
+    )
+    predict.set_defaults(form="table", run=_predict)
+
+
+def add_model(command: argparse.ArgumentParser) -> None:
+    """Let a command take another model than the workspace's; `open_model` opens it."""
+    model = command.add_mutually_exclusive_group()
+    model.add_argument(
+        "--rev", help="the model of a branch, a tag, a commit or an experiment", metavar="REV"
+    ).completer = _revisions
+    model.add_argument(
+        "--bundle", type=Path, help="the model of a file of `make bundle`", metavar="FILE"
+    )
+
+
+def _revisions(prefix: str, **_: object) -> list[str]:
+    """Give the names of branches, tags and experiments, to complete."""
+    told = subprocess.run(
+        ["git", "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags", "refs/exps"],
+        capture_output=True,
+        text=True,
+    )
+    references = [line.split("/") for line in told.stdout.splitlines()]
+    names = {
+        # refs/exps/ab/cdef.../NAME; those of queues and the like are shorter or deeper.
+        parts[-1] if parts[1] == "exps" else "/".join(parts[2:])
+        for parts in references
+        if parts[1] != "exps" or len(parts) == 5
+    }
+    return sorted(names)
+
+
+def _add_bundle(commands: argparse._SubParsersAction) -> None:
+    bundle = commands.add_parser(
+        "bundle",
+        help="pack the model into one file to pass on",
+        description=BUNDLE,
+        epilog=BUNDLE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    bundle.add_argument(
+        "to",
+        nargs="?",
+        type=Path,
+        default=Path("bundle.zip"),
+        metavar="FILE",
+        help="the file to write; bundle.zip where none is named",
+    )
+    bundle.set_defaults(run=_bundle)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from serving import classifier, predict
+
+    # Names of files may be no text at all; they come out as they went in.
+    for stream in (sys.stdin, sys.stdout):
+        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    model = classifier.open_model(options.rev, options.bundle)
+    try:
+        predict.print_predictions(model, options.paths, options.form)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as by `| head`, which wants no more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    from serving import bundle
+
+    bundle.write(options.to)

@@ -1,0 +1,194 @@
+"""Classifies any number of pictures, in the memory that a few of them take."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from glob import glob, has_magic
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from tqdm import tqdm
+from wcwidth import wcswidth
+
+from serving.classifier import Classifier
+from vision import pictures
+from vision.ahead import load_ahead
+from vision.errors import UserError
+
+STDIN = "-"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of a picture.
+
+    Attributes
+    ----------
+    file : as it was named.
+    label : the most probable class.
+    probability : of that class, calibrated, 0 to 1.
+    unsure : whether that is too little to rely on.
+    probabilities : of each class, calibrated, in the order of the classes.
+    """
+
+    file: str
+    label: str
+    probability: float
+    unsure: bool
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that is no picture, or can't be read, and why."""
+
+    file: str
+    reason: str
+
+
+def print_predictions(model: Classifier, paths: Iterable[str], form: str) -> None:
+    """Classify what the command line names, and print it on stdout as it comes.
+
+    Parameters
+    ----------
+    form : table, csv or json.
+
+    Raises
+    ------
+    UserError
+        Some file is no picture; it was named on stderr, and the rest was classified.
+    """
+    write = {"table": write_table, "csv": write_csv, "json": write_json}[form]
+    unread = 0
+    # On a terminal, the lines themselves tell how it goes.
+    silent = True if sys.stdout.isatty() else None
+
+    with tqdm(desc="predict", unit="picture", disable=silent) as bar:
+
+        def predictions() -> Iterator[Prediction]:
+            nonlocal unread
+            for result in classify(model, find(paths)):
+                if isinstance(result, Unread):
+                    unread += 1
+                    tqdm.write(f"{result.file}: {result.reason}", file=sys.stderr)
+                else:
+                    yield result
+                bar.update()
+
+        write(predictions(), model.classes, sys.stdout)
+    if unread:
+        raise UserError(f"{unread:,} of what was named could not be classified; see above")
+
+
+def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Prediction | Unread]:
+    """Classify files, in order, in threads that each decode and compute."""
+
+    def result(file: str | Unread) -> Prediction | Unread:
+        if isinstance(file, Unread):
+            return file
+        try:
+            batch = pictures.load_batch([Path(file)], model.image_size)
+        except pictures.UnreadablePictureError as reason:
+            return Unread(file, str(reason))
+        except OSError as error:
+            return Unread(file, os.strerror(error.errno) if error.errno else str(error))
+        return predict(model, file, batch)
+
+    return load_ahead(result, files)
+
+
+def predict(model: Classifier, file: str, batch: np.ndarray) -> Prediction:
+    """Classify a picture of the model's size, as a batch of one."""
+    probabilities = model.probabilities(batch)
+    best = int(probabilities[0].argmax())
+    return Prediction(
+        file,
+        model.classes[best],
+        float(probabilities[0, best]),
+        bool(model.is_unsure(probabilities)[0]),
+        probabilities[0],
+    )
+
+
+def find(paths: Iterable[str]) -> Iterator[str | Unread]:
+    """Give the files that the command line names: files, folders, patterns, - for a list on stdin.
+
+    Of a folder that is all below it but what is hidden, in the order of names. Only the names of
+    one folder are held at a time.
+    """
+    for path in paths:
+        if path == STDIN:
+            for line in sys.stdin:
+                if name := line.rstrip("\r\n"):
+                    yield from _below(name)
+        elif has_magic(path) and not Path(path).exists():
+            # pathlib's patterns can't be absolute.
+            found = sorted(glob(path, recursive=True))  # noqa: PTH207
+            for name in found:
+                # A ** finds the folders, and what is in them as well.
+                if not Path(name).is_dir():
+                    yield name
+            if not found:
+                yield Unread(path, "no file matches this pattern")
+        else:
+            yield from _below(path)
+
+
+def _below(path: str) -> Iterator[str | Unread]:
+    if not Path(path).is_dir():
+        yield path
+        return
+    empty = True
+    for folder, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                empty = False
+                yield str(Path(folder, name))
+    if empty:
+        yield Unread(path, "no file is in this folder")
+
+
+def write_table(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:
+    """Write a line a picture; its file comes last, so that no column's width is unknown."""
+    width = max(map(wcswidth, ["class", *classes]))
+
+    def line(label: str, probability: str, remark: str, file: str) -> str:
+        return f"{label}{' ' * (width - wcswidth(label))}  {probability:11}  {remark:6}  {file}"
+
+    print(line("class", "probability", "", "file"), file=to)
+    for each in predictions:
+        remark = "unsure" if each.unsure else ""
+        print(line(each.label, f"{each.probability:.3f}", remark, each.file), file=to, flush=True)
+
+
+def write_csv(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:
+    """Write file, class, probability, unsure, and the probability of each class."""
+    rows = csv.writer(to, lineterminator="\n")
+    each_class = [f"probability_{label}" for label in classes]
+    rows.writerow(["file", "class", "probability", "unsure", *each_class])
+    for each in predictions:
+        numbers = [f"{number:.7g}" for number in (each.probability, *each.probabilities)]
+        unsure = str(each.unsure).lower()
+        rows.writerow([each.file, each.label, numbers[0], unsure, *numbers[1:]])
+
+
+def write_json(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:
+    """Write one array, an object a line, as they come."""
+    print("[", end="", file=to)
+    before = "\n"
+    for each in predictions:
+        content = {
+            "file": each.file,
+            "class": each.label,
+            "probability": each.probability,
+            "unsure": each.unsure,
+            "probabilities": dict(zip(classes, each.probabilities.tolist(), strict=True)),
+        }
+        print(before + json.dumps(content, ensure_ascii=False), end="", file=to)
+        before = ",\n"
+    print("\n]", file=to)

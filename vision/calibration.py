@@ -1,0 +1,104 @@
+"""Probabilities that mean what they say, and where a prediction is too unsure to be made.
+
+A network's probabilities are often too sure of themselves, a small head's at times too timid.
+Temperature scaling (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017) divides
+its log-probabilities by one number, the temperature, that is fitted on pictures it was not
+trained on. It changes no prediction, only how sure it is.
+
+What a prediction needs is numpy alone; what the fit needs is imported by the fit.
+"""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+# Probabilities below it, a 32-bit sigmoid's 0 among them, are taken for it: their logarithm is
+# to stay finite.
+LEAST = 1e-7
+# Between which a temperature is sought: at 100 all classes are equally probable, nearly.
+_TEMPERATURES = (0.01, 100)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How a model's probabilities are to be used: stored beside it as JSON.
+
+    Attributes
+    ----------
+    mirror : whether they are to be the mean of those of a picture and of its mirror image.
+    temperature : by which their logarithms are divided; above 1: the model was too sure.
+    unsure_below : a prediction less probable than this is not to be relied on, 0 to 1. With two
+        classes that is a band of the probability of either, 1 - unsure_below to unsure_below.
+    """
+
+    mirror: bool
+    temperature: float
+    unsure_below: float
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Calibration":
+        return cls(**json.loads(text))
+
+    def apply(self, probabilities: np.ndarray) -> np.ndarray:
+        """Calibrate probabilities, shape (pictures, classes), float64; rows add up to 1."""
+        return scale(probabilities, self.temperature)
+
+    def is_unsure(self, calibrated: np.ndarray) -> np.ndarray:
+        """Tell which rows of calibrated probabilities are too unsure: bool, shape (pictures,)."""
+        return calibrated.max(axis=1) < self.unsure_below
+
+
+def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Divide the logarithms of probabilities by a temperature; rows add up to 1 again."""
+    powers = np.maximum(probabilities, LEAST) ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    """Find the temperature at which the cross-entropy is least.
+
+    Parameters
+    ----------
+    labels : class numbers, shape (pictures,).
+    probabilities : shape (pictures, classes).
+    """
+    from scipy.optimize import minimize_scalar
+
+    pictures = np.arange(len(labels))
+
+    def loss(log_temperature: float) -> float:
+        calibrated = scale(probabilities, np.exp(log_temperature))
+        return -np.log(np.maximum(calibrated[pictures, labels], LEAST)).mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(_TEMPERATURES), method="bounded").x))
+
+
+def choose_threshold(labels: np.ndarray, calibrated: np.ndarray, most_wrong: float) -> float:
+    """Find the least probability from which on predictions are right often enough.
+
+    Parameters
+    ----------
+    calibrated : probabilities, shape (pictures, classes).
+    most_wrong : the share of wrong predictions that is allowed among those that are as probable
+        as that, 0 to 1.
+
+    Returns
+    -------
+    Half-way between the least probable prediction that is kept and the most probable that is not;
+    what the least probable of all could be, 1 / classes, where all are kept; 1 where none is.
+    """
+    confidence = calibrated.max(axis=1)
+    wrong = calibrated.argmax(axis=1) != labels
+    order = np.argsort(-confidence, kind="stable")
+    confidence, wrong = confidence[order], wrong[order]
+    share_wrong = wrong.cumsum() / np.arange(1, len(wrong) + 1)
+    # A threshold doesn't part predictions that are equally probable.
+    parts = np.append(confidence[:-1] > confidence[1:], True)
+    kept = np.flatnonzero((share_wrong <= most_wrong) & parts)
+    if not len(kept):
+        return 1.0
+    last = kept[-1]
+    if last == len(confidence) - 1:
+        return 1 / calibrated.shape[1]
+    return float(confidence[last : last + 2].mean())
