@@ -1,0 +1,175 @@
+"""Where in a picture a model saw what spoke for a class: Grad-CAM.
+
+R. R. Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+Localization", ICCV 2017: the last feature maps, each weighted by how much the class gains from it.
+Two things are settled here that the paper leaves open:
+
+- What is explained are the log-odds of a class against all others. They are the logit of a
+  sigmoid unit (of its other class, the negative), and unlike the logits of a softmax they don't
+  change where all logits rise together, which changes no probability.
+- Gradients are taken at each position, not averaged over the map. Where the maps are pooled they
+  are the same at every position, and so is the result. Where they are flattened, an average would
+  show evidence where there is none (R. L. Draelos and L. Carin, "Use HiResCAM instead of Grad-CAM
+  for faithful explanations of convolutional neural networks", arXiv:2011.08891).
+"""
+
+from collections.abc import Iterator, Sequence
+
+import keras
+import matplotlib as mpl
+import numpy as np
+import tensorflow as tf
+from keras import layers, tree
+from PIL import Image
+from scipy.ndimage import map_coordinates
+
+# Pictures at once: the maps of all layers of so many are in memory together.
+_BATCH_SIZE = 16
+# Heat in a colour that grows lighter with it, so that it shows in print as well.
+_COLOURS = mpl.colormaps["inferno"]
+# Of the picture's own colours, what is left where there is no heat, and of it where it is greatest.
+_KEPT_COLD, _KEPT_HOT = 0.55, 0.3
+
+
+class GradCam:
+    """Explains what a model says of pictures.
+
+    Parameters
+    ----------
+    model : from RGB pictures 0-255 to probabilities, with layers `preprocessing` and `backbone`,
+        as `features.build_extractor` makes it, and at the end a head, as `heads.build_head` does.
+
+    Attributes
+    ----------
+    image_size : height and width of the pictures that it takes.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.image_size: int = model.input.shape[1]
+        conv_base = model.get_layer("backbone")
+        prepared = model.get_layer("preprocessing")(model.input)
+        self._to_maps = keras.Model(model.input, conv_base(prepared))
+        above = model.layers[model.layers.index(conv_base) + 1 :]
+        self._to_logits = _logits(conv_base.output.shape[1:], above)
+        self._first, self._step = _places(conv_base)
+
+    def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
+        """Tell how much each position of the last maps adds to the log-odds of a class.
+
+        Parameters
+        ----------
+        pictures : RGB values 0-255, shape (pictures, image_size, image_size, 3).
+        classes : the number of the class in question, of each picture.
+
+        Returns
+        -------
+        Shape (pictures, height, width) of the maps, float32. What speaks against is 0.
+        """
+        return np.concatenate(list(self._heats(pictures, np.asarray(classes))))
+
+    def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
+        for start in range(0, len(pictures), _BATCH_SIZE):
+            batch = slice(start, start + _BATCH_SIZE)
+            maps = self._to_maps(pictures[batch].astype(np.float32), training=False)
+            with tf.GradientTape() as tape:
+                tape.watch(maps)
+                log_odds = _log_odds(self._to_logits(maps, training=False), classes[batch])
+            contributions = tf.reduce_sum(tape.gradient(log_odds, maps) * maps, axis=-1)
+            yield tf.nn.relu(contributions).numpy()
+
+    def spread(self, heat: np.ndarray, width: int, height: int) -> np.ndarray:
+        """Lay the heat of one picture over it, however large it is.
+
+        Each position of the maps comes to lie where the network looks from it, in the middle of
+        its receptive field: where a network cuts off what is left at the edge, that isn't where
+        the maps stretched to the picture would lie. Between them it goes smoothly (by quadratic
+        B-splines, which never leave the range of the values).
+
+        Returns
+        -------
+        Shape (height, width).
+        """
+        rows, columns = (
+            ((np.arange(pixels) + 0.5) / pixels * self.image_size - self._first) / self._step
+            for pixels in (height, width)
+        )
+        places = np.meshgrid(rows, columns, indexing="ij")
+        return map_coordinates(heat, places, order=2, mode="nearest", prefilter=False)
+
+    def overlays(
+        self, pictures: Sequence[Image.Image], classes: Sequence[int]
+    ) -> list[Image.Image]:
+        """Draw pictures of any size with the heat of a class upon each, scaled to its greatest.
+
+        A picture in which nothing speaks for the class has no heat.
+        """
+        size = (self.image_size, self.image_size)
+        squeezed = [picture.resize(size, Image.Resampling.BILINEAR) for picture in pictures]
+        heats = self.heat(np.stack(squeezed), classes)
+        return [
+            overlay(picture, self.spread(heat, *picture.size))
+            for picture, heat in zip(pictures, heats, strict=True)
+        ]
+
+
+def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:
+    """Draw heat of 0 and above, shape (height, width), upon a grey copy of an RGB picture."""
+    share = (heat / (heat.max() or 1))[..., np.newaxis]
+    grey = np.asarray(picture.convert("L"), np.float32)[..., np.newaxis] / 255
+    kept = _KEPT_COLD + (_KEPT_HOT - _KEPT_COLD) * share
+    drawn = kept * grey + (1 - kept) * _COLOURS(share[..., 0])[..., :3]
+    return Image.fromarray(np.rint(255 * drawn).astype(np.uint8))
+
+
+def _logits(maps: Sequence[int], above: Sequence[layers.Layer]) -> keras.Model:
+    """Build the model from feature maps to what the last activation is applied to."""
+    inputs = keras.Input(maps)
+    *inner, head = above
+    chain = [*inner, *(layer for layer in head.layers if not isinstance(layer, layers.InputLayer))]
+    outputs = inputs
+    for layer in chain[:-1]:
+        outputs = layer(outputs)
+    last = chain[-1]
+    linear = type(last).from_config(last.get_config() | {"activation": "linear"})
+    outputs = linear(outputs)
+    linear.set_weights(last.get_weights())
+    return keras.Model(inputs, outputs)
+
+
+def _log_odds(logits: tf.Tensor, classes: np.ndarray) -> tf.Tensor:
+    """Give the log-odds of each picture's class against all others, shape (pictures,)."""
+    if logits.shape[1] == 1:  # a sigmoid unit is a softmax whose first logit is 0
+        logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
+    own = tf.one_hot(classes, logits.shape[1], on_value=True, off_value=False, dtype=tf.bool)
+    others = tf.where(own, -np.inf, logits)
+    return tf.boolean_mask(logits, own) - tf.reduce_logsumexp(others, axis=1)
+
+
+def _places(network: keras.Model) -> tuple[float, float]:
+    """Tell where in the picture the positions of a network's feature maps look.
+
+    Returns
+    -------
+    The middle of the first one's receptive field and the distance to the next, in pixels; height
+    and width don't differ. Where branches meet, they lie upon each other but for a pixel or so,
+    and the first stands for all; of networks side by side, the mean does.
+    """
+    size = network.output.shape[1]
+    inner = [layer for layer in network.layers if isinstance(layer, keras.Model)]
+    if parts := [part for part in inner if part.output.shape[1] == size]:
+        return tuple(np.mean([_places(part) for part in parts], axis=0))
+    found = {id(network.input): (0.5, 1.0)}
+    for layer in network.layers[1:]:
+        entering = [found[id(tensor)] for tensor in tree.flatten(layer.input)]
+        first, step = np.mean(entering, axis=0)
+        if isinstance(layer, layers.ZeroPadding2D):
+            first -= step * layer.padding[0][0]
+        elif kernel := getattr(layer, "kernel_size", getattr(layer, "pool_size", None)):
+            stride = layer.strides[0]
+            missing = 0
+            if layer.padding == "same":
+                missing = (layer.output.shape[1] - 1) * stride + kernel[0] - layer.input.shape[1]
+            first += step * ((kernel[0] - 1) / 2 - max(missing, 0) // 2)
+            step *= stride
+        found[id(layer.output)] = first, step
+    return found[id(network.output)]
