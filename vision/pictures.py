@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pillow_heif
 from natsort import natsort_keygen
 from PIL import Image, ImageOps
 
@@ -21,8 +22,11 @@ SPLITS = ("train", "validation", "test")
 _PLAIN_FORMATS = {"JPEG", "PNG"}
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 # Formats that are tried; others of Pillow's many parsers never see a file. To Pillow, MPO (two
-# pictures in one JPEG file, as telephones write it) is opened as JPEG.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+# pictures in one JPEG file, as telephones write it) is opened as JPEG. HEIF is what iPhones write,
+# as .heic; its first picture is upright already when Pillow gets it.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "HEIF")
+# Compressed with loss, so that a copy may be, too.
+_LOSSY_FORMATS = {"JPEG", "HEIF"}
 _PLAIN_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _EXIF_ORIENTATION = 0x0112
 # What Pillow lets out where a block of EXIF data is broken.
@@ -31,6 +35,8 @@ _EXIF_ERRORS = (struct.error, OSError, SyntaxError, ValueError, KeyError, TypeEr
 _JPEG_QUALITY = 95
 
 _natural_key = natsort_keygen()
+
+pillow_heif.register_heif_opener()
 
 
 class UnreadablePictureError(Exception):
@@ -77,7 +83,7 @@ def decode(path: Path) -> Image.Image:
     except Image.DecompressionBombError:
         raise UnreadablePictureError("too many pixels") from None
     except Image.UnidentifiedImageError:
-        raise UnreadablePictureError("not a JPEG, PNG, BMP, GIF or WebP picture") from None
+        raise UnreadablePictureError("not a JPEG, PNG, BMP, GIF, WebP or HEIC picture") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
         # Pillow's parsers let all of these out on broken files.
         raise UnreadablePictureError(" ".join(str(error).split()) or "broken") from None
@@ -137,8 +143,8 @@ def _orientation(image: Image.Image) -> int:
 def write_plain(source: Path, folder: Path) -> None:
     """Copy a picture into a folder, as one that any reader gives as `decode` does.
 
-    A plain one is copied as it is. Of others, JPEG becomes upright RGB JPEG, with a `.jpg` added
-    to a name that lacks it, and everything else PNG, with `.png` added.
+    A plain one is copied as it is. Of others, JPEG and HEIC become upright RGB JPEG, with a `.jpg`
+    added to a name that lacks it, and everything else PNG, with `.png` added.
 
     Raises
     ------
@@ -150,7 +156,7 @@ def write_plain(source: Path, folder: Path) -> None:
             shutil.copyfileobj(content, file)
         return
     with Image.open(source, formats=_FORMATS) as image:
-        lossy = image.format == "JPEG"
+        lossy = image.format in _LOSSY_FORMATS
     suffixes = {".jpg", ".jpeg"} if lossy else set()
     kept = source.suffix.lower() in suffixes
     name = source.name if kept else source.name + (".jpg" if lossy else ".png")
