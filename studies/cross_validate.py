@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
-from studies import duplicates, logistic
+from studies import logistic
 from studies.params import Params
-from vision import environment, pictures, scores
+from vision import duplicates, environment, pictures, scores
 from vision.errors import UserError
 from vision.output import write_csv, write_json
 from vision.params import load_params

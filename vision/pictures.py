@@ -133,6 +133,19 @@ def is_plain(path: Path) -> bool:
         )
 
 
+def form(path: Path) -> tuple[str, bool]:
+    """Tell the format of a picture that can be decoded, and whether it is animated.
+
+    A format is JPEG, PNG, BMP, GIF, WEBP or HEIF, whatever the file is called.
+    """
+    with Image.open(path, formats=_FORMATS) as image:
+        several = image.format == "MPO"
+        return (
+            "JPEG" if several else image.format,
+            not several and getattr(image, "is_animated", False),
+        )
+
+
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(_EXIF_ORIENTATION, 1)
@@ -140,11 +153,19 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def write_plain(source: Path, folder: Path) -> None:
+def write_plain(source: Path, folder: Path, name: str) -> str:
     """Copy a picture into a folder, as one that any reader gives as `decode` does.
 
     A plain one is copied as it is. Of others, JPEG and HEIC become upright RGB JPEG, with a `.jpg`
     added to a name that lacks it, and everything else PNG, with `.png` added.
+
+    Parameters
+    ----------
+    name : for the picture, with the suffix that it has.
+
+    Returns
+    -------
+    The name that it got.
 
     Raises
     ------
@@ -152,19 +173,20 @@ def write_plain(source: Path, folder: Path) -> None:
         There is such a file already.
     """
     if is_plain(source):
-        with source.open("rb") as content, (folder / source.name).open("xb") as file:
+        with source.open("rb") as content, (folder / name).open("xb") as file:
             shutil.copyfileobj(content, file)
-        return
+        return name
     with Image.open(source, formats=_FORMATS) as image:
         lossy = image.format in _LOSSY_FORMATS
     suffixes = {".jpg", ".jpeg"} if lossy else set()
-    kept = source.suffix.lower() in suffixes
-    name = source.name if kept else source.name + (".jpg" if lossy else ".png")
+    if source.suffix.lower() not in suffixes:
+        name += ".jpg" if lossy else ".png"
     with (folder / name).open("xb") as file:
         if lossy:
             decode(source).save(file, "JPEG", quality=_JPEG_QUALITY, subsampling=0)
         else:
             decode(source).save(file, "PNG")
+    return name
 
 
 def load(path: Path, size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ _INTERRUPTED = 130
 
 
 def run(main: Callable[[], None], note: Path | None = None) -> None:
-    """Run a program's `main`, and tell in one line on stderr what its user can mend.
+    """Run a program's `main`, and tell on stderr what its user can mend, each thing in one line.
 
     That is a UserError, or a disk that is full or refuses, with exit status 1; and Ctrl-C, with
     130. Any other exception is a bug of ours and keeps its traceback.
@@ -28,7 +28,8 @@ def run(main: Callable[[], None], note: Path | None = None) -> None:
             if note:
                 environment.note(Path(sys.argv[0]).stem, note)
     except UserError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        for line in error.args:
+            print("error:", " ".join(str(line).split()), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; run again to go on", file=sys.stderr)

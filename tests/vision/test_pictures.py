@@ -397,7 +397,7 @@ def test_a_broken_block_of_exif_data_says_nothing(tmp_path):
 def test_what_is_written_plain_is_plain_and_looks_as_decoded(tmp_path):
     (tmp_path / "plain").mkdir()
     for path in not_plain(tmp_path):
-        pictures.write_plain(path, tmp_path / "plain")
+        pictures.write_plain(path, tmp_path / "plain", path.name)
     assert all(pictures.is_plain(path) for path in (tmp_path / "plain").iterdir())
 
 
@@ -408,7 +408,7 @@ def test_a_rotated_jpeg_is_written_as_an_upright_jpeg(tmp_path):
     smooth = Image.linear_gradient("L").resize((64, 48)).convert("RGB")
     smooth.save(tmp_path / "a.jpg", exif=exif, quality=95)
     (tmp_path / "plain").mkdir()
-    pictures.write_plain(tmp_path / "a.jpg", tmp_path / "plain")
+    pictures.write_plain(tmp_path / "a.jpg", tmp_path / "plain", "a.jpg")
     written = tmp_path / "plain/a.jpg"
     assert pictures.is_plain(written)
     before, after = decoded(tmp_path / "a.jpg").astype(int), decoded(written).astype(int)
@@ -419,7 +419,7 @@ def test_a_rotated_jpeg_is_written_as_an_upright_jpeg(tmp_path):
 def test_plain_pictures_are_copied_as_they_are(tmp_path):
     path = save(tmp_path / "a.png", NOISE)
     (tmp_path / "plain").mkdir()
-    pictures.write_plain(path, tmp_path / "plain")
+    pictures.write_plain(path, tmp_path / "plain", path.name)
     assert (tmp_path / "plain/a.png").read_bytes() == path.read_bytes()
 
 

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from vision.errors import UserError
+from vision.sources import meaning
 from vision.sources.archives import is_archive
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif"})
@@ -38,8 +39,8 @@ def arrange(names: Iterable[str]) -> Layout:
     Raises
     ------
     UserError
-        The classes cannot be told, a class is empty, there is one class only, or two pictures
-        would end in the same place.
+        The classes cannot be told, a class is empty, there is one class only, two pictures
+        would end in the same place, or names are at odds, as `vision.sources.meaning` says.
     """
     files: dict[Folder, list[str]] = defaultdict(list)
     folders: set[Folder] = set()
@@ -57,6 +58,7 @@ def arrange(names: Iterable[str]) -> Layout:
             ignored += 1
     if not files:
         raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}); {EXPECTED}")
+    meaning.check_files(_by_label(files))
     by_name = [folder for folder in files if len(_labels(files[folder])) > 1]
     if len(by_name) < len(files):
         if by_name:
@@ -72,12 +74,29 @@ def arrange(names: Iterable[str]) -> Layout:
             f"the classes of {first} and {second} may be told by their folders or by their names; "
             "rename the files, or put them into one folder"
         )
+    labels = {
+        folder: _labels(names) if by_name else {folder[-1]} for folder, names in files.items()
+    }
+    meaning.check_names(label for found in labels.values() for label in found)
+    splits: dict[str, set[str]] = defaultdict(set)
+    for folder, found in labels.items():
+        splits["/".join(folder if by_name else folder[:-1])] |= found
+    meaning.check_splits(splits)
     return Layout(_places(files, bool(by_name)), ignored)
 
 
 def _folder(name: str) -> Folder:
     """The folders that a name goes through, without the archives."""
     return tuple(part for part in name.split("/")[:-1] if not is_archive(part))
+
+
+def _by_label(files: dict[Folder, list[str]]) -> dict[str, list[str]]:
+    """The names of the files in all folders of the same name, where that may be a class."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for folder, names in files.items():
+        if folder and folder[-1].lower() not in SPLITS:
+            found[folder[-1]] += [PurePosixPath(name).name for name in names]
+    return found
 
 
 def _labels(names: list[str]) -> set[str]:
@@ -111,15 +130,11 @@ def _check_class_folders(files: dict[Folder, list[str]], folders: set[Folder]) -
 def _places(files: dict[Folder, list[str]], by_name: bool) -> dict[str, tuple[str, str]]:
     """The places, which must stay apart where the case of letters makes no difference too."""
     places: dict[str, tuple[str, str]] = {}
-    labels: dict[str, str] = {}
     taken: dict[tuple[str, str], str] = {}
     for folder, names in files.items():
         for name in names:
             file = PurePosixPath(name).name
             label = file.partition(".")[0] if by_name else folder[-1]
-            same = labels.setdefault(label.casefold(), label)
-            if same != label:
-                raise UserError(f"the classes {same} and {label} differ in case only; rename one")
             other = taken.setdefault((label.casefold(), file.casefold()), name)
             if other != name or name in places:
                 raise UserError(f"{other} and {name} would both be {label}/{file}; rename one")

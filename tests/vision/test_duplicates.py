@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from studies.duplicates import group
+from vision.duplicates import group
 
 DIRECTIONS = np.random.default_rng(0).normal(size=(4, 64)).astype(np.float32)
 DIFFERENT = ["a", "b", "c", "d"]

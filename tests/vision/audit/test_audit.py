@@ -1,0 +1,289 @@
+"""Planted faults are found, and pictures without any are not."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageOps
+
+from vision import pictures
+from vision.audit import copies, findings, labels, oddities, outliers
+
+RNG = np.random.default_rng(0)
+DIGESTS = [str(number) for number in range(90)]
+
+
+def clusters(each=45, size=24):
+    """Features of two classes that are easy to tell apart, and the classes."""
+    centres = np.array([[3.0] * 12 + [0.0] * 12, [0.0] * 12 + [3.0] * 12])
+    numbers = np.repeat([0, 1], each)
+    noise = np.random.default_rng(1).normal(size=(2 * each, size)) / 2
+    return (centres[numbers] + noise).astype(np.float32), numbers
+
+
+def judged(features, numbers, groups=None, folds=5):
+    groups = np.arange(len(numbers)) if groups is None else groups
+    probabilities = labels.out_of_fold(features, numbers, groups, folds, seed=0)
+    return probabilities, labels.quality(numbers, probabilities)
+
+
+def table(numbers, splits="train"):
+    names = np.array(["cat", "dog"])[numbers]
+    files = [f"{name}/{number}.jpg" for number, name in enumerate(names)]
+    return pd.DataFrame({"file": files, "split": splits, "label": names})
+
+
+def test_mislabelled_pictures_have_the_lowest_quality():
+    features, numbers = clusters()
+    numbers[[3, 50]] = [1, 0]
+    probabilities, quality = judged(features, numbers)
+    assert set(np.argsort(quality)[:2]) == {3, 50}
+    assert set(np.flatnonzero(quality < 0.5)) == {3, 50}
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_a_copy_does_not_vouch_for_a_wrong_label():
+    """Predicted by a model that was taught the same mistake, it would look right."""
+    features, numbers = clusters()
+    features[4:12] = features[3]
+    numbers[3:12] = 1
+    groups = np.arange(len(numbers))
+    groups[3:12] = 3
+    _, quality = judged(features, numbers, groups)
+    assert (quality[3:12] < 0.5).all()
+
+
+def test_classes_with_too_few_pictures_to_hold_any_out_tell_nothing():
+    probabilities, quality = judged(np.eye(2, dtype=np.float32), np.array([0, 1]))
+    assert (probabilities == 0.5).all()
+    assert (quality == 0.5).all()
+
+
+def test_more_folds_than_a_class_has_pictures():
+    features, numbers = clusters(each=3)
+    assert judged(features, numbers, folds=50)[1].min() > 0.5
+
+
+def test_doubtful_labels_are_listed_with_what_they_should_be():
+    features, numbers = clusters()
+    numbers[3] = 1
+    probabilities, quality = judged(features, numbers)
+    found = findings.of_labels(
+        table(numbers),
+        ["cat", "dog"],
+        probabilities,
+        quality,
+        labels.confident(numbers, probabilities),
+        least=0,
+    )
+    assert list(found["file"]) == ["dog/3.jpg"]
+    assert list(found["action"]) == ["relabel cat"]
+
+
+@pytest.mark.parametrize("least", [0, 1, 7])
+def test_so_many_are_listed_at_least(least):
+    features, numbers = clusters()
+    probabilities, quality = judged(features, numbers)
+    no = np.zeros(len(numbers), bool)
+    found = findings.of_labels(table(numbers), ["cat", "dog"], probabilities, quality, no, least)
+    assert len(found) == least
+    assert set(found["action"]) <= {"look"}
+    distances = outliers.distances(features, 10)
+    assert len(findings.of_outliers(table(numbers), distances, 9.0, least)) == least
+
+
+def test_what_is_like_nothing_else_is_beyond_the_fence():
+    features, numbers = clusters()
+    # Three of a kind, so that each has neighbours of its own.
+    features[[7, 40, 80]] = np.tile([4.0, -4.0], 12) + RNG.normal(size=(3, 24)) / 10
+    distances = outliers.distances(features, 10)
+    found = findings.of_outliers(table(numbers), distances, outliers.fence(distances), least=0)
+    assert set(found["file"]) == {"cat/7.jpg", "cat/40.jpg", "dog/80.jpg"}
+    assert set(found["action"]) == {"drop"}
+
+
+def test_more_neighbours_than_there_are_pictures_take_them_all():
+    features, _ = clusters(each=2)
+    assert outliers.distances(features, 1000).shape == (4,)
+
+
+def test_pictures_without_features_are_far_from_all():
+    features, _ = clusters()
+    features[5] = 0
+    assert outliers.distances(features, 10).argmax() == 5
+
+
+def photograph(seed, size=(120, 90)):
+    """A picture with structure at all scales, as photographs have."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros((*size[::-1], 3))
+    for cells in (2, 4, 8, 16):
+        noise = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
+        total += np.asarray(noise.resize(size, Image.Resampling.BICUBIC)) / cells
+    return Image.fromarray((total / total.max() * 255).astype(np.uint8))
+
+
+def recompressed(picture):
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=20)
+    return Image.open(buffer)
+
+
+CHANGES = {
+    "as it is": lambda picture: picture,
+    "half as large": lambda picture: picture.resize((60, 45)),
+    "recompressed": recompressed,
+    "mirrored": ImageOps.mirror,
+    "cropped": lambda picture: picture.crop((2, 2, 118, 88)),
+    "mirrored and recompressed": lambda picture: recompressed(ImageOps.mirror(picture)),
+}
+
+
+def find_copies(shown, features, digests=None):
+    hashes = np.array([copies.perceptual_hash(picture) for picture in shown], dtype=np.uint64)
+    digests = digests or [str(number) for number in range(len(shown))]
+    found = copies.find(digests, hashes, features, similarity=0.5)
+    return list(zip(found.earlier, found.later, found.equal, strict=True))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_copies_are_found_and_other_pictures_are_not(change):
+    shown = [photograph(seed) for seed in range(8)]
+    shown.append(CHANGES[change](shown[2]))
+    features = np.random.default_rng(2).normal(size=(9, 64)).astype(np.float32)
+    # A network is nearly blind to such changes: a cosine of 0.9 and more.
+    features[8] = features[2] + features[8] / 3
+    assert find_copies(shown, features) == [(2, 8, False)]
+
+
+def test_pictures_of_like_hashes_and_unlike_features_are_no_copies():
+    shown = [photograph(0), photograph(0), photograph(1), photograph(2)]
+    features = np.random.default_rng(2).normal(size=(4, 64)).astype(np.float32)
+    assert find_copies(shown, features) == []
+
+
+def test_pictures_of_like_features_and_unlike_hashes_are_no_copies():
+    shown = [photograph(seed) for seed in range(4)]
+    features = np.random.default_rng(2).normal(size=(4, 64)).astype(np.float32)
+    features[1] = features[0] + features[1] / 2
+    assert find_copies(shown, features) == []
+
+
+def test_equal_files_are_equal_and_not_near_copies_too():
+    shown = [photograph(0), photograph(1), photograph(0)]
+    features = np.random.default_rng(2).normal(size=(3, 64)).astype(np.float32)
+    features[2] = features[0]
+    assert find_copies(shown, features, ["a", "b", "a"]) == [(0, 2, True)]
+
+
+def of_pair(*, splits=("train", "train"), numbers=(0, 0), quality=(0.9, 0.8), equal=True):
+    pairs = copies.Pairs(*map(np.array, ([0], [1], [equal], [1.0 if equal else 0.93])))
+    shown = table(np.array(numbers), list(splits))
+    return findings.of_copies(shown, pairs, np.array(quality)).iloc[0]
+
+
+def test_of_copies_in_two_splits_the_one_trained_on_is_to_go():
+    found = of_pair(splits=("train", "test"))
+    assert found[["file", "conflicts_with", "action"]].to_list() == [
+        "cat/0.jpg", "cat/1.jpg", "drop"
+    ]  # fmt: skip
+    assert found["across_splits"]
+    assert "in test" in found["reason"]
+
+
+def test_of_copies_with_two_labels_the_one_less_believed_is_to_change():
+    found = of_pair(numbers=(0, 1), quality=(0.1, 0.9))
+    assert found[["file", "conflicts_with", "action"]].to_list() == [
+        "cat/0.jpg", "dog/1.jpg", "relabel dog"
+    ]  # fmt: skip
+    assert found["labels_disagree"]
+    assert of_pair(numbers=(0, 1), quality=(0.9, 0.1))["file"] == "dog/1.jpg"
+
+
+def test_a_copy_that_was_left_out_leaks_nothing():
+    found = of_pair(splits=("train", ""))
+    assert not found["across_splits"]
+    assert found["action"] == "keep one"
+
+
+def write(path, picture, **options):
+    picture.save(path, **options)
+    return path
+
+
+def kinds(path):
+    return [oddity.kind for oddity in oddities.find(path, pictures.decode(path))]
+
+
+def test_odd_files_are_told_by_what_is_odd(tmp_path):
+    picture = photograph(0)
+    frames = {"save_all": True, "append_images": [photograph(1)]}
+    assert {
+        path.name: kinds(path)
+        for path in (
+            write(tmp_path / "fine.jpg", picture),
+            write(tmp_path / "fine.PNG", picture),
+            write(tmp_path / "two.jpg", picture, format="MPO", **frames),
+            write(tmp_path / "tiny.png", picture.resize((40, 31))),
+            write(tmp_path / "long.png", picture.resize((200, 45))),
+            write(tmp_path / "grey.jpg", Image.new("RGB", (60, 60), "grey")),
+            write(tmp_path / "moving.gif", picture, **frames),
+            write(tmp_path / "called.jpg", picture, format="PNG"),
+        )
+    } == {
+        "fine.jpg": [],
+        "fine.PNG": [],
+        "two.jpg": [],
+        "tiny.png": ["tiny"],
+        "long.png": ["extreme shape"],
+        "grey.jpg": ["one colour"],
+        "moving.gif": ["animated"],
+        "called.jpg": ["wrong extension"],
+    }
+
+
+def rank(doubtful=(), alone=(), copied=(), odd=(), of=1000):
+    """Rank findings given as (kind, file), or for copies (disagree, across, file)."""
+
+    def plain(rows, score=0.9):
+        filled = [(file, "train", "cat", kind, score, "", "look", kind) for kind, file in rows]
+        return pd.DataFrame(filled, columns=findings.COLUMNS)
+
+    pairs = plain([("near copy", file) for *_, file in copied])
+    pairs["labels_disagree"] = [disagree for disagree, *_ in copied]
+    pairs["across_splits"] = [across for _, across, _ in copied]
+    flags = {"labels_disagree": bool, "across_splits": bool}
+    found = findings.ranked(
+        plain([("label", file) for file in doubtful]),
+        plain([("outlier", file) for file in alone]),
+        pairs.astype(flags),
+        plain(odd),
+        of,
+    )
+    assert list(found["rank"]) == list(range(1, len(found) + 1))
+    return list(found["file"])
+
+
+def test_kinds_take_turns_after_what_is_certain():
+    order = rank(
+        doubtful=["a1", "a2", "a3"],
+        alone=["b1", "b2"],
+        copied=[(False, False, "c3"), (True, False, "c1"), (False, True, "c2")],
+        odd=[("tiny", "d1")],
+    )
+    assert order == ["c1", "a1", "b1", "d1", "c2", "a2", "b2", "a3", "c3"]
+
+
+def test_a_picture_suspect_in_two_ways_counts_once():
+    assert rank(doubtful=["x", "y"], alone=["z", "x"]) == ["x", "z", "y"]
+
+
+def test_what_many_files_are_is_no_oddity_of_one():
+    odd = [("tiny", f"t{number}") for number in range(6)]
+    assert rank(doubtful=["a", "b"], odd=odd, of=100)[:2] == ["a", "b"]
+    assert rank(doubtful=["a", "b"], odd=odd, of=1000)[:2] == ["a", "t0"]
+
+
+def test_nothing_found_is_an_empty_table():
+    assert rank() == []

@@ -1,0 +1,71 @@
+"""Which pictures are copies of others: equal files, and rescaled, recompressed, slightly cropped or
+mirrored ones."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import imagehash
+import numpy as np
+from PIL import Image, ImageOps
+
+from vision import duplicates
+
+_HASH_BITS = 64
+# Larger pictures are made smaller first, since the hash is of the lowest frequencies only.
+_HASHED_SIZE = (64, 64)
+
+
+class Pairs(NamedTuple):
+    """Pictures and earlier ones of which they are copies, in the order of the later ones.
+
+    Attributes
+    ----------
+    earlier, later : the numbers of the two pictures, shape (pairs,).
+    equal : whether the files are equal, shape (pairs,).
+    similarity : the cosine of the features, 1 for equal files, shape (pairs,).
+    """
+
+    earlier: np.ndarray
+    later: np.ndarray
+    equal: np.ndarray
+    similarity: np.ndarray
+
+
+def perceptual_hash(picture: Image.Image) -> tuple[int, int]:
+    """Compute the perceptual hashes, of 64 bits, of a picture and of its mirror image.
+
+    They are signs of the lowest frequencies of a discrete cosine transform (C. Zauner,
+    "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
+    """
+    small = picture.convert("L").resize(_HASHED_SIZE, Image.Resampling.BOX)
+    return tuple(int(str(imagehash.phash(form)), 16) for form in (small, ImageOps.mirror(small)))
+
+
+def find(
+    digests: Sequence[str], hashes: np.ndarray, features: np.ndarray, similarity: float
+) -> Pairs:
+    """Find equal files, and pictures that their hashes and their features together take for one.
+
+    A hash moves far when a picture is cropped, and little when it is made small or coarse;
+    features the other way round. So the less the hashes agree, the more must the features.
+
+    Parameters
+    ----------
+    digests : of the pictures' files.
+    hashes : of each picture and of its mirror image, uint64, shape (pictures, 2).
+    features : shape (pictures, features).
+    similarity : the least cosine of the features, the mean taken off, where the hashes agree. It
+        rises by 1/64 for each bit of 64 in which they don't.
+    """
+    first, later = duplicates.equal(digests)
+    names = np.asarray(digests)
+    found = [(first, later, np.ones(len(first), bool), np.ones(len(first)))]
+    for ones, others, cosines in duplicates.alike(features, similarity):
+        # Which of the two is mirrored makes no difference.
+        differ = np.bitwise_count(hashes[others] ^ hashes[ones, :1]).min(axis=1)
+        near = cosines >= similarity + differ / _HASH_BITS
+        near &= names[ones] != names[others]
+        found.append((ones[near], others[near], np.zeros(near.sum(), bool), cosines[near]))
+    pairs = [np.concatenate(part) for part in zip(*found, strict=True)]
+    order = np.lexsort(pairs[:2])
+    return Pairs(*(part[order] for part in pairs))

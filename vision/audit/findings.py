@@ -1,0 +1,226 @@
+"""What an audit found, as tables, and the one order in which a person looks through it."""
+
+from collections.abc import Iterable
+from itertools import zip_longest
+
+import numpy as np
+import pandas as pd
+
+from vision.audit.copies import Pairs
+from vision.audit.oddities import Oddity
+
+# Of a finding. `score` is comparable within a kind only: the higher, the worse.
+COLUMNS = ["file", "split", "label", "kind", "score", "conflicts_with", "action", "reason"]
+
+# What so many of the pictures have is no oddity of one, but how the set is.
+_COMMON = 0.05
+# Severe from here on: there's little to be learnt from such a picture.
+_SEVERE = 0.5
+
+
+def of_labels(
+    pictures: pd.DataFrame,
+    classes: list[str],
+    probabilities: np.ndarray,
+    quality: np.ndarray,
+    confident: np.ndarray,
+    least: int,
+) -> pd.DataFrame:
+    """List pictures whose label is doubtful, the most doubtful first.
+
+    Those are the ones of which confident learning says so, the ones of which another class is
+    likelier, and in any case the `least` worst.
+
+    Parameters
+    ----------
+    pictures : file, split and label, a row each.
+    classes : by the columns of `probabilities`, which nobody who saw the label gave.
+    quality, confident : as `vision.audit.labels` gives them.
+    """
+    order = np.argsort(quality, kind="stable")
+    doubtful = confident | (quality < 0.5)
+    doubtful[order[:least]] = True
+    rows = []
+    for number in order[doubtful[order]]:
+        likeliest = classes[int(probabilities[number].argmax())]
+        label = pictures["label"].iat[number]
+        own = probabilities[number, classes.index(label)]
+        rows.append(
+            _row(
+                pictures,
+                number,
+                "label",
+                1 - quality[number],
+                action="look" if likeliest == label else f"relabel {likeliest}",
+                reason=f"{label} has probability {own:.2f}, {likeliest} "
+                f"{probabilities[number].max():.2f}"
+                if likeliest != label
+                else f"{label} has probability {own:.2f}",
+            )
+        )
+    return _table(rows)
+
+
+def of_outliers(
+    pictures: pd.DataFrame, distances: np.ndarray, fence: float, least: int
+) -> pd.DataFrame:
+    """List pictures that are like no others, the least alike first.
+
+    Those are the ones beyond the fence, and in any case the `least` farthest.
+    """
+    order = np.argsort(-distances, kind="stable")
+    count = max(least, int((distances > fence).sum()))
+    return _table(
+        _row(
+            pictures,
+            number,
+            "outlier",
+            distances[number],
+            action="drop" if distances[number] > fence else "look",
+            reason=f"its distance to those most like it is {distances[number]:.2f}, "
+            f"with {np.median(distances):.2f} the median",
+        )
+        for number in order[:count]
+    )
+
+
+def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.DataFrame:
+    """List copies: first those whose labels disagree, then across splits, then all others.
+
+    Of a pair, the finding is the one whose label is more doubtful where labels disagree, the
+    one that was trained on where splits differ, and the later one otherwise.
+    """
+    rows = []
+    splits, labels = pictures["split"].to_numpy(), pictures["label"].to_numpy()
+    for earlier, later, equal, similarity in zip(*pairs, strict=True):
+        one, other = later, earlier
+        disagree = labels[one] != labels[other]
+        across = splits[one] != splits[other] and splits[one] != "" and splits[other] != ""
+        # The one that the finding is about stands first.
+        if (disagree and quality[earlier] < quality[later]) or (
+            not disagree and across and splits[earlier] == "train"
+        ):
+            one, other = earlier, later
+        said = "the same file" if equal else f"nearly the same picture, cosine {similarity:.2f}"
+        if disagree:
+            said += f", labelled {labels[other]} there"
+        if across:
+            said += f", in {splits[other]}"
+        elif splits[other] == "":
+            said += ", left out"
+        action = "keep one" if not disagree else "look"
+        if disagree and quality[one] < 0.5:
+            action = f"relabel {labels[other]}"
+        elif not disagree and across:
+            action = "drop"
+        kind = "equal" if equal else "near"
+        rows.append(
+            _row(
+                pictures,
+                one,
+                f"{kind} copy",
+                similarity,
+                conflicts_with=pictures["file"].iat[other],
+                action=action,
+                reason=said,
+            )
+            | {"labels_disagree": disagree, "across_splits": across}
+        )
+    table = _table(rows, [*COLUMNS, "labels_disagree", "across_splits"])
+    return table.sort_values(
+        ["labels_disagree", "across_splits", "score"],
+        ascending=False,
+        kind="stable",
+        ignore_index=True,
+    )
+
+
+def of_oddities(pictures: pd.DataFrame, oddities: Iterable[list[Oddity]]) -> pd.DataFrame:
+    """List odd files, the most severe first."""
+    rows = [
+        _row(
+            pictures,
+            number,
+            oddity.kind,
+            oddity.severity,
+            action="none: it is left out"
+            if pictures["split"].iat[number] == ""
+            else "look"
+            if oddity.severity >= _SEVERE
+            else "none",
+            reason=oddity.reason,
+        )
+        for number, found in enumerate(oddities)
+        for oddity in found
+    ]
+    return _table(rows).sort_values("score", ascending=False, kind="stable", ignore_index=True)
+
+
+def ranked(
+    labels: pd.DataFrame, outliers: pd.DataFrame, copies: pd.DataFrame, odd: pd.DataFrame, of: int
+) -> pd.DataFrame:
+    """Put all findings into one order, in which the first ones matter most.
+
+    First come copies whose labels disagree, of which one is wrong for certain. Then doubtful
+    labels, outliers, severe oddities and copies across splits take turns, each kind worst first:
+    scores of different kinds can't be compared, while its place among its own kind can. Last come
+    findings that do no harm, what has been left out already among them. A picture that is a
+    doubtful label and an outlier counts once, where it comes first.
+
+    Parameters
+    ----------
+    of : the number of pictures that were audited.
+    """
+    common = odd["kind"].map(odd["kind"].value_counts()) > _COMMON * of
+    severe = (odd["score"] >= _SEVERE) & (odd["split"] != "") & ~common
+    turns = [
+        labels,
+        outliers,
+        odd[severe],
+        copies[copies["across_splits"] & ~copies["labels_disagree"]],
+    ]
+    suspects = zip_longest(*(table[COLUMNS].to_dict("records") for table in turns))
+    rows = [
+        *copies.loc[copies["labels_disagree"], COLUMNS].to_dict("records"),
+        *(row for turn in suspects for row in turn if row),
+        *copies.loc[~copies["across_splits"] & ~copies["labels_disagree"], COLUMNS].to_dict(
+            "records"
+        ),
+        *odd.loc[~severe, COLUMNS].to_dict("records"),
+    ]
+    merged: list[dict] = []
+    suspected: dict[str, dict] = {}
+    for row in rows:
+        if row["kind"] in ("label", "outlier"):
+            first = suspected.setdefault(row["file"], row)
+            if first is not row:
+                first["reason"] += f"; also {row['kind']}: {row['reason']}"
+                continue
+        merged.append(row)
+    table = _table(merged)
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    return table
+
+
+def _row(
+    pictures: pd.DataFrame,
+    number: int,
+    kind: str,
+    score: float,
+    action: str,
+    reason: str,
+    conflicts_with: str = "",
+) -> dict[str, object]:
+    return pictures.iloc[number][["file", "split", "label"]].to_dict() | {
+        "kind": kind,
+        "score": float(score),
+        "conflicts_with": conflicts_with,
+        "action": action,
+        "reason": reason,
+    }
+
+
+def _table(rows: Iterable[dict], columns: list[str] = COLUMNS) -> pd.DataFrame:
+    table = pd.DataFrame(list(rows), columns=columns)
+    flags = [name for name in columns if name not in COLUMNS]
+    return table.astype(dict.fromkeys(flags, bool) | {"score": float})

@@ -1,0 +1,61 @@
+"""Contact sheets of findings, each tile with the file, its label, the score and what it is at odds
+with."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+from PIL import Image
+
+from vision import figures, pictures
+
+_COLUMNS = 8
+_LONGEST = 34  # characters of a line that fit below a tile
+_BLANK = Image.new("RGB", (64, 64), "#dddddd")
+
+
+def draw(to: Path, heading: str, findings: pd.DataFrame, place: Callable[[str], Path]) -> None:
+    """Draw findings in the order of their ranks, each beside the copy that it is at odds with.
+
+    Parameters
+    ----------
+    findings : as `vision.audit.findings.ranked` gives them.
+    place : gives the path of a file.
+    """
+    tiles = list(_tiles(findings))
+    figures.contact_sheet(
+        to,
+        heading,
+        (_picture(place(file)) for file, _ in tiles),
+        [caption for _, caption in tiles],
+        _COLUMNS,
+    )
+
+
+def _tiles(findings: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    for row in findings.itertuples():
+        where = f"{row.label}, {row.split or 'left out'}"
+        lines = [
+            f"{row.rank}. {row.file}",
+            f"{row.kind} {row.score:.2f}; {where}",
+            f"→ {row.action}",
+        ]
+        yield row.file, "\n".join(map(_short, lines))
+        if row.conflicts_with:
+            lines = [f"{row.rank}. its copy:", row.conflicts_with]
+            yield row.conflicts_with, "\n".join(map(_short, lines))
+
+
+def _short(line: str) -> str:
+    """Cut the middle out of a long line: what tells files apart is mostly at their end."""
+    if len(line) <= _LONGEST:
+        return line
+    half = (_LONGEST - 1) // 2
+    return f"{line[:half]}…{line[-half:]}"
+
+
+def _picture(path: Path) -> Image.Image:
+    try:
+        return pictures.decode(path)
+    except pictures.UnreadablePictureError:
+        return _BLANK
