@@ -85,7 +85,8 @@ def followed(new_project):
         shutil.copy(ROOT / file, folder / file)
     # What make installs is there.
     (folder / ".venv").mkdir()
-    (folder / ".venv/bin").symlink_to(Path(sys.executable).parent)
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
     (folder / ".venv/.installed").touch()
     home = folder.parent / "home"
     photograph(home)
