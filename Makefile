@@ -6,6 +6,7 @@
 # make seeds N=5      how far do the metrics move by luck?
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
+# make report REV=..  one page about the run, and what changed since a revision
 # make bundle TO=..   pack the final model into one file to pass on
 # make serve OPTIONS=..   open a page to drop pictures onto
 # make results        write docs/results.md from what was measured
@@ -22,9 +23,9 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 
 # For make experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP := (head|finetuned)\.accuracy$$
-DROP := .*/|Created|State|Executor|pictures|(head|finetuned|train|validation|test|left_out)\.
+DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare comment seeds recipe measure bundle serve results bench verify requirements
+.PHONY: repro test experiments compare comment seeds recipe measure report bundle serve results bench verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -62,6 +63,9 @@ recipe: $(VENV)/.installed
 SEEDS ?= 1
 measure: $(VENV)/.installed
 	@$(RUN) python -m tools.measure '$(NAME)' --seeds '$(SEEDS)'
+
+report: $(VENV)/.installed
+	@$(RUN) python -m tools.report $(if $(REV),--rev '$(REV)')
 
 TO ?= bundle.zip
 bundle: $(VENV)/.installed

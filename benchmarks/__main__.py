@@ -1,58 +1,67 @@
-"""Runs the benchmarks against the plain way, and writes docs/benchmarks.md.
+"""Runs the benchmarks, and writes docs/benchmarks.md.
 
-python -m benchmarks
+    python -m benchmarks [NAME...]
+
+What a benchmark measured is kept in benchmarks/measured/, so that one of them can be run anew.
 """
 
+import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import extraction, finetuning
+from benchmarks import decoding, extraction, finetuning, growth, head, start_up, storage
 from vision import environment
-from vision.params import load_params
 
-PARAMS = Path("params.yaml")
 DOCUMENT = Path("docs/benchmarks.md")
-
-TEXT = """# Benchmarks
-
-Written by `make bench`, after a run of the pipeline, whose network, pictures and blocks they take.
-Each way runs in a process of its own, in turns, three times round; the figures are medians. What is
-imported, built, converted and compiled before the first picture does not count.
-
-{machine}
-
-## Extraction
-
-The plain way is the listing of *Deep Learning with Python*: `image_dataset_from_directory`,
-`predict` batch by batch, `np.concatenate`, with the defaults of a freshly installed TensorFlow.
-Decoding counts in both; `in memory` is the same engine on pictures that are decoded already.
-
-{extraction}
-
-## An epoch of fine-tuning
-
-512 training and 256 validation pictures, augmented. The plain way is `model.fit` from pixels, with
-augmentation layers. `fresh` is the pipeline with `activations.views: 0`: it decodes, augments and
-runs all blocks in every epoch, too. `stored` trains from the stored activations, which is the
-default; what storing them costs is a pass over the pictures for each view, at about the speed of
-extraction.
-
-{finetuning}
-"""
+TEXT = Path("benchmarks/text.md")
+MEASURED = Path("benchmarks/measured")
+BENCHMARKS: dict[str, Callable[[], str]] = {
+    "extraction": extraction.report,
+    "finetuning": finetuning.report,
+    "head": head.report,
+    "start_up": start_up.report,
+    "decoding": decoding.report,
+    "storage": storage.report,
+    "growth": growth.report,
+}
+# Run by hand, since it takes a revision: python -m benchmarks.whole
+BY_HAND = ("whole",)
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; without, all"
+    )
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        sys.exit(f"error: {unknown[0]} is no benchmark; there are {', '.join(BENCHMARKS)}")
+    for name in names:
+        keep(name, BENCHMARKS[name]())
+
+
+def keep(name: str, table: str) -> None:
+    """Keep what a benchmark measured, and write the document anew."""
     described = environment.describe()
-    backbone = load_params(PARAMS).backbone
-    machine = (
-        f"{backbone.name}, TensorFlow {described['libraries']['tensorflow']}, on "
-        f"{described['processor']['name']} with {described['threads']} threads."
+    processor = described["processor"]["name"]
+    where = (
+        f"*{processor}, {described['threads']} threads, "
+        f"TensorFlow {described['libraries']['tensorflow']}.*"
     )
-    DOCUMENT.write_text(
-        TEXT.format(
-            machine=machine, extraction=extraction.report(), finetuning=finetuning.report()
-        ),
-        encoding="utf-8",
-    )
+    MEASURED.mkdir(exist_ok=True)
+    (MEASURED / f"{name}.md").write_text(f"{table}\n\n{where}\n", encoding="utf-8")
+    write()
+
+
+def write() -> None:
+    """Write the document from the text and what was measured."""
+    document = TEXT.read_text(encoding="utf-8")
+    for name in (*BENCHMARKS, *BY_HAND):
+        measured = MEASURED / f"{name}.md"
+        table = measured.read_text(encoding="utf-8") if measured.exists() else "Not measured.\n"
+        document = document.replace(f"{{{name}}}\n", table)
+    DOCUMENT.write_text(document, encoding="utf-8")
 
 
 if __name__ == "__main__":

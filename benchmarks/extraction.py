@@ -4,78 +4,138 @@
 
 After a run. The plain way is the listing of "Deep Learning with Python": pictures by
 `image_dataset_from_directory`, `predict` batch by batch, `np.concatenate`, with TensorFlow's own
-defaults. `in memory` is what the engine does on pictures that are already decoded.
+defaults. The other ways but the last run the network on pictures that are decoded already: Keras
+with oneDNN's kernels, OpenVINO where it is installed (`pip install openvino`), and the engine of
+this project, LiteRT.
 """
 
+import importlib.util
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 from benchmarks.side_by_side import PLAIN, measure, run
 
-PARAMS = Path("params.yaml")
-WEIGHTS = Path("data/weights")
-PICTURES = Path("data/subset/test")
-WAYS = (PLAIN, "in memory", "this project")
-BATCH_SIZE = 32
-# Each takes as many of these as it needs for some seconds.
-MOST = 1000
-
-
-def report() -> str:
-    """Measure all ways, and give a table."""
-    found = measure("benchmarks.extraction", WAYS)
-    plain = found[PLAIN]["pictures_per_second"]
-    rows = [
-        [
-            way,
-            f"{figures['pictures_per_second']:.0f}",
-            f"{figures['pictures_per_second'] / plain:.2f}",
-            f"{figures['greatest_difference']:.1e}" if way != PLAIN else "",
-        ]
-        for way, figures in found.items()
-    ]
-    header = ["way", "pictures a second", "times the plain way", "features differ from Keras' by"]
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
-
-
-def time_way(way: str) -> dict[str, float]:
-    """Time one way in this process, which has imported nothing large yet."""
+if TYPE_CHECKING:
     import keras
     import numpy as np
 
+WEIGHTS = Path("data/weights")
+PICTURES = Path("data/subset/test")
+KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
+# The networks, their sizes, and pictures enough for some seconds. Where the weights come from
+# makes no difference to the time; random ones need no network.
+NETWORKS = {
+    "efficientnet_lite0": ("imagenet", 224, 640),
+    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 256),
+    "mobilenet_v2": ("random", 160, 640),
+    "resnet50": ("random", 224, 192),
+    "vgg16": ("random", 150, 192),
+}
+BATCH_SIZE = 32
+
+
+def report() -> str:
+    """Measure all networks and ways, and give a table."""
+    ways = [PLAIN, KERAS, LITERT, OURS]
+    if importlib.util.find_spec("openvino"):
+        ways.insert(2, OPENVINO)
+    rows = []
+    for network, (_, size, _) in NETWORKS.items():
+        found = measure("benchmarks.extraction", ways, network)
+        speed = {way: figures["pictures_per_second"] for way, figures in found.items()}
+        rows.append(
+            [f"{network}, {size} px"]
+            + [f"{speed[way]:.0f}" for way in ways]
+            + [f"{speed[OURS] / speed[PLAIN]:.1f}", f"{speed[OURS] / speed[LITERT]:.0%}"]
+            + [f"{found[OURS]['greatest_difference']:.0e}"]
+        )
+    header = ["network", *ways, "ours / plain", "ours / LiteRT", "differs from Keras by"]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def time_way(way: str, network: str) -> dict[str, float]:
+    """Time one way in this process, which has imported nothing large yet."""
+    import numpy as np
+
     from vision import features, pictures
+    from vision.ahead import load_ahead
     from vision.engine import Engine
-    from vision.params import load_params
+    from vision.params import Backbone
 
-    extractor = features.build_extractor(load_params(PARAMS).backbone, WEIGHTS)
-    size = extractor.input.shape[1]
-    paths = [PICTURES / file for file in pictures.index(PICTURES)["file"]][:MOST]
-
+    weights, size, count = NETWORKS[network]
+    extractor = features.build_extractor(
+        Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
+    )
+    paths = [PICTURES / file for file in pictures.index(PICTURES)["file"]][:count]
     if way == PLAIN:
-        dataset = keras.utils.image_dataset_from_directory(
-            PICTURES, image_size=(size, size), batch_size=BATCH_SIZE, shuffle=False, verbose=False
-        ).take(-(-len(paths) // BATCH_SIZE))
-        extractor.predict(next(iter(dataset))[0], verbose=0)  # compiles
-        start = time.perf_counter()
-        rows = np.concatenate([extractor.predict(batch, verbose=0) for batch, _ in dataset])
-        seconds = time.perf_counter() - start
-        return {"pictures_per_second": len(rows) / seconds}
+        return {"pictures_per_second": plain(extractor, size, count)}
+    decoded = pictures.load_batch(paths, size)
+    expected = extractor.predict(decoded[:BATCH_SIZE], BATCH_SIZE, verbose=0)
+    if way == KERAS:
+        seconds, _ = timed(lambda: extractor.predict(decoded, BATCH_SIZE, verbose=0))
+        return {"pictures_per_second": len(paths) / seconds}
+    if way == OPENVINO:
+        run_all = with_openvino(extractor, size)
+        seconds, _ = timed(lambda: run_all(decoded))
+        return {"pictures_per_second": len(paths) / seconds}
+    engine = Engine(extractor)
+    if way == LITERT:
+        parts = np.array_split(decoded, len(decoded) // BATCH_SIZE)
+        seconds, _ = timed(lambda: list(load_ahead(engine, parts)))
+        return {"pictures_per_second": len(paths) / seconds}
+    seconds, rows = timed(lambda: np.concatenate(list(features.run(engine, paths, way))))
+    return {
+        "pictures_per_second": len(paths) / seconds,
+        "greatest_difference": float(np.abs(rows[:BATCH_SIZE] - expected).max()),
+    }
 
-    network = Engine(extractor)
-    decoded = pictures.load_batch(paths[:BATCH_SIZE], size)
-    expected = extractor.predict(decoded.astype(np.float32), verbose=0)
-    difference = float(np.abs(network(decoded) - expected).max())
-    if way == "in memory":
-        decoded = pictures.load_batch(paths, size)
-        features.pictures.load_batch = lambda chosen, _: decoded[
-            paths.index(chosen[0]) : paths.index(chosen[-1]) + 1
-        ]
+
+def plain(extractor: "keras.Model", size: int, count: int) -> float:
+    """Extract as the book does; give pictures a second."""
+    import keras
+    import numpy as np
+
+    dataset = keras.utils.image_dataset_from_directory(
+        PICTURES, image_size=(size, size), batch_size=BATCH_SIZE, shuffle=False, verbose=False
+    ).take(count // BATCH_SIZE)
+    extractor.predict(next(iter(dataset))[0], verbose=0)  # compiles
+    seconds, rows = timed(
+        lambda: np.concatenate([extractor.predict(batch, verbose=0) for batch, _ in dataset])
+    )
+    return len(rows) / seconds
+
+
+def with_openvino(extractor: "keras.Model", size: int) -> "Callable[[np.ndarray], object]":
+    """Compile a network for throughput, one picture at a time, in float32."""
+    import numpy as np
+    import openvino
+    import tensorflow as tf
+
+    function = tf.function(lambda pictures: extractor(pictures, training=False))
+    signature = tf.TensorSpec((1, size, size, 3), tf.float32)
+    converted = openvino.convert_model(function.get_concrete_function(signature))
+    compiled = openvino.Core().compile_model(
+        converted, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
+    )
+    queue = openvino.AsyncInferQueue(compiled)
+
+    def run_all(decoded: "np.ndarray") -> None:
+        for picture in decoded:
+            queue.start_async([picture[None].astype("float32")])
+        queue.wait_all()
+
+    run_all(np.zeros((BATCH_SIZE, size, size, 3), np.uint8))
+    return run_all
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
     start = time.perf_counter()
-    rows = np.concatenate(list(features.run(network, paths, way)))
-    seconds = time.perf_counter() - start
-    return {"pictures_per_second": len(rows) / seconds, "greatest_difference": difference}
+    result = work()
+    return time.perf_counter() - start, result
 
 
 if __name__ == "__main__":

@@ -13,22 +13,24 @@ PLAIN = "plain"
 TURNS = 3
 
 
-def run(time_way: Callable[[str], dict[str, float]], report: Callable[[], str]) -> None:
+def run(time_way: Callable[..., dict[str, float]], report: Callable[[], str]) -> None:
     """Be the program of a benchmark: time the way that is named, or report on all of them."""
     if len(sys.argv) == 1:
         print(report())
         return
-    way = sys.argv[1]
+    way, *further = sys.argv[1:]
     # It chooses the kernels when it is imported; plain is what a freshly installed TensorFlow does.
     import vision  # noqa: F401
 
     if way == PLAIN:
         del os.environ["TF_ENABLE_ONEDNN_OPTS"]
-    print(json.dumps(time_way(way)))
+    print(json.dumps(time_way(way, *further)))
 
 
-def measure(module: str, ways: Sequence[str], turns: int = TURNS) -> dict[str, dict[str, float]]:
-    """Run `python -m MODULE WAY` for each way, one after the other, several times round.
+def measure(
+    module: str, ways: Sequence[str], *further: str, turns: int = TURNS
+) -> dict[str, dict[str, float]]:
+    """Run `python -m MODULE WAY FURTHER` for each way, one after the other, several times round.
 
     Each prints a JSON object of figures as its last line.
 
@@ -39,9 +41,10 @@ def measure(module: str, ways: Sequence[str], turns: int = TURNS) -> dict[str, d
     found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for turn in range(turns):
         for way in ways:
-            print(f"{module}: {way}, turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
+            named = " ".join([way, *further])
+            print(f"{module}: {named}, turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
             finished = subprocess.run(
-                [sys.executable, "-m", module, way],
+                [sys.executable, "-m", module, way, *further],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,

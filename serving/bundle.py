@@ -159,7 +159,9 @@ def describe(
         "preprocessing": {
             "colour": "RGB, transparency upon white",
             "orientation": "upright, as EXIF says",
-            "resize": f"squeezed to {size}x{size} by Pillow's BILINEAR",
+            "resize": f"squeezed to {size}x{size} by Pillow's BILINEAR; a large JPEG file is "
+            "decoded at a half, a quarter or an eighth of its size if that is "
+            f"{2 * size}x{2 * size} or more",
             "values": "0 to 255, float32; all scaling is inside the model",
             "mirror": "mean of the outputs of the picture and of its mirror image"
             if model.calibration.mirror
@@ -184,8 +186,9 @@ def _fine_tuning(model: Classifier) -> str:
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame) -> dict:
-    """Give the figures on the test pictures, of calibrated probabilities, shares with their 95 %
-    intervals.
+    """Give the figures on the test pictures, shares with their 95 % intervals.
+
+    Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities.
     """
     evaluation = read(EVALUATION)
     kept = ("accuracy", "accuracy_low", "accuracy_high", "roc_auc")

@@ -174,7 +174,9 @@ def _metrics(figures: dict) -> str:
         ["accuracy of the others", _share(figures, "sure_accuracy")],
         ["area under the ROC curve", f"{figures['roc_auc']:.4f}"],
         ["cross-entropy (nats)", f"{figures['loss']:.4f}"],
+        ["the same before calibration", f"{figures['loss_before']:.4f}"],
         ["expected calibration error", f"{figures['calibration_error']:.4f}"],
+        ["the same before calibration", f"{figures['calibration_error_before']:.4f}"],
     ]
     return _table(rows, ["figure", "on the test pictures"])
 

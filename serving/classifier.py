@@ -124,12 +124,12 @@ def from_revision(revision: str) -> Classifier:
 
 
 def from_bundle(path: Path) -> Classifier:
-    """Give the classifier that `make bundle` packed into a file.
+    """Give the classifier that `make bundle` packed: the archive, or the folder it was unpacked to.
 
     Raises
     ------
     UserError
-        The file is missing or no bundle.
+        It is missing or no bundle.
     """
     return _build(lambda name: read_bundle(path, name))
 
@@ -174,11 +174,13 @@ def read_revision(revision: str, path: Path) -> bytes:
 
 
 def read_bundle(path: Path, name: str) -> bytes:
-    """Read a member of a bundle."""
+    """Read a member of a bundle, packed or unpacked."""
+    if not path.exists():
+        raise UserError(f"{path} is missing; `make bundle` writes one")
     try:
+        if path.is_dir():
+            return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `make bundle` writes one") from None
-    except (zipfile.BadZipFile, KeyError):
+    except (zipfile.BadZipFile, KeyError, FileNotFoundError):
         raise UserError(f"{path} is no bundle of this project: it has no {name}") from None

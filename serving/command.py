@@ -32,6 +32,7 @@ examples:
   find / -name '*.jpg' | python -m vision predict -      a list, one file a line
   python -m vision predict --csv holidays > said.csv
   python -m vision predict --json cat.jpg | jq '.[].class'
+  python -m vision predict --explain heat cat.jpg        draws where it saw that, into heat/
   python -m vision predict --rev main holidays           as the model of a branch says
   python -m vision predict --bundle bundle.zip cat.jpg
 """
@@ -107,6 +108,12 @@ def _add_predict(commands: argparse._SubParsersAction) -> None:
     form.add_argument(
         "--csv", dest="form", action="store_const", const="csv", help="a CSV table with a header"
     )
+    predict.add_argument(
+        "--explain",
+        type=Path,
+        metavar="FOLDER",
+        help="draw the pictures with the heat of what spoke for their class (Grad-CAM), into here",
+    )
     predict.set_defaults(form="table", run=_predict)
 
 
@@ -117,7 +124,10 @@ def add_model(command: argparse.ArgumentParser) -> None:
         "--rev", help="the model of a branch, a tag, a commit or an experiment", metavar="REV"
     ).completer = _revisions
     model.add_argument(
-        "--bundle", type=Path, help="the model of a file of `make bundle`", metavar="FILE"
+        "--bundle",
+        type=Path,
+        help="the model of a bundle, as `make bundle` writes it",
+        metavar="FILE",
     )
 
 
@@ -179,7 +189,7 @@ def _predict(options: argparse.Namespace) -> None:
         stream.reconfigure(encoding="utf-8", errors="surrogateescape")
     model = classifier.open_model(options.rev, options.bundle)
     try:
-        predict.print_predictions(model, options.paths, options.form)
+        predict.print_predictions(model, options.paths, options.form, options.explain)
         sys.stdout.flush()
     except BrokenPipeError:  # as by `| head`, which wants no more
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

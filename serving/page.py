@@ -7,15 +7,15 @@ import base64
 import html
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from serving.classifier import Classifier
+from serving.explain import Explainer
+from serving.predict import predict
 from vision import pictures
-from vision.gradcam import GradCam, overlay
 
 # Of one drop; the rest is named and left alone.
 MOST_PICTURES = 24
@@ -44,49 +44,38 @@ STYLE = """
 """
 
 
-@dataclass(frozen=True)
-class Explained:
-    """A classifier, and what shows where in a picture it saw the class."""
-
-    classifier: Classifier
-    grad_cam: GradCam
-
-
-def answer(model: Explained, files: Sequence[Path]) -> str:
+def answer(model: Classifier, explainer: Explainer, files: Sequence[Path]) -> str:
     """Tell of each picture its class, its probability and where the model saw it, as HTML.
 
     A file that is no picture, and one beyond the count, is told instead.
     """
-    articles = [_article(model, file) for file in files[:MOST_PICTURES]]
+    articles = [_article(model, explainer, file) for file in files[:MOST_PICTURES]]
     if left := files[MOST_PICTURES:]:
         text = f"At most {MOST_PICTURES} pictures at once: {len(left)} more were left alone."
         articles.append(f'<article role="alert"><p>{text}</p></article>')
     return f'<div class="answers">{"".join(articles)}</div>'
 
 
-def _article(model: Explained, file: Path) -> str:
+def _article(model: Classifier, explainer: Explainer, file: Path) -> str:
     name = html.escape(file.name)
     try:
-        picture = pictures.decode(file)
+        batch = pictures.load_batch([file], model.image_size)
+        picture = pictures.decode(file, SHOWN_SIZE)
     except (pictures.UnreadablePictureError, FileNotFoundError) as error:
         gone = isinstance(error, FileNotFoundError)
         text = "it waited too long; drop it again" if gone else html.escape(str(error))
         return f'<article role="alert"><h3>Not read: {text}</h3><p>{name}</p></article>'
-    classifier = model.classifier
-    size = (classifier.image_size, classifier.image_size)
-    batch = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))[np.newaxis]
-    probabilities = classifier.probabilities(batch)
-    best = int(probabilities[0].argmax())
-    label = html.escape(classifier.classes[best])
-    unsure = " - unsure" if classifier.is_unsure(probabilities)[0] else ""
+    said = predict(model, file.name, batch)
+    label = html.escape(said.label)
+    unsure = " - unsure" if said.unsure else ""
     picture.thumbnail((SHOWN_SIZE, SHOWN_SIZE))
-    heat = model.grad_cam.spread(model.grad_cam.heat(batch, [best])[0], *picture.size)
-    pair = _figure(picture, name, name) + _figure(
-        overlay(picture, heat), f"heat map of {name}", f"what spoke for {label}"
-    )
+    (heat,) = explainer.draw([picture], [said.label])
+    pair = _figure(picture, name, name)
+    pair += _figure(heat, f"heat map of {name}", f"what spoke for {label}")
+    bars = _bars(model.classes, said.probabilities)
     return (
-        f"<article><h3>{label}, {probabilities[0, best]:.1%}{unsure}</h3>"
-        f'<div class="pair">{pair}</div>{_bars(classifier.classes, probabilities[0])}</article>'
+        f"<article><h3>{label}, {said.probability:.1%}{unsure}</h3>"
+        f'<div class="pair">{pair}</div>{bars}</article>'
     )
 
 

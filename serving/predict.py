@@ -50,19 +50,30 @@ class Unread:
     reason: str
 
 
-def print_predictions(model: Classifier, paths: Iterable[str], form: str) -> None:
+def print_predictions(
+    model: Classifier, paths: Iterable[str], form: str, drawings: Path | None = None
+) -> None:
     """Classify what the command line names, and print it on stdout as it comes.
 
     Parameters
     ----------
     form : table, csv or json.
+    drawings : a folder for drawings of where the model saw that, if they are wanted.
 
     Raises
     ------
     UserError
-        Some file is no picture; it was named on stderr, and the rest was classified.
+        Some file is no picture; it was named on stderr, and the rest was classified. Or the
+        drawings would come to lie among the pictures.
     """
     write = {"table": write_table, "csv": write_csv, "json": write_json}[form]
+    paths = list(paths)
+    results = classify(model, find(paths))
+    if drawings:
+        from serving import explain  # it brings in TensorFlow
+
+        explain.refuse_inside(paths, drawings)
+        results = explain.write_all(model, results, drawings)
     unread = 0
     # On a terminal, the lines themselves tell how it goes.
     silent = True if sys.stdout.isatty() else None
@@ -71,7 +82,7 @@ def print_predictions(model: Classifier, paths: Iterable[str], form: str) -> Non
 
         def predictions() -> Iterator[Prediction]:
             nonlocal unread
-            for result in classify(model, find(paths)):
+            for result in results:
                 if isinstance(result, Unread):
                     unread += 1
                     tqdm.write(f"{result.file}: {result.reason}", file=sys.stderr)
@@ -96,6 +107,8 @@ def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Predi
             return Unread(file, str(reason))
         except OSError as error:
             return Unread(file, os.strerror(error.errno) if error.errno else str(error))
+        except ValueError as error:  # what the system takes for no name, as one with a zero byte
+            return Unread(file, str(error))
         return predict(model, file, batch)
 
     return load_ahead(result, files)

@@ -19,9 +19,8 @@ from pathlib import Path
 
 from serving import page
 from serving.classifier import Classifier
-from serving.page import Explained
+from serving.explain import Explainer
 from vision.errors import UserError
-from vision.gradcam import GradCam
 
 # Whose pictures wait at once; more are told to come back later.
 MOST_WAITING = 64
@@ -56,8 +55,7 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
             raise UserError(
                 "the page needs Gradio; `make serve` installs it and opens the page"
             ) from None
-        model = Explained(classifier, GradCam(classifier.keras_model()))
-        blocks = _blocks(gradio, model)
+        blocks = _blocks(gradio, classifier)
         # Of one at a time: each decodes a picture, and all share the processors.
         blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1)
         threading.Thread(target=_keep_sweeping, args=(uploads,), daemon=True).start()
@@ -82,21 +80,23 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
         shutil.rmtree(uploads, ignore_errors=True)
 
 
-def _blocks(gradio, model: Explained):  # noqa: ANN001, ANN202
-    classes = ", ".join(model.classifier.classes[:-1]) + " or " + model.classifier.classes[-1]
+def _blocks(gradio, model: Classifier):  # noqa: ANN001, ANN202
+    *first, last = model.classes
+    classes = f"{', '.join(first)} or {last}"
+    answer = partial(_answer, model, Explainer(model))
     with gradio.Blocks(title="Classify pictures", analytics_enabled=False) as blocks:
         gradio.HTML(INTRODUCTION.format(classes=html.escape(classes)))
         files = gradio.File(label="Pictures", file_count="multiple", type="filepath")
         answers = gradio.HTML()
-        files.upload(partial(_answer, model), files, [files, answers], api_visibility="private")
+        files.upload(answer, files, [files, answers], api_visibility="private")
     return blocks
 
 
-def _answer(model: Explained, files: list[str]) -> tuple[None, str]:
+def _answer(model: Classifier, explainer: Explainer, files: list[str]) -> tuple[None, str]:
     """Answer uploaded files, and remove them."""
     paths = [Path(file) for file in files]
     try:
-        return None, page.answer(model, paths)
+        return None, page.answer(model, explainer, paths)
     finally:
         for path in paths:
             path.unlink(missing_ok=True)

@@ -3,7 +3,8 @@
     python -m tools.recipe book-2nd-edition --backbone efficientnet_lite0
 
 The recipes are in recipes/. Each sets every parameter but the seed, the source of the pictures
-and what only figures and the calibration error depend on; those stay as params.yaml has them.
+and what only figures, the calibration error and which predictions are called unsure depend on;
+those stay as params.yaml has them.
 """
 
 import argparse

@@ -77,6 +77,10 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
 def choose_threshold(labels: np.ndarray, calibrated: np.ndarray, most_wrong: float) -> float:
     """Find the least probability from which on predictions are right often enough.
 
+    That is selective classification (Geifman and El-Yaniv, NIPS 2017), with the share that was
+    wrong on these pictures in place of a bound on it: for a few hundred of them a bound would leave
+    hardly any prediction.
+
     Parameters
     ----------
     calibrated : probabilities, shape (pictures, classes).

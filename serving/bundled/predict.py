@@ -1,5 +1,4 @@
-"""python predict.py PICTURE...   It needs two packages: pip install ai-edge-litert pillow"""
-
+# python predict.py PICTURE...   It needs two packages: pip install ai-edge-litert pillow
 import json
 import sys
 from pathlib import Path
@@ -9,13 +8,14 @@ from ai_edge_litert.interpreter import Interpreter
 from PIL import Image, ImageOps
 
 here = Path(__file__).parent
-model = json.loads((here / "model.json").read_text("utf-8"))
-use = json.loads((here / "calibration.json").read_text("utf-8"))
+model, use = (json.loads((here / f).read_bytes()) for f in ("model.json", "calibration.json"))
 network = Interpreter(str(here / "model.tflite"))
 network.allocate_tensors()
 (entrance,), (exit_,) = network.get_input_details(), network.get_output_details()
 for file in sys.argv[1:]:
-    picture = ImageOps.exif_transpose(Image.open(file)).convert("RGBA")  # transparency upon white
+    picture = Image.open(file)
+    picture.draft(None, [2 * model["image_size"]] * 2)  # a large JPEG needs no full decoding
+    picture = ImageOps.exif_transpose(picture).convert("RGBA")  # transparency goes upon white
     picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     picture = picture.convert("RGB").resize([model["image_size"]] * 2, Image.Resampling.BILINEAR)
     outputs = []

@@ -255,6 +255,13 @@ def test_every_plot_is_an_output_of_a_stage(content, stages):
             assert path in all_outputs or str(Path(path).parent) in all_outputs, file
 
 
+def test_the_artifacts_are_models_that_a_stage_writes():
+    written = {path for stage in MAIN_STAGES for path in outputs(stage.content)}
+    artifacts = DVC_YAML["artifacts"].values()
+    assert {each["type"] for each in artifacts} == {"model"}
+    assert {each["path"] for each in artifacts} <= written
+
+
 @pytest.mark.parametrize("stage", BASELINE_STAGES + STUDY_STAGES, ids=lambda stage: stage.name)
 def test_what_is_shown_beside_the_main_pipeline_is_there_in_every_clone(stage):
     """`dvc metrics show` and `dvc plots show` complain of every one that is not there."""

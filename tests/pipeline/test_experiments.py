@@ -75,6 +75,9 @@ def content(file):
     if file.name == "subset.json":
         splits = ("train", "validation", "test", "left_out")
         return json.dumps(dict.fromkeys(splits, {"cat": 10, "dog": 10}))
+    if file.name == "calibration.json":
+        sets = {name: {"loss": 1 - figure} for name in ("validation", "test")}
+        return json.dumps({"temperature": 2 - figure, "unsure_below": 0.8} | sets)
     if file.parent.name == "metrics":
         return json.dumps({"epochs": epochs[model], "validation_loss": 1 - figure})
     for kind, names in columns.items():
@@ -253,7 +256,9 @@ def test_two_experiments_differ_in_what_was_changed_and_what_follows(slow):
     assert diff["params"] == {
         "params.yaml": {"lr": {"old": LR, "new": 1e-5, "diff": pytest.approx(1e-5 - LR)}}
     }
-    assert set(diff["metrics"]) == {"metrics/evaluate.json", "metrics/finetune.json"}
+    assert set(diff["metrics"]) == {
+        f"metrics/{name}.json" for name in ("calibration", "evaluate", "finetune")
+    }
     assert all(name.startswith("finetuned.") for name in diff["metrics"]["metrics/evaluate.json"])
     shown = slow.dvc("exp", "diff", "main", "slow").stdout
     for cells in (f"params.yaml lr {LR} 1e-05", "metrics/evaluate.json finetuned.accuracy"):

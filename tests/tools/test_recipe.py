@@ -25,6 +25,7 @@ KEPT = {
     "activations.max_gb",
     "evaluate.calibration_bins",
     "evaluate.mistakes",
+    "calibrate.most_wrong",
 }
 PARAMS = load_params(ROOT / "params.yaml")
 

@@ -326,25 +326,25 @@ def test_a_missing_key_is_named(tmp_path, complaint, key):
     number = line_of(key)
     left = "\n".join(LINES[:number] + LINES[number + 1 :])
     # Sections of one key: without any, YAML reads nothing where a section is expected.
-    if key in ("extract.views", "store.max_gb"):
+    if key in ("extract.views", "store.max_gb", "calibrate.most_wrong"):
         section = key.partition(".")[0]
-        left = left.replace(f"\n{section}:\n", f"\n{section}: {{}}\n")
+        left = f"{left}\n".replace(f"\n{section}:\n", f"\n{section}: {{}}\n")
     path.write_text(left, encoding="utf-8")
     assert complaint(path) == f"error: {path}: {key} is missing\n"
 
 
 def test_a_missing_section_is_named(tmp_path, complaint):
     path = tmp_path / "params.yaml"
-    path.write_text("\n".join(LINES[: LINES.index("evaluate:")]), encoding="utf-8")
-    assert complaint(path) == f"error: {path}: evaluate is missing\n"
+    path.write_text("\n".join(LINES[: LINES.index("calibrate:")]), encoding="utf-8")
+    assert complaint(path) == f"error: {path}: calibrate is missing\n"
 
 
 def test_a_section_without_keys_is_refused(tmp_path, complaint):
     path = tmp_path / "params.yaml"
-    start = LINES.index("evaluate:")
-    path.write_text("\n".join([*LINES[:start], "evaluate: 10"]), encoding="utf-8")
+    start = LINES.index("calibrate:")
+    path.write_text("\n".join([*LINES[:start], "calibrate: 10"]), encoding="utf-8")
     assert complaint(path) == (
-        f"error: {path}: evaluate = 10 is refused: it should be keys with values\n"
+        f"error: {path}: calibrate = 10 is refused: it should be keys with values\n"
     )
 
 

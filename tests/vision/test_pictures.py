@@ -473,3 +473,19 @@ def test_a_batch_holds_each_picture_as_loaded_alone(tmp_path):
     assert batch.dtype == np.uint8
     for picture, path in zip(batch, paths, strict=True):
         assert np.array_equal(picture, pictures.load(path, 20))
+
+
+def test_a_large_jpeg_is_loaded_as_if_decoded_in_full_but_for_its_last_bits(tmp_path):
+    large = np.asarray(Image.fromarray(SMOOTH).resize((1200, 800), Image.Resampling.BICUBIC))
+    path = save(tmp_path / "large.jpg", large, quality=95)
+    assert pictures.decode(path, 200).size == (300, 200)
+    assert pictures.decode(path, 201).size == (600, 400)
+    in_full = pictures.decode(path).resize((50, 50), Image.Resampling.BILINEAR)
+    # Some levels of 255: what is left out is finer than a pixel of the result.
+    assert distance(pictures.load(path, 50), np.asarray(in_full)) <= 3
+
+
+def test_a_picture_that_is_not_much_larger_is_decoded_in_full(tmp_path):
+    path = save(tmp_path / "small.jpg", SMOOTH, quality=95)
+    in_full = pictures.decode(path).resize((16, 16), Image.Resampling.BILINEAR)
+    assert (pictures.load(path, 16) == np.asarray(in_full)).all()

@@ -46,12 +46,11 @@ class GradCam:
 
     def __init__(self, model: keras.Model):
         self.image_size: int = model.input.shape[1]
-        conv_base = model.get_layer("backbone")
-        prepared = model.get_layer("preprocessing")(model.input)
-        self._to_maps = keras.Model(model.input, conv_base(prepared))
-        above = model.layers[model.layers.index(conv_base) + 1 :]
-        self._to_logits = _logits(conv_base.output.shape[1:], above)
-        self._first, self._step = _places(conv_base)
+        self._preprocessing = model.get_layer("preprocessing")
+        self._conv_base = model.get_layer("backbone")
+        above = model.layers[model.layers.index(self._conv_base) + 1 :]
+        self._to_logits = _logits(self._conv_base.output.shape[1:], above)
+        self._first, self._step = _places(self._conv_base)
 
     def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
         """Tell how much each position of the last maps adds to the log-odds of a class.
@@ -70,7 +69,8 @@ class GradCam:
     def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
         for start in range(0, len(pictures), _BATCH_SIZE):
             batch = slice(start, start + _BATCH_SIZE)
-            maps = self._to_maps(pictures[batch].astype(np.float32), training=False)
+            prepared = self._preprocessing(pictures[batch].astype(np.float32))
+            maps = self._conv_base(prepared, training=False)
             with tf.GradientTape() as tape:
                 tape.watch(maps)
                 log_odds = _log_odds(self._to_logits(maps, training=False), classes[batch])
@@ -97,19 +97,31 @@ class GradCam:
         return map_coordinates(heat, places, order=2, mode="nearest", prefilter=False)
 
     def overlays(
-        self, pictures: Sequence[Image.Image], classes: Sequence[int]
+        self, pictures: Sequence[Image.Image], classes: Sequence[int], mirror: bool
     ) -> list[Image.Image]:
-        """Draw pictures of any size with the heat of a class upon each, scaled to its greatest.
+        """Draw RGB pictures with the heat of a class upon each, scaled to its greatest.
 
-        A picture in which nothing speaks for the class has no heat.
+        Parameters
+        ----------
+        pictures : of any size. One in which nothing speaks for the class has no heat.
+        classes : see `heat`.
+        mirror : whether it is the mean of the heat in the picture and in its mirror image, as the
+            probabilities may be.
         """
         size = (self.image_size, self.image_size)
-        squeezed = [picture.resize(size, Image.Resampling.BILINEAR) for picture in pictures]
-        heats = self.heat(np.stack(squeezed), classes)
-        return [
-            overlay(picture, self.spread(heat, *picture.size))
-            for picture, heat in zip(pictures, heats, strict=True)
-        ]
+        squeezed = np.stack([each.resize(size, Image.Resampling.BILINEAR) for each in pictures])
+        spread = self._spread_all(squeezed, classes, pictures)
+        if mirror:
+            # Laid over the picture first: the maps' positions needn't lie evenly about its middle.
+            mirrored = self._spread_all(squeezed[:, :, ::-1], classes, pictures)
+            spread = [(a + b[:, ::-1]) / 2 for a, b in zip(spread, mirrored, strict=True)]
+        return [overlay(picture, heat) for picture, heat in zip(pictures, spread, strict=True)]
+
+    def _spread_all(
+        self, squeezed: np.ndarray, classes: Sequence[int], over: Sequence[Image.Image]
+    ) -> list[np.ndarray]:
+        heats = self.heat(squeezed, classes)
+        return [self.spread(heat, *picture.size) for heat, picture in zip(heats, over, strict=True)]
 
 
 def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:

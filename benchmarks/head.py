@@ -1,0 +1,153 @@
+"""Times what is done on stored features: a head's training, its penalty, its cross-validation.
+
+    python -m benchmarks.head
+
+After a run. The seconds are the work's own, without start-up. The plain way of training is
+`model.fit` on the same head and features, with early stopping.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+
+from tabulate import tabulate
+
+from benchmarks.side_by_side import PLAIN, measure, run
+
+PARAMS = Path("params.yaml")
+STUDY = Path("studies/params.yaml")
+SUBSET = Path("data/subset")
+FEATURES = Path("data/features")
+STUDIES = "studies"
+
+
+def report() -> str:
+    """Measure all of it, and give a table."""
+    found = measure("benchmarks.head", (PLAIN, "this project", STUDIES))
+    ours, plain, studies = found["this project"], found[PLAIN], found[STUDIES]
+    told = f"{ours['pictures']:,.0f} pictures × {ours['features']:,.0f} features"
+    rows = [
+        [f"the head, {ours['epochs']:.0f} epochs, {told}", ours["seconds"], plain["seconds"]],
+        *([name, seconds, None] for name, seconds in studies.items()),
+    ]
+    return tabulate(
+        rows, ["work", "this project, s", "plain, s"], tablefmt="github", floatfmt=".1f"
+    )
+
+
+def time_way(way: str) -> dict[str, float]:
+    """Time one way in this process, which has imported nothing large yet."""
+    with tempfile.TemporaryDirectory() as views:
+        if way == STUDIES:
+            return studies(Path(views))
+        return head(way, Path(views))
+
+
+def head(way: str, views: Path) -> dict[str, float]:
+    """Train the pipeline's head, by the pipeline's loop or by Keras' own."""
+    import keras
+    import numpy as np
+
+    from vision import determinism, head_training, heads
+    from vision.params import load_params
+    from vision.stored import Stored
+
+    params = load_params(PARAMS)
+    stored = Stored(FEATURES, views)
+    settings = params.train_head
+    rows = {split: stored.rows(split)[0] for split in ("train", "validation")}
+    inputs = keras.Input(rows["train"].shape[1:])
+    if way != PLAIN:
+        determinism.enable()
+        # Nothing lies below the head: an extractor that gives what it gets.
+        start = time.perf_counter()
+        _, _, _, summary = head_training.fit(
+            keras.Model(inputs, keras.layers.Identity()(inputs)),
+            params.backbone.name,
+            stored,
+            settings,
+            params.seed,
+        )
+        seconds = time.perf_counter() - start
+        pictures, features = rows["train"].shape
+        epochs = summary["epochs"]
+        return {
+            "seconds": seconds,
+            "pictures": pictures,
+            "features": features,
+            "epochs": epochs,
+        }
+    names, labels = np.unique(stored.labels("train"), return_inverse=True)
+    of_validation = np.searchsorted(names, stored.labels("validation"))
+    model = heads.build_head(rows["train"].shape[1], len(names), settings, params.seed)
+    loss = "binary_crossentropy" if len(names) == 2 else "sparse_categorical_crossentropy"
+    start = time.perf_counter()
+    model.compile(keras.optimizers.Adam(settings.learning_rate), loss, metrics=["accuracy"])
+    model.fit(
+        np.array(rows["train"]),
+        labels,
+        settings.batch_size,
+        settings.epochs,
+        validation_data=(np.array(rows["validation"]), of_validation),
+        callbacks=[keras.callbacks.EarlyStopping(patience=settings.patience)],
+        verbose=0,
+    )
+    return {"seconds": time.perf_counter() - start}
+
+
+def studies(views: Path) -> dict[str, float]:
+    """Time the path of the penalty, the cross-validation, and the heads of the learning curve."""
+    import numpy as np
+
+    from studies import cross_validate, duplicates, logistic, train_heads
+    from studies.params import Params
+    from vision import pictures
+    from vision.params import load_params
+    from vision.stored import Stored
+
+    params = load_params(PARAMS)
+    study = load_params(STUDY, Params)
+    stored = Stored(FEATURES, views)
+    rows = {split: stored.rows(split) for split in pictures.SPLITS}
+    classes = sorted(set(stored.labels("train")))
+    labels = {split: np.array([classes.index(k) for k in stored.labels(split)]) for split in rows}
+    everything = np.arange(len(labels["train"]))
+    seconds = {}
+
+    start = time.perf_counter()
+    strengths = study.l2
+    list(logistic.fit(rows["train"], labels["train"], everything, rows["validation"][0], strengths))
+    seconds[f"{len(strengths)} strengths of the L2 penalty"] = time.perf_counter() - start
+
+    start = time.perf_counter()
+    both = cross_validate.SPLITS
+    index = np.concatenate([cross_validate.read_index(split)["path"] for split in both])
+    x = np.concatenate([rows[split][0] for split in both])
+    y = np.concatenate([labels[split] for split in both])
+    digests = [pictures.digest(SUBSET / file) for file in index]
+    groups = duplicates.group(digests, x, study.cross_validate.similarity)
+    count = study.cross_validate.folds
+    folds = cross_validate.folds(y, groups, count, 1, params.seed)
+    cross_validate.cross_validate([x], y, folds, strengths)
+    seconds[f"{count}-fold cross-validation, {len(y):,} pictures, all strengths"] = (
+        time.perf_counter() - start
+    )
+
+    start = time.perf_counter()
+    sizes = [size for size in study.learning_curve.sizes if 2 * size <= len(everything)]
+    heads = 0
+    for size in sizes:
+        drawn = train_heads.different(
+            stored.labels("train"), size, study.learning_curve.draws, params.seed
+        )
+        heads += len(drawn)
+        for chosen in drawn:
+            train_heads.measure(rows, labels, chosen, strengths)
+    seconds[f"the learning curve's {heads} heads, {len(sizes)} sizes, all strengths"] = (
+        time.perf_counter() - start
+    )
+    return seconds
+
+
+if __name__ == "__main__":
+    run(time_way, report)

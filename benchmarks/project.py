@@ -1,0 +1,46 @@
+"""Copies of the project for benchmarks to run in."""
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+
+
+def clone(to: Path, params: Mapping[str, object]) -> Path:
+    """Clone the project as it is committed, with nothing run, and set some parameters."""
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(to)], check=True)
+    for file in (ROOT / "data/weights").glob("*.h5"):
+        shutil.copy(file, to / "data/weights")
+    change(to, params)
+    return to
+
+
+def change(folder: Path, params: Mapping[str, object]) -> None:
+    """Set parameters, named as `subset.train`, in a project's params.yaml."""
+    yaml = YAML()
+    content = yaml.load(folder / "params.yaml")
+    for key, value in params.items():
+        *sections, name = key.split(".")
+        inside = content
+        for section in sections:
+            inside = inside[section]
+        inside[name] = value
+    yaml.dump(content, folder / "params.yaml")
+
+
+def copy_of_run(to: Path) -> Path:
+    """Clone the project with what its last run wrote, from DVC's cache, and its sources."""
+    clone(to, {})
+    for name in ("params.yaml", "dvc.lock"):
+        shutil.copy(ROOT / name, to)
+    shutil.copytree(ROOT / "data/external", to / "data/external", dirs_exist_ok=True)
+    for command in (
+        ["dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache")],
+        ["dvc", "checkout", "--quiet"],
+    ):
+        subprocess.run(command, cwd=to, check=True)
+    return to

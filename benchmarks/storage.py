@@ -1,0 +1,89 @@
+"""Measures what DVC's ways to link files cost, and what many small files do against one.
+
+    python -m benchmarks.storage
+
+After a run. The pictures of data/raw, copied to so many, lie in a project of their own: `commit`
+hashes them and puts them into the cache; `checkout` brings them back where they are gone.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+from statistics import median
+
+from tabulate import tabulate
+
+from benchmarks.growth import write_archive
+
+COUNT = 8_000
+TURNS = 3
+LINKS = ("reflink,copy", "hardlink", "symlink")
+FOLDER, ARCHIVE = "a folder", "one archive"
+
+
+def report() -> str:
+    """Measure all ways, and give a table."""
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for turn in range(TURNS):
+        for form in (FOLDER, ARCHIVE):
+            for link in LINKS:
+                print(f"benchmarks.storage: {form}, {link}, turn {turn + 1}", file=sys.stderr)
+                found.setdefault((form, link), []).append(measure(form, link))
+    rows = [
+        [form, link, *(median(column) for column in zip(*turns, strict=True))]
+        for (form, link), turns in found.items()
+    ]
+    header = [f"{COUNT:,} pictures in", "cache.type", "commit, s", "checkout, s", "disk, MB"]
+    return tabulate(rows, header, tablefmt="github", floatfmt=(".0f", "", ".1f", ".1f", ".0f"))
+
+
+def measure(form: str, link: str) -> list[float]:
+    """Give the seconds of `dvc commit` and of `dvc checkout`, and the disk in MB."""
+    with tempfile.TemporaryDirectory() as parent:
+        project = Path(parent)
+        for command in (
+            ["git", "init", "--quiet"],
+            ["dvc", "init", "--quiet"],
+            ["dvc", "config", "cache.type", link],
+            ["dvc", "config", "--local", "cache.dir", str(project / "cache")],
+            ["dvc", "config", "--local", "core.site_cache_dir", str(project / "site")],
+        ):
+            subprocess.run(command, cwd=project, check=True)
+        archive = project / "pictures.zip"
+        write_archive(COUNT, archive)
+        pictures = project / "pictures"
+        pictures.mkdir()
+        if form == FOLDER:
+            with zipfile.ZipFile(archive) as content:
+                content.extractall(pictures)
+            archive.unlink()
+        else:
+            archive.rename(pictures / archive.name)
+        (project / "dvc.yaml").write_text("stages: {keep: {cmd: 'true', outs: [pictures]}}\n")
+        commit = timed(["dvc", "commit", "--force", "--quiet"], project)
+        disk = used(project / "cache") + used(pictures)
+        shutil.rmtree(pictures)
+        checkout = timed(["dvc", "checkout", "--quiet"], project)
+        return [commit, checkout, disk]
+
+
+def timed(command: list[str], folder: Path) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True)
+    return time.perf_counter() - start
+
+
+def used(folder: Path) -> float:
+    """Give the disk that a folder's files take, in MB; a file with several names counts once for
+    each folder, and not at all where it is in the cache too.
+    """
+    files = [path.lstat() for path in folder.rglob("*") if path.is_file()]
+    return sum(file.st_blocks * 512 / file.st_nlink for file in files) / 1e6
+
+
+if __name__ == "__main__":
+    print(report())

@@ -1,0 +1,101 @@
+"""Times whole runs, stage by stage, at an earlier revision and as it is.
+
+    python -m benchmarks.whole REVISION [EXTERNAL]
+
+Both run alone, in clones with nothing kept from before, one after the other: the default run, and
+where an archive of pictures is given, one on its pictures with the same parameters.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tabulate import tabulate
+
+from benchmarks.__main__ import keep
+from benchmarks.project import change, clone
+
+# What both revisions know; the rest is each one's own.
+LITE0 = {
+    "backbone.name": "efficientnet_lite0",
+    "backbone.image_size": 224,
+    "finetune.unfreeze_from": "block5a",
+    "finetune.epochs": 4,
+    "lr": 5e-5,
+    "evaluate.mirror": False,
+}
+NOW = {"activations.views": 4, "store.max_gb": 0}
+EXTERNAL = {
+    "download.source": "external",
+    "subset.train": 1000,
+    "subset.validation": 500,
+    "subset.test": 1000,
+}
+ALL = "all"
+
+
+def report(revision: str, external: Path | None) -> str:
+    """Measure, and give a table."""
+    runs: dict[str, dict[str, float]] = {}
+    kinds = [("the default's pictures", {})]
+    if external:
+        kinds.append((external.stem, EXTERNAL))
+    for kind, params in kinds:
+        for name, at in (("before", revision), ("now", "HEAD")):
+            print(f"benchmarks.whole: {kind}, {name}", file=sys.stderr, flush=True)
+            runs[f"{kind}, {name}"] = measure(at, params, external)
+    stages = list(dict.fromkeys(stage for run in runs.values() for stage in run))
+    stages.remove(ALL)
+    rows = [
+        [stage, *(f"{run[stage]:,.0f}" if stage in run else "" for run in runs.values())]
+        for stage in [*stages, ALL]
+    ]
+    header = ["stage, s", *runs]
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def measure(revision: str, params: dict[str, object], external: Path | None) -> dict[str, float]:
+    """Run the pipeline of a revision anew; give the seconds of each stage, and of all."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = clone(Path(parent) / "project", {})
+        subprocess.run(["git", "checkout", "--quiet", "--force", revision], cwd=folder, check=True)
+        now = NOW if "activations:" in (folder / "params.yaml").read_text() else {}
+        change(folder, LITE0 | now | params)
+        if params:
+            shutil.copy(external, folder / "data/external")
+        begun: dict[str, float] = {}
+        start = time.monotonic()
+        with subprocess.Popen(
+            ["dvc", "repro", "--force"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"XDG_CACHE_HOME": str(folder.parent / "cache")},
+        ) as process:
+            for line in process.stdout:
+                if stage := re.match(r"Running stage '(.+)'", line):
+                    begun[stage[1]] = time.monotonic()
+        if process.returncode:
+            sys.exit(f"`dvc repro` failed at {revision}; see above")
+        end = time.monotonic()
+    ends = [*list(begun.values())[1:], end]
+    seconds = {name: b - a for (name, a), b in zip(begun.items(), ends, strict=True)}
+    return seconds | {ALL: end - start}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("revision", help="of before", metavar="REVISION")
+    parser.add_argument("external", type=Path, nargs="?", help="an archive", metavar="EXTERNAL")
+    options = parser.parse_args()
+    keep("whole", report(options.revision, options.external))
+
+
+if __name__ == "__main__":
+    main()

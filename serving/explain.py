@@ -1,0 +1,94 @@
+"""Draws where a model saw what it says of a picture, and writes that beside the predictions."""
+
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from PIL import Image
+
+from serving.classifier import Classifier
+from serving.gradcam import GradCam
+from serving.predict import Prediction, Unread
+from vision import pictures
+from vision.errors import UserError
+
+# So many pictures are held at a time.
+_BATCH_SIZE = 16
+# Drawings are at most so high and wide, in pixels: the heat is far coarser.
+_LARGEST = 1024
+
+
+class Explainer:
+    """Explains a classifier: draws the heat of what speaks for a class (Grad-CAM).
+
+    Parameters
+    ----------
+    model : whose Keras form is loaded, which takes some seconds.
+    """
+
+    def __init__(self, model: Classifier):
+        self._gradcam = GradCam(model.keras_model())
+        self._mirror = model.calibration.mirror
+        self._classes = model.classes
+
+    def draw(self, decoded: list[Image.Image], labels: list[str]) -> list[Image.Image]:
+        """Draw RGB pictures, each with the heat of what speaks for the class of a name."""
+        for picture in decoded:
+            picture.thumbnail((_LARGEST, _LARGEST))
+        classes = [self._classes.index(label) for label in labels]
+        return self._gradcam.overlays(decoded, classes, self._mirror)
+
+
+def write_all(
+    model: Classifier, results: Iterable[Prediction | Unread], to: Path
+) -> Iterator[Prediction | Unread]:
+    """Write a drawing of each picture with the heat of what speaks for its class.
+
+    Yields
+    ------
+    The results, in order; a picture that can't be read any more is Unread by then.
+    """
+    explainer = Explainer(model)
+    results = iter(results)
+    while batch := list(islice(results, _BATCH_SIZE)):
+        found = [_decoded(result) for result in batch]
+        explained = [result for result, picture in found if picture]
+        decoded = [picture for _, picture in found if picture]
+        if explained:
+            drawn = explainer.draw(decoded, [result.label for result in explained])
+            for result, drawing in zip(explained, drawn, strict=True):
+                path = place(result.file, to)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                drawing.save(path)
+        yield from (result for result, _ in found)
+
+
+def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Image | None]:
+    if isinstance(result, Unread):
+        return result, None
+    try:
+        return result, pictures.decode(Path(result.file), _LARGEST)
+    except (pictures.UnreadablePictureError, OSError) as reason:
+        return Unread(result.file, str(reason)), None
+
+
+def place(file: str, to: Path) -> Path:
+    """Tell where in a folder the drawing of a file belongs: where the file is, below the folder.
+
+    A file outside of the working folder has all its path there.
+    """
+    path = Path(os.path.abspath(file))  # noqa: PTH100  a link keeps the name that it has here
+    inside = path.is_relative_to(Path.cwd())
+    below = path.relative_to(Path.cwd() if inside else path.anchor)
+    return to / below.with_name(below.name + ".png")
+
+
+def refuse_inside(paths: Iterable[str], to: Path) -> None:
+    """Raise a UserError if drawings would come to lie among the pictures that are classified."""
+    for path in paths:
+        if Path(path).is_dir() and to.resolve().is_relative_to(Path(path).resolve()):
+            raise UserError(
+                f"--explain {to} would put drawings among the pictures of {path}; "
+                "name a folder outside of it"
+            )

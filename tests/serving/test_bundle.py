@@ -1,0 +1,226 @@
+"""The bundle: an archive that is the same each time, a script that needs little, a model card."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from serving import bundle, card, classifier, predict
+from tests.code import ROOT
+from vision.calibration import Calibration
+from vision.description import Description
+from vision.engine import Engine
+from vision.errors import UserError
+from vision.params import load_params
+from vision.pictures import load_batch
+
+SIZE = 16
+# Runs the script as a machine would that has nothing but the packages it names.
+RUN = """
+import runpy, sys
+for name in ("tensorflow", "keras", "pandas", "vision", "serving"):
+    sys.modules[name] = None  # to import it fails
+sys.argv = ["predict.py", *sys.argv[1:]]
+runpy.run_path("predict.py", run_name="__main__")
+"""
+
+
+def network(units):
+    """A network that tells a picture from its mirror image."""
+    keras.utils.set_random_seed(3)
+    pictures = keras.Input((SIZE, SIZE, 3))
+    small = keras.layers.AveragePooling2D(SIZE // 2)(keras.layers.Rescaling(1 / 99)(pictures))
+    activation = "sigmoid" if units == 1 else "softmax"
+    return keras.Model(
+        pictures, keras.layers.Dense(units, activation)(keras.layers.Flatten()(small))
+    )
+
+
+@pytest.fixture(params=[1, 3], ids=["two classes", "three classes"])
+def packed(request, tmp_path):
+    """A bundle of a small network."""
+    classes = ["Kätzchen", "犬"] if request.param == 1 else ["a", "b", "c"]
+    members = {
+        "model.json": json.dumps(asdict(Description(classes, SIZE, "none"))).encode(),
+        "calibration.json": json.dumps(asdict(Calibration(True, 1.7, 0.6))).encode(),
+        "model.tflite": Engine(network(request.param)).content,
+        "predict.py": bundle.SCRIPT.read_bytes(),
+    }
+    bundle.pack(members, tmp_path / "bundle.zip")
+    return tmp_path / "bundle.zip"
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Pictures in modes that take some care."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 4), np.uint8)
+    transparent = Image.fromarray(pixels, "RGBA")
+    opaque = transparent.convert("RGB")
+    # So large that its file is decoded at a part of its size, where that makes a difference.
+    Image.effect_noise((200, 160), 200).convert("RGB").save(folder / "0.jpg")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    opaque.save(folder / "1.jpg")
+    opaque.save(folder / "2.jpg", exif=turned)
+    opaque.convert("CMYK").save(folder / "3.jpg")
+    opaque.convert("L").save(folder / "4.png")
+    opaque.convert("P").save(folder / "5.gif")
+    transparent.save(folder / "6.png")
+    return [str(path) for path in sorted(folder.iterdir())]
+
+
+def test_the_script_says_what_the_project_says_with_three_packages(packed, pictures, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, *pictures],
+        cwd=tmp_path / "unpacked",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    expected = [
+        f"{each.file}: {each.label}, {each.probability:.3f}{', unsure' if each.unsure else ''}"
+        for each in predict.classify(classifier.from_bundle(packed), pictures)
+    ]
+    assert ran.stdout.splitlines() == expected
+
+
+def test_an_unpacked_bundle_is_one_too(packed, pictures, tmp_path):
+    with zipfile.ZipFile(packed) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    batch = load_batch([Path(picture) for picture in pictures], SIZE)
+    of_both = [
+        classifier.from_bundle(path).probabilities(batch)
+        for path in (packed, tmp_path / "unpacked")
+    ]
+    np.testing.assert_array_equal(*of_both)
+
+
+def test_the_script_is_short():
+    assert len(bundle.SCRIPT.read_text().splitlines()) < 30
+
+
+def test_the_forms_are_held_to_each_other(packed, pictures, tmp_path, monkeypatch):
+    model = classifier.from_bundle(packed)
+    trained = network(model.network.numbers)
+    monkeypatch.setattr(classifier.Classifier, "keras_model", lambda _: trained)
+    paths = [Path(picture) for picture in pictures]
+    # What 32 bits leave.
+    assert bundle.greatest_difference(model, paths) < 1e-6
+    trained.layers[-1].bias.assign_add(np.arange(1, 1 + model.network.numbers) / 1000)
+    assert bundle.greatest_difference(model, paths) > 1e-4
+
+
+def test_equal_members_give_equal_bytes_whatever_is_there(tmp_path):
+    for name in ("a.zip", "b.zip"):
+        (tmp_path / name).write_bytes(name.encode())
+        bundle.pack({"2.txt": b"two", "1.txt": b"one"}, tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == ["2.txt", "1.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
+
+
+def test_what_dvc_did_not_write_is_refused(tmp_path):
+    (tmp_path / "model").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"model is not what dvc\.lock says"):
+        bundle.refuse_others({str(tmp_path / "model"): "0" * 32}, [tmp_path / "model"])
+
+
+def test_a_class_without_predictions_has_no_precision():
+    predictions = pd.DataFrame({"label": ["a", "b"], "said": ["a", "a"]})
+    figures = bundle.of_class(predictions, "b")
+    assert (figures["recall"], figures["precision_pictures"]) == (0, 0)
+    assert "precision" not in figures
+
+
+@pytest.fixture
+def manifest():
+    share = {"accuracy": 0.75, "accuracy_low": 0.3, "accuracy_high": 0.95}
+    of_class = {f"recall{end}": 0.5 for end in ("", "_low", "_high")}
+    return {
+        "commit": "c0ffee",
+        "uncommitted_changes": False,
+        "data": {
+            "source": "external",
+            "md5": "f00d.dir",
+            "pictures": {split: {"a|b": 4, "c": 1200} for split in ("train", "validation", "test")},
+        },
+        "backbone": "vgg16",
+        "fine_tuning": "trained from block5 up",
+        "image_size": 150,
+        "classes": ["a|b", "c"],
+        "preprocessing": {"colour": "RGB"},
+        "thresholds": {"temperature": 1.5, "unsure_below": 0.8, "most_wrong": 0.02},
+        "metrics": share
+        | {"pictures": 4, "roc_auc": 0.9, "unsure": 0.25}
+        | {
+            f"{name}{when}": 0.3
+            for name in ("loss", "calibration_error")
+            for when in ("", "_before")
+        }
+        | {"classes": {"a|b": of_class, "c": of_class}},
+        "forms_agree_within": 1e-4,
+        "libraries": {"keras": "3.1", "ai-edge-litert": "2.1"},
+    }
+
+
+def written(manifest, *predictions):
+    table = pd.DataFrame(
+        predictions, columns=["file", "label", "said", "probability", "unsure"]
+    ).astype({"unsure": bool})
+    return card.write(manifest, load_params(ROOT / "params.yaml"), table)
+
+
+RIGHT = ("c/1.jpg", "c", "c", 0.99, False)
+
+
+def test_the_card_has_the_sections_of_model_cards_and_its_figures(manifest):
+    text = written(manifest, RIGHT)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+        "Model details",
+        "Intended use",
+        "How pictures are prepared",
+        "Training data",
+        "Evaluation data",
+        "Metrics",
+        "Where it fails",
+        "Limits",
+    ]
+    assert "0.750 (0.300–0.950)" in text
+    assert "c0ffee" in text
+    assert "f00d.dir" in text
+    assert "1,204 to train on" in text
+
+
+def test_the_card_tells_what_is_taken_for_what_and_the_surest_mistakes(manifest):
+    text = written(
+        manifest,
+        RIGHT,
+        ("c/2.jpg", "c", "a|b", 0.9, False),
+        ("c/3.jpg", "c", "a|b", 0.95, False),
+        ("a|b/1.jpg", "a|b", "c", 0.6, True),
+    )
+    told = text.partition("## Where it fails")[2]
+    lines = [re.split(r"(?<!\\)\|", line)[1:-1] for line in told.splitlines()]
+    rows = [[cell.strip() for cell in line] for line in lines]
+    assert ["c", r"a\|b", "2 of 3"] in rows
+    assert "2 mistakes are not called unsure" in told
+    surest = [row[0] for row in rows if row and row[0].startswith("c/")]
+    assert surest == ["c/3.jpg", "c/2.jpg"]
+
+
+def test_the_card_of_a_model_without_mistakes_does_not_boast(manifest):
+    assert "got no test picture wrong" in written(manifest, RIGHT)

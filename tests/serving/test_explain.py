@@ -1,0 +1,122 @@
+"""Drawing where the model saw what it says."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+from serving import explain, predict
+from serving.classifier import Classifier
+from tests.serving.conftest import SIZE
+from vision.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def explained(colours, module_patch):
+    """The colours' classifier, whose Keras form sees the same: each class in its own colour."""
+    inputs = keras.Input((SIZE, SIZE, 3))
+    preprocessing = keras.Model(inputs, layers.Rescaling(1.0)(inputs), name="preprocessing")
+    base_input = keras.Input((SIZE, SIZE, 3))
+    base = keras.Model(base_input, layers.AveragePooling2D(2)(base_input), name="backbone")
+    entering = keras.Input((3,))
+    head = keras.Model(entering, layers.Dense(3, "softmax")(entering))
+    head.set_weights([np.eye(3), np.zeros(3)])
+    features = layers.GlobalAveragePooling2D()(base(preprocessing(inputs)))
+    model = keras.Model(inputs, head(features))
+    module_patch.setattr(Classifier, "keras_model", lambda _: model)
+    return colours
+
+
+@pytest.fixture(scope="module")
+def module_patch():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture
+def spotted(tmp_path, monkeypatch):
+    """A black picture with a large red spot at the top right and a small green one at its left."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.zeros((60, 120, 3), np.uint8)
+    pixels[5:25, 80:110, 0] = 255
+    pixels[40:50, 5:25, 1] = 255
+    (tmp_path / "in").mkdir()
+    Image.fromarray(pixels).save("in/a.png")
+    return "in/a.png"
+
+
+def brightest(file):
+    lightness = np.asarray(Image.open(file).convert("L"), float)
+    row, column = np.unravel_index(lightness.argmax(), lightness.shape)
+    return row / lightness.shape[0], column / lightness.shape[1]
+
+
+def test_the_heat_is_where_the_predicted_class_is(explained, spotted, capsys):
+    predict.print_predictions(explained, [spotted], "csv", Path("out"))
+    assert ",red," in capsys.readouterr().out
+    row, column = brightest("out/in/a.png.png")
+    assert row < 0.5
+    assert column > 0.6
+
+
+def test_what_is_printed_is_the_same(explained, spotted, picture, capsys):
+    several = [spotted, *(picture(f"{n}.png", colour) for n, colour in enumerate(["lime"] * 20))]
+    predict.print_predictions(explained, several, "json")
+    plain = capsys.readouterr().out
+    predict.print_predictions(explained, several, "json", Path("out"))
+    assert capsys.readouterr().out == plain
+    assert len(list(Path("out").rglob("*.png"))) == len(several)
+
+
+def test_what_is_no_picture_is_named_and_the_rest_is_drawn(explained, spotted, capsys):
+    Path("in/b.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"^1 of what was named"):
+        predict.print_predictions(explained, ["in"], "csv", Path("out"))
+    assert "in/b.jpg: " in capsys.readouterr().err
+    assert [path.name for path in Path("out/in").iterdir()] == ["a.png.png"]
+
+
+def test_a_picture_that_goes_meanwhile_is_unread(explained, spotted):
+    results = list(predict.classify(explained, [spotted]))
+    Path(spotted).unlink()
+    (result,) = explain.write_all(explained, results, Path("out"))
+    assert result.file == spotted
+    assert isinstance(result, predict.Unread)
+
+
+def test_large_pictures_are_drawn_smaller(explained, picture):
+    large = picture("large.png", "red")
+    Image.new("RGB", (3000, 1500), "red").save(large)
+    (result,) = predict.classify(explained, [large])
+    list(explain.write_all(explained, [result], Path(large).parent / "out"))
+    drawn = next((Path(large).parent / "out").rglob("*.png"))
+    assert Image.open(drawn).size == (1024, 512)
+
+
+@pytest.mark.parametrize(
+    ("file", "place"),
+    [
+        ("a.jpg", "out/a.jpg.png"),
+        ("./b/../b/a.jpg", "out/b/a.jpg.png"),
+        ("/data/a.jpg", "out/data/a.jpg.png"),
+    ],
+)
+def test_a_drawing_lies_where_its_picture_does(file, place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert explain.place(file, Path("out")) == Path(place)
+
+
+def test_a_picture_outside_of_the_folder_stays_inside_of_the_drawings(tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    found = explain.place("../../a.jpg", Path("out"))
+    assert found == Path("out", *tmp_path.parent.parts[1:], "a.jpg.png")
+
+
+def test_drawings_among_the_pictures_are_refused(explained, spotted):
+    with pytest.raises(UserError, match=r"^--explain in/out would put drawings among"):
+        predict.print_predictions(explained, ["in"], "csv", Path("in/out"))
+    assert not Path("in/out").exists()

@@ -1,0 +1,136 @@
+"""Classifying what the command line names."""
+
+import csv
+import io
+import json
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from serving import predict
+from serving.predict import Prediction, Unread
+from vision.errors import UserError
+
+
+def printed(model, paths, form, capsys):
+    predict.print_predictions(model, paths, form)
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def three(picture):
+    return [picture("a.png", "red"), picture("b.png", "lime"), picture("c.webp", (120, 120, 250))]
+
+
+def test_a_table_for_people_with_the_file_last(colours, three, capsys):
+    header, *lines = printed(colours, three, "table", capsys).splitlines()
+    assert header.split() == ["class", "probability", "file"]
+    assert [line.split() for line in lines] == [
+        ["red", "1.000", three[0]],
+        ["grün", "1.000", three[1]],
+        ["藍", "0.510", "unsure", three[2]],
+    ]
+
+
+def test_csv_has_every_class(colours, three, capsys):
+    rows = list(csv.DictReader(io.StringIO(printed(colours, three, "csv", capsys))))
+    assert [(row["file"], row["class"], row["unsure"]) for row in rows] == [
+        (three[0], "red", "false"),
+        (three[1], "grün", "false"),
+        (three[2], "藍", "true"),
+    ]
+    for row in rows:
+        each = [float(row[f"probability_{label}"]) for label in colours.classes]
+        # Seven digits of each.
+        assert sum(each) == pytest.approx(1, abs=1e-6)
+        assert float(row["probability"]) == max(each)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_json_is_one_array_with_an_object_a_line(colours, three, capsys, count):
+    text = printed(colours, three[:count], "json", capsys)
+    content = json.loads(text)
+    assert [each["file"] for each in content] == three[:count]
+    assert len(text.splitlines()) == count + 2
+    for each in content:
+        assert each["probabilities"][each["class"]] == each["probability"]
+        assert list(each["probabilities"]) == colours.classes
+
+
+def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_path, capsys):
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "empty.jpg").touch()
+    named = [three[0], str(tmp_path / "notes.txt"), three[1], str(tmp_path / "gone.jpg"), "a\0b"]
+    with pytest.raises(UserError, match="4 of what was named could not be classified"):
+        predict.print_predictions(colours, [*named, str(tmp_path / "empty.jpg")], "csv")
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 3
+    assert said.err.splitlines() == [
+        f"{tmp_path}/notes.txt: not a JPEG, PNG, BMP, GIF, WebP or HEIC picture",
+        f"{tmp_path}/gone.jpg: No such file or directory",
+        "a\0b: embedded null byte",
+        f"{tmp_path}/empty.jpg: empty file",
+    ]
+
+
+def test_a_folder_is_all_that_is_below_it_but_what_is_hidden(picture, tmp_path):
+    for name in ("b/2.png", "b/1.png", "a.png", ".hidden/1.png", "c/.hidden.png"):
+        picture(name, "red")
+    assert list(predict.find([str(tmp_path)])) == [
+        str(tmp_path / name) for name in ("a.png", "b/1.png", "b/2.png")
+    ]
+
+
+def test_a_folder_without_files_is_named(tmp_path):
+    named = str(tmp_path)
+    assert list(predict.find([named])) == [Unread(named, "no file is in this folder")]
+
+
+def test_patterns_reach_below_and_leave_folders_out(picture, tmp_path):
+    for name in ("1.png", "a/2.png", "a/b.png/3.png"):
+        picture(name, "red")
+    found = predict.find([f"{tmp_path}/**/*.png", f"{tmp_path}/*.jpg"])
+    assert list(found) == [
+        *(str(tmp_path / name) for name in ("1.png", "a/2.png", "a/b.png/3.png")),
+        Unread(f"{tmp_path}/*.jpg", "no file matches this pattern"),
+    ]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(picture):
+    name = picture("cat[1].png", "red")
+    assert list(predict.find([name])) == [name]
+
+
+def test_a_list_comes_on_stdin(monkeypatch, picture, tmp_path):
+    one, below = picture("one with spaces.png", "red"), picture("folder/2.png", "red")
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{one}\n\n{tmp_path}/folder\r\n"))
+    assert list(predict.find(["-"])) == [one, below]
+
+
+def test_predictions_come_in_the_order_of_the_files(colours, three):
+    results = predict.classify(colours, iter(three * 20))
+    assert [each.file for each in results if isinstance(each, Prediction)] == three * 20
+
+
+def peak_bytes(model, folder):
+    tracemalloc.start()
+    with Path(os.devnull).open("w") as nowhere:
+        predict.write_csv(predict.classify(model, predict.find([folder])), model.classes, nowhere)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(colours, picture, tmp_path):
+    original = picture("original.png", "red")
+    peaks = []
+    for name, folders in (("warm-up", 1), ("few", 1), ("many", 21)):
+        for number in range(folders * 100):
+            copy = tmp_path / name / str(number // 100) / f"{number}.png"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            os.link(original, copy)
+        peaks.append(peak_bytes(colours, str(tmp_path / name)))
+    # 2,000 predictions would take 1 MB, and so would the pictures.
+    assert peaks[2] - peaks[1] < 200_000

@@ -1,0 +1,193 @@
+"""A finished run in a folder, made by hand: what the report is written from."""
+
+import contextlib
+import io
+import json
+import shutil
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from keras import layers
+from PIL import Image
+from ruamel.yaml import YAML
+
+from tests.code import ROOT
+from tools import compare
+from tools.report import changes, contents, page
+from vision import models, pictures, scores
+from vision.heads import build_head
+from vision.models import Description
+from vision.output import write_csv, write_json
+from vision.params import TrainHead
+
+# Names that a careless page would take for its own markup, or that are too wide for a phone.
+CLASSES = ["<b>bold", "Größtdampfschifffahrt & mehr"]
+OF_EACH = {"train": 3, "validation": 2, "test": 8}
+# Of a class's eight test pictures, how many the model gets wrong.
+WRONG = 2
+PARAMS = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+
+
+def predictions(folder, wrong=WRONG):
+    """As evaluate writes them: the first pictures of each class are wrong."""
+    test = folder / "data/subset/test"
+    index = pictures.index(test)
+    said = np.empty((len(index), 2))
+    for row, (label, number) in enumerate(
+        zip(index["label"], index.groupby("label").cumcount(), strict=True)
+    ):
+        sure = 0.55 + 0.05 * number
+        own = CLASSES.index(label) if number >= wrong else 1 - CLASSES.index(label)
+        said[row, own], said[row, 1 - own] = sure, 1 - sure
+    table = index.assign(md5=[pictures.digest(test / file) for file in index["file"]])
+    for model in ("head", "finetuned"):
+        table[[f"{model}_{label}" for label in CLASSES]] = said
+    return table
+
+
+def write_run(folder):
+    """Write all that the report reads, as the stages write it."""
+    rng = np.random.default_rng(0)
+    for split, count in OF_EACH.items():
+        for label in CLASSES:
+            (folder / "data/subset" / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)
+                path = folder / f"data/subset/{split}/{label}/{number}.png"
+                Image.fromarray(pixels).save(path)
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    YAML().dump({"stages": {"all": {"params": {"params.yaml": PARAMS}}}}, folder / "dvc.lock")
+    write_csv(pd.DataFrame(columns=["file", "reason"]), folder / "data/left_out.csv")
+    table = predictions(folder)
+    write_csv(table, folder / "data/predictions.csv")
+    labels = table["label"].map(CLASSES.index).to_numpy()
+    said = table[[f"finetuned_{label}" for label in CLASSES]].to_numpy()
+    bins = PARAMS["evaluate"]["calibration_bins"]
+    score = scores.score(labels, said, bins)
+    metrics = {
+        "subset": {split: dict.fromkeys(CLASSES, count) for split, count in OF_EACH.items()}
+        | {"left_out": dict.fromkeys(CLASSES, 0)},
+        "head": {"epochs": 3, "best_epoch": 2},
+        "finetune": {"epochs": 0, "best_epoch": 0},
+        "evaluate": {"pictures": len(table), "head": score, "finetuned": score},
+        "calibration": {"temperature": 1.5, "unsure_below": 0.6}
+        | {
+            split: {
+                "loss_before": 0.5, "loss": 0.4, "calibration_error_before": 0.2,
+                "calibration_error": 0.1, "unsure": 0.25, "sure_accuracy": 0.9,
+                "sure_accuracy_low": 0.7, "sure_accuracy_high": 0.97,
+            }
+            for split in ("validation", "test")
+        },
+        "environment": [
+            {
+                "stages": ["evaluate"], "python": "3.11", "system": "Linux",
+                "processor": {"name": "a processor"}, "threads": 2,
+                "libraries": {"keras": "3"}, "flags": {"A_FLAG": "1"},
+            }
+        ],
+    }  # fmt: skip
+    for name, content in metrics.items():
+        write_json(content, folder / f"metrics/{name}.json")
+    history = {"epoch": [1, 2, 3], "train_loss": [0.9, 0.5, 0.3], "train_accuracy": [0.5, 0.7, 0.9]}
+    history |= {"validation_loss": [0.8, 0.6, 0.7], "validation_accuracy": [0.5, 0.8, 0.7]}
+    write_csv(pd.DataFrame(history), folder / "plots/head.csv")
+    write_csv(pd.DataFrame(history)[:0], folder / "plots/finetune.csv")
+    for model in ("head", "finetuned"):
+        plots = folder / "plots/evaluate"
+        write_csv(scores.roc_curve(labels, said), plots / f"{model}_roc.csv")
+        write_csv(
+            scores.precision_recall_curve(labels, said), plots / f"{model}_precision_recall.csv"
+        )
+    chosen = {"mirror": True, "temperature": 1.5, "unsure_below": 0.6}
+    write_json(chosen, folder / "models/calibration.json")
+    models.save(model_of(8), Description(CLASSES, 8, "none"), folder / "models/finetuned.keras")
+
+
+def model_of(size):
+    """A model of the project's layers upon the colours of 2 × 2 pixels."""
+    inputs = keras.Input((size, size, 3))
+    preprocessing = keras.Model(inputs, layers.Rescaling(1.0)(inputs), name="preprocessing")
+    base_input = keras.Input((size, size, 3))
+    base = keras.Model(base_input, layers.AveragePooling2D(2)(base_input), name="backbone")
+    features = layers.GlobalAveragePooling2D()(base(preprocessing(inputs)))
+    head = build_head(3, 2, TrainHead(**PARAMS["train_head"]), 0)
+    return keras.Model(inputs, head(features), name="classifier")
+
+
+def write_audit(folder):
+    """As the stage audit writes it: of three findings, one is of a file that is no picture."""
+    (folder / "data/raw").mkdir()
+    Image.new("RGB", (30, 20), "teal").save(folder / "data/raw/copy.png")
+    (folder / "data/raw/broken.png").write_bytes(b"")
+    columns = ["file", "split", "label", "kind", "score", "conflicts_with", "action", "reason"]
+    rows = [
+        ["copy.png", "train", CLASSES[0], "equal copy", 1, "x.png", "drop", "it is x.png's <copy>"],
+        ["broken.png", "", CLASSES[0], "broken", 1, "", "none: it is left out", "empty file"],
+    ]
+    write_csv(pd.DataFrame(rows, columns=columns), folder / "data/audit.csv")
+    write_json({"pictures": 26, "copies": {"equal": 1}, "odd": {"broken": 1}},
+               folder / "metrics/audit.json")  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder)
+    return folder
+
+
+@pytest.fixture
+def within(finished_run, monkeypatch):
+    """Work in the finished run."""
+    monkeypatch.chdir(finished_run)
+    return finished_run
+
+
+@pytest.fixture(scope="session")
+def before(finished_run):
+    """What another run wrote: another learning rate, and one more picture of each class wrong."""
+    metrics = json.loads((finished_run / "metrics/evaluate.json").read_text())
+    metrics["finetuned"] = metrics["finetuned"] | {"accuracy": 0.625}
+    lock = {"stages": {"all": {"params": {"params.yaml": PARAMS | {"lr": 0.25}}}}}
+    return {
+        "metrics": metrics,
+        "lock": lock,
+        "predictions": predictions(finished_run, WRONG + 1).set_index("file"),
+    }
+
+
+@pytest.fixture(scope="session")
+def whole(finished_run, before, tmp_path_factory):
+    """The contents with everything that there can be, and the page of them."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    shutil.copytree(finished_run, folder)
+    write_audit(folder)
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        _patch_revision(patch, before)
+        found = contents.gather("main")
+    return found, page.render(found)
+
+
+@pytest.fixture(scope="session")
+def patch_revision():
+    return _patch_revision
+
+
+def _patch_revision(patch, before):
+    """Let `main` name the other run."""
+    buffer = io.StringIO()
+    YAML().dump(before["lock"], buffer)
+    told = {
+        changes.LOCK: buffer.getvalue().encode(),
+        changes.METRICS: json.dumps(before["metrics"]).encode(),
+    }
+    here = compare.read_predictions
+    patch.setattr(changes, "read_revision", lambda revision, path: told[path])
+    patch.setattr(
+        changes.compare,
+        "read_predictions",
+        lambda revision: before["predictions"] if revision == "main" else here(revision),
+    )

@@ -1,0 +1,116 @@
+import json
+import shutil
+
+import pytest
+from ruamel.yaml import YAML
+
+from tools.report import changes, contents, page
+from vision.errors import UserError
+
+
+def test_the_surest_mistakes_come_first_with_their_heat(whole):
+    found, _ = whole
+    assert found.count_mistakes == 4
+    assert [(each.label, each.said) for each in found.mistakes] == [
+        (found.classes[0], found.classes[1]),
+        (found.classes[1], found.classes[0]),
+    ] * 2
+    names = [each.file.split("/")[1] for each in found.mistakes]
+    assert names == ["1.png", "1.png", "0.png", "0.png"]
+    # 0.60, calibrated with a temperature of 1.5.
+    powers = 0.6 ** (1 / 1.5), 0.4 ** (1 / 1.5)
+    assert found.mistakes[0].probability == pytest.approx(powers[0] / sum(powers))
+    for each in found.mistakes:
+        assert len({each.picture.source, each.for_said.source, each.for_label.source}) == 3
+
+
+def test_the_confusion_has_a_row_for_each_class(whole):
+    found, _ = whole
+    assert found.confusion == [[6, 2], [2, 6]]
+    assert [times for _, _, times in found.confused] == [2, 2]
+
+
+def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
+    found, text = whole
+    assert found.audit == [("pictures", 26), ("copies: equal", 1), ("odd: broken", 1)]
+    assert [(each.file, each.picture is not None) for each in found.findings] == [
+        ("copy.png", True),
+        ("broken.png", False),
+    ]
+    assert "it is x.png&#39;s &lt;copy&gt;" in text
+
+
+def test_a_run_without_an_audit_has_no_word_of_it(within):
+    found = contents.gather(None)
+    assert not found.audit
+    assert found.changes is None
+    text = page.render(found)
+    assert "audit" not in text
+    assert "What changed" not in text
+
+
+def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    params = YAML().load(folder / "params.yaml")
+    params["lr"], params["finetune"]["epochs"] = 0.125, 77
+    YAML().dump(params, folder / "params.yaml")
+    found = contents.gather(None)
+    assert found.stale == ["finetune.epochs", "lr"]
+    assert ("lr", "5e-05") in found.parameters[""]
+    assert ("epochs", "2") in found.parameters["finetune"]
+
+
+def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
+    labels, said = [0, 0, 1, 2, 2, 2], [1, 1, 1, 0, 0, 0]
+    assert contents.confused(labels, said, ["a", "b", "c"]) == [("c", "a", 3), ("a", "b", 2)]
+
+
+@pytest.mark.parametrize(
+    "missing", ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset"]
+)
+def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    (folder / missing).rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=rf"^{missing} is missing; `make repro`"):
+        contents.gather(None)
+
+
+# --- what changed ---
+
+
+def test_changes_are_told(whole):
+    found = whole[0].changes
+    assert found.parameters == [("lr", "0.25", "5e-05")]
+    ((name, *values),) = found.metrics
+    assert name == "fine-tuned: accuracy"
+    assert values == pytest.approx([0.625, 0.75, 0.125])
+    # One more picture of each class is right.
+    assert (found.count_better, found.count_worse) == (2, 0)
+    assert [flip.file.split("/")[1] for flip in found.better] == ["2.png", "2.png"]
+    assert found.better[0].before == f"{whole[0].classes[1]} 0.65"
+    assert found.better[0].now == f"{whole[0].classes[0]} 0.65"
+    assert "this run gets 2 right that main gets wrong" in found.verdicts["finetuned"]
+
+
+def test_other_test_pictures_are_not_compared(within, before, monkeypatch, patch_revision):
+    patch_revision(monkeypatch, before | {"predictions": before["predictions"][1:]})
+    metrics = json.loads((within / "metrics/evaluate.json").read_text())
+    used = changes.used_parameters((within / "dvc.lock").read_text())
+    found = changes.since("main", used, metrics)
+    assert "tested on different pictures" in found.apart
+    assert found.parameters
+    assert found.verdicts is None
+
+
+def test_parameters_of_all_stages_are_found_by_their_full_names():
+    lock = (
+        "stages: {a: {params: {params.yaml: {seed: 1, finetune: {epochs: 2}}}}, "
+        "b: {params: {params.yaml: {activations.views: 3}}}, c: {cmd: x}}"
+    )
+    assert changes.used_parameters(lock) == {
+        "seed": 1,
+        "finetune.epochs": 2,
+        "activations.views": 3,
+    }

@@ -1,0 +1,222 @@
+"""The page in a browser, and what must be true of its text."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from tools.report import page
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed here")
+WIDTHS = {"phone": 400, "desk": 1280}
+
+
+class Parsed(HTMLParser):
+    """Collects a page's elements: their names and attributes."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def of(self, *names):
+        return [attributes for name, attributes in self.elements if name in names]
+
+
+@pytest.fixture(scope="module")
+def parsed(whole):
+    return Parsed(whole[1])
+
+
+def test_nothing_comes_from_outside(whole, parsed):
+    addresses = [
+        value
+        for _, attributes in parsed.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "srcset", "data", "action")
+    ]
+    assert addresses
+    assert all(address.startswith(("data:", "#")) for address in addresses)
+    assert not re.search(r"@import|url\((?!#)", whole[1])
+    assert not parsed.of("script", "iframe", "object", "embed")
+    assert len(parsed.of("link")) == 1  # the icon, which a browser would ask for
+
+
+def test_names_are_text_and_no_markup(whole):
+    assert "<b>bold" not in whole[1]
+    assert "&lt;b&gt;bold" in whole[1]
+
+
+def test_each_id_is_there_once(parsed):
+    ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
+    assert len(set(ids)) == len(ids)
+    inner = re.findall(r"url\(#([^)]+)\)", str(parsed.elements))
+    links = [a["href"][1:] for a in parsed.of("a")] + [
+        a["xlink:href"][1:] for a in parsed.of("use")
+    ]
+    assert set(inner + links) <= set(ids)
+
+
+def test_every_picture_and_chart_says_what_it_shows(parsed):
+    pictures, charts = parsed.of("img"), parsed.of("svg")
+    assert pictures
+    assert charts
+    assert all(each["alt"] for each in pictures)
+    assert all(each["role"] == "img" and each["aria-labelledby"] for each in charts)
+    assert len(parsed.of("title")) == len(charts) + 1
+    assert len(parsed.of("desc")) == len(charts)
+
+
+@pytest.mark.parametrize(
+    ("classes", "question"),
+    [
+        (["cat", "dog"], "Cat or dog?"),
+        (["ant", "bee", "wasp"], "Ant, bee or wasp?"),
+        (["a", "b", "c", "d", "e"], "Which of 5 classes?"),
+    ],
+)
+def test_the_title_asks_what_the_model_answers(classes, question):
+    assert page.title(classes) == question
+
+
+# --- in Chromium ---
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        # Its sandbox needs what containers often don't give; the page is our own.
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def file(whole, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    path.write_text(whole[1], encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def opened(browser, file, request):
+    """Opens the page, and notes what the console says and what is asked for."""
+    contexts = []
+
+    def open_page(width=1280, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
+        )
+        contexts.append(context)
+        tab = context.new_page()
+        tab.complaints, tab.asked = [], []
+        tab.on("console", lambda message: tab.complaints.append(message.text))
+        tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+        tab.on("request", lambda asked: tab.asked.append(asked.url))
+        tab.goto(file.as_uri())
+        return tab
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_it_opens_offline_without_errors_and_every_picture_loads(opened, file, width):
+    tab = opened(width)
+    assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth)")
+    assert tab.evaluate("document.images.length") > 20
+    assert tab.complaints == []
+    assert [url for url in tab.asked if not url.startswith("data:")] == [file.as_uri()]
+
+
+@needs_chromium
+def test_on_a_phone_nothing_is_wider_than_the_screen(opened):
+    tab = opened(WIDTHS["phone"])
+    assert tab.evaluate("document.documentElement.scrollWidth") == WIDTHS["phone"]
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
+def test_it_is_accessible_and_contrast_holds(opened, width, scheme):
+    """By axe's rules, those for contrast among them."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    found = axe.Axe().run(opened(width, scheme)).response
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found["violations"]] == []
+    assert "color-contrast" in {rule["id"] for rule in found["passes"]}
+
+
+# The least contrast of text (WCAG 2.2, 1.4.3) and of lines that mean something (1.4.11).
+TEXT, LINE = 4.5, 3
+CONTRASTS = """selectors => {
+  const linear = c => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+  const luminance = colour => {
+    const [r, g, b] = colour.match(/[\\d.]+/g).map(Number).map(linear);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const paper = luminance(getComputedStyle(document.body).backgroundColor);
+  return Object.entries(selectors).map(([selector, property]) =>
+    [...document.querySelectorAll(selector)].map(element => {
+      const own = luminance(getComputedStyle(element)[property]);
+      return (Math.max(own, paper) + 0.05) / (Math.min(own, paper) + 0.05);
+    }));
+}"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_holds_in_charts(opened, scheme):
+    """Which axe passes over."""
+    tab = opened(scheme=scheme)
+    texts, lines = tab.evaluate(
+        CONTRASTS, {"svg text": "fill", "svg [id*='line2d'] > path[clip-path]": "stroke"}
+    )
+    assert min(texts) >= TEXT
+    marked = [ratio for ratio in lines if ratio > 2]  # the others are the grid's
+    assert len(marked) >= 10
+    assert min(marked) >= LINE
+
+
+@needs_chromium
+def test_the_keyboard_reaches_everything(opened):
+    tab = opened(WIDTHS["phone"])
+    reachable = tab.evaluate("document.querySelectorAll('a[href], [tabindex=\"0\"]').length")
+    reached = []
+    for _ in range(reachable):
+        tab.keyboard.press("Tab")
+        reached.append(
+            tab.evaluate(
+                "(e => [e.tagName, e.getAttribute('href') || e.getAttribute('aria-label'),"
+                " getComputedStyle(e).outlineStyle])(document.activeElement)"
+            )
+        )
+    names = [name for _, name, _ in reached]
+    assert len(set(names)) == reachable
+    assert all(outline == "solid" for *_, outline in reached)  # one sees where one is
+    sideways = tab.evaluate(
+        "[...document.querySelectorAll('*')].filter(e => e.scrollWidth > e.clientWidth + 1 &&"
+        " getComputedStyle(e).overflowX == 'auto').map(e => e.getAttribute('aria-label'))"
+    )
+    assert sideways
+    assert set(sideways) <= set(names)
+
+
+@needs_chromium
+def test_printed_it_is_dark_on_white_even_in_the_dark(opened):
+    tab = opened(scheme="dark")
+    tab.emulate_media(media="print")
+    colours = tab.evaluate("(s => [s.backgroundColor, s.color])(getComputedStyle(document.body))")
+    assert colours == ["rgb(255, 255, 255)", "rgb(0, 0, 0)"]
+    assert not tab.is_visible("nav")
+    (texts,) = tab.evaluate(CONTRASTS, {"svg text": "fill"})
+    assert min(texts) >= TEXT
+    assert len(tab.pdf()) > 50_000

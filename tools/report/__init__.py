@@ -1,0 +1,1 @@
+"""One page about a run: what it was given, what came out, and where it goes wrong."""

@@ -1,0 +1,402 @@
+"""Collects what the page shows, from the files that a run wrote."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from PIL import Image
+
+from tools.compare import MODELS, WORKSPACE, read_predictions
+from tools.report import changes, charts, images, intervals
+from tools.report.changes import NAMES
+from vision import pictures, scores
+from vision.augmentation import augment
+from vision.calibration import Calibration
+from vision.description import class_probabilities
+from vision.errors import UserError
+from vision.params import Params, load_params
+
+PARAMS = Path("params.yaml")
+LOCK = Path("dvc.lock")
+SUBSET = Path("data/subset")
+RAW = Path("data/raw")
+LEFT_OUT = Path("data/left_out.csv")
+FINDINGS = Path("data/audit.csv")
+AUDIT = Path("metrics/audit.json")
+MODEL = Path("models/finetuned.keras")
+CALIBRATION = Path("models/calibration.json")
+METRICS = {
+    name: Path(f"metrics/{name}.json")
+    for name in ("subset", "head", "finetune", "evaluate", "calibration", "environment")
+}
+HISTORIES = {"head": Path("plots/head.csv"), "finetune": Path("plots/finetune.csv")}
+PLOTS = Path("plots/evaluate")
+
+# How many are shown. Of classes: more make a table that nobody reads.
+_SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
+# Height and width at which mistakes are explained, at most; the networks take less.
+_LARGEST = 1024
+_FIGURES = {
+    "accuracy": "Accuracy",
+    "roc_auc": "Area under the ROC curve",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "loss": "Loss (cross-entropy, nats)",
+    "brier": "Brier score",
+    "calibration_error": "Calibration error",
+}
+_LESS_IS_BETTER = {"loss", "brier", "calibration_error"}
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """A picture with what stands below it."""
+
+    picture: images.Shown
+    caption: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the audit says of a picture; None for one that can't be shown."""
+
+    picture: images.Shown | None
+    file: str
+    kind: str
+    action: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A test picture that the final model gets wrong.
+
+    Attributes
+    ----------
+    for_said, for_label : the heat of what spoke for the class that it took it for, and for its own.
+    """
+
+    file: str
+    label: str
+    said: str
+    probability: float
+    picture: images.Shown
+    for_said: images.Shown
+    for_label: images.Shown
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that the page shows; what a run hasn't is None or empty."""
+
+    classes: list[str]
+    commit: str
+    stale: list[str]
+    counts: dict[str, dict[str, int]]
+    left_out: int
+    audit: list[tuple[str, int]]
+    findings: list[Finding]
+    count_findings: int
+    samples: dict[str, list[Captioned]]
+    views: list[Captioned]
+    curves: list[tuple[str, list[Markup]]]
+    metrics: dict
+    figures: list[tuple[str, bool, dict[str, tuple[float, float, float]]]]
+    confusion: list[list[int]] | None
+    confused: list[tuple[str, str, int]]
+    of_classes: list[dict]
+    roc: Markup
+    precision_recall: Markup
+    reliability: Markup
+    mistakes: list[Mistake]
+    count_mistakes: int
+    parameters: dict[str, list[tuple[str, str]]]
+    environments: list[dict]
+    changes: changes.Changes | None
+
+
+def gather(revision: str | None) -> Contents:
+    """Collect the contents from the run in this folder.
+
+    Parameters
+    ----------
+    revision : of the run to compare with, if there is one.
+
+    Raises
+    ------
+    UserError
+        There is no finished run here, or the revision can't be read.
+    """
+    params = load_params(PARAMS)
+    metrics = {name: read_json(path) for name, path in METRICS.items()}
+    needed = [*METRICS.values(), *HISTORIES.values(), LOCK, SUBSET, MODEL, CALIBRATION, LEFT_OUT]
+    missing = [path for path in needed if not path.exists()]
+    if missing:
+        raise UserError(
+            f"{missing[0]} is missing; `make repro` runs the pipeline, `dvc checkout` or "
+            "`dvc pull` brings what a run wrote"
+        )
+    predictions = read_predictions(WORKSPACE)
+    classes = sorted(metrics["subset"]["train"])
+    labels = predictions["label"].map(classes.index).to_numpy()
+    probabilities = {
+        model: predictions[[f"{model}_{name}" for name in classes]].to_numpy() for model in MODELS
+    }
+    final = probabilities["finetuned"]
+    said = final.argmax(axis=1)
+    used = changes.used_parameters(LOCK.read_text(encoding="utf-8"))
+    findings = read_table(FINDINGS)
+    # First, since a wrong name is told sooner so.
+    changed = changes.since(revision, used, metrics["evaluate"]) if revision else None
+    return Contents(
+        classes=classes,
+        commit=commit(),
+        stale=stale(params, used),
+        counts=metrics["subset"],
+        left_out=len(read_table(LEFT_OUT)),
+        audit=list(told(read_json(AUDIT) or {})),
+        findings=[
+            Finding(
+                images.read(RAW / row.file, f"{row.file}: {row.reason}"),
+                row.file,
+                row.kind,
+                row.action,
+                row.reason,
+            )
+            for row in findings[:_FINDINGS].itertuples()
+        ],
+        count_findings=len(findings),
+        samples=samples(classes),
+        views=views(params),
+        curves=list(learning_curves(metrics)),
+        metrics=metrics,
+        figures=figures(metrics["evaluate"], labels, probabilities, params),
+        confusion=confusion(labels, said, len(classes)) if len(classes) <= _CLASSES else None,
+        confused=confused(labels, said, classes),
+        of_classes=scores.score_classes(labels, final, classes).to_dict("records"),
+        roc=charts.curves(
+            {name: read_table(PLOTS / f"{model}_roc.csv") for model, name in NAMES.items()},
+            "false_positive_rate",
+            "true_positive_rate",
+            "ROC curve, mean over the classes",
+            ("False positive rate", "True positive rate"),
+        ),
+        precision_recall=charts.curves(
+            {
+                name: read_table(PLOTS / f"{model}_precision_recall.csv")
+                for model, name in NAMES.items()
+            },
+            "recall",
+            "precision",
+            "Precision and recall, mean over the classes",
+            ("Recall", "Precision"),
+        ),
+        reliability=reliability(labels, final, params),
+        mistakes=mistakes(predictions, labels, calibrated(final), classes, params),
+        count_mistakes=int((said != labels).sum()),
+        parameters=sections(used),
+        environments=metrics["environment"],
+        changes=changed,
+    )
+
+
+def read_json(path: Path) -> dict | list | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a table; an empty one where there is none. Names stay text, numbers become such."""
+    if not path.exists():
+        return pd.DataFrame()
+    return pd.read_csv(path, dtype={"file": str, "label": str}, keep_default_na=False)
+
+
+def commit() -> str:
+    """Name the commit that is checked out, and whether files differ from it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"],
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout.strip()
+
+
+def stale(params: Params, used: dict[str, object]) -> list[str]:
+    """Name the parameters that were changed after the run."""
+    now = {
+        f"{section}.{name}": value
+        for section, content in params.model_dump().items()
+        if isinstance(content, dict)
+        for name, value in content.items()
+    } | {name: value for name, value in params.model_dump().items() if not isinstance(value, dict)}
+    return [name for name, value in now.items() if name in used and used[name] != value]
+
+
+def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
+    """Give the parameters by their section; those of none come first."""
+    found: dict[str, list[tuple[str, str]]] = {"": []}
+    for name, value in used.items():
+        section, _, key = name.rpartition(".")
+        found.setdefault(section, []).append((key, changes.said(value)))
+    return found
+
+
+def told(audit: dict, before: str = "") -> list[tuple[str, int]]:
+    """Give the audit's counts, one below another."""
+    rows: list[tuple[str, int]] = []
+    for name, value in audit.items():
+        words = f"{before}{name.replace('_', ' ')}"
+        rows += told(value, f"{words}: ") if isinstance(value, dict) else [(words, value)]
+    return rows
+
+
+def samples(classes: list[str]) -> dict[str, list[Captioned]]:
+    """Show the first training pictures of each class, of the first classes where they are many."""
+    of_each = max(1, _SAMPLES // len(classes))
+    found = {}
+    for label in classes[:_SAMPLES]:
+        folder = SUBSET / "train" / label
+        names = pictures.natural_order([path.name for path in folder.iterdir()])[:of_each]
+        found[label] = [
+            Captioned(shown, name)
+            for name in names
+            if (shown := images.read(folder / name, f"{label}: {name}"))
+        ]
+    return found
+
+
+def views(params: Params) -> list[Captioned]:
+    """Show a training picture as it is and augmented as in fine-tuning."""
+    folder = SUBSET / "train"
+    file = pictures.index(folder)["file"][0]
+    picture = pictures.decode(folder / file, images.PIXELS)
+    picture.thumbnail((images.PIXELS, images.PIXELS))
+    pixels = np.asarray(picture)[np.newaxis]
+    drawn = [
+        augment(pixels, [file], view, params.augmentation, params.seed)[0] for view in range(_VIEWS)
+    ]
+    shown = [images.shown(picture, f"{file} as it is")]
+    shown += [
+        images.shown(Image.fromarray(np.rint(view).astype(np.uint8)), f"{file}, view {number}")
+        for number, view in enumerate(drawn, 1)
+    ]
+    names = ["as it is", *(f"view {number}" for number in range(1, _VIEWS + 1))]
+    return [Captioned(*each) for each in zip(shown, names, strict=True)]
+
+
+def learning_curves(metrics: dict) -> list[tuple[str, list[Markup]]]:
+    """Draw loss and accuracy of both trainings; one of no epochs has no curve."""
+    found = []
+    for stage, title in {"head": "The head", "finetune": "Fine-tuning"}.items():
+        history = read_table(HISTORIES[stage])
+        if len(history) and metrics[stage]["best_epoch"]:
+            best = metrics[stage]["best_epoch"]
+            drawn = [
+                charts.learning_curve(history, figure, label, best, title.lower())
+                for figure, label in (("loss", "Loss (nats)"), ("accuracy", "Accuracy"))
+            ]
+            found.append((title, drawn))
+    return found
+
+
+def figures(
+    metrics: dict, labels: np.ndarray, probabilities: dict[str, np.ndarray], params: Params
+) -> list[tuple[str, bool, dict[str, tuple[float, float, float]]]]:
+    """Give each figure of each model, with its 95 % interval.
+
+    Returns
+    -------
+    Its name, whether less is better, and by the model: itself, its lower and its upper end.
+    """
+    bins = params.evaluate.calibration_bins
+    ends = {}
+    for model in MODELS:
+        own = metrics[model]
+        ends[model] = intervals.of_scores(labels, probabilities[model], bins)
+        ends[model]["accuracy"] = own["accuracy_low"], own["accuracy_high"]
+    return [
+        (
+            title,
+            name in _LESS_IS_BETTER,
+            {model: (metrics[model][name], *ends[model][name]) for model in MODELS},
+        )
+        for name, title in _FIGURES.items()
+    ]
+
+
+def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> list[list[int]]:
+    """Count the pictures of each class (rows) by what they were taken for (columns)."""
+    table = np.zeros((classes, classes), int)
+    np.add.at(table, (labels, said), 1)
+    return table.tolist()
+
+
+def confused(
+    labels: np.ndarray, said: np.ndarray, classes: list[str]
+) -> list[tuple[str, str, int]]:
+    """Give the most frequent mistakes: the class, what it was taken for, how often."""
+    table = np.array(confusion(labels, said, len(classes)))
+    np.fill_diagonal(table, 0)
+    order = np.argsort(-table, axis=None, kind="stable")[:_CLASSES]
+    pairs = [divmod(int(place), len(classes)) for place in order]
+    return [(classes[a], classes[b], int(table[a, b])) for a, b in pairs if table[a, b]]
+
+
+def reliability(labels: np.ndarray, final: np.ndarray, params: Params) -> Markup:
+    """Draw the final model's reliability, as it is and calibrated."""
+    bins = params.evaluate.calibration_bins
+    tables = {"before calibration": final, "calibrated": calibrated(final)}
+    return charts.reliability(
+        {name: scores.reliability_curve(labels, each, bins) for name, each in tables.items()}
+    )
+
+
+def calibrated(final: np.ndarray) -> np.ndarray:
+    """Give the final model's probabilities as `python -m vision predict` does."""
+    return Calibration.from_json(CALIBRATION.read_bytes()).apply(class_probabilities(final))
+
+
+def mistakes(
+    predictions: pd.DataFrame,
+    labels: np.ndarray,
+    final: np.ndarray,
+    classes: list[str],
+    params: Params,
+) -> list[Mistake]:
+    """Explain the test pictures that the final model is surest of and gets wrong."""
+    worst = scores.most_confident_mistakes(labels, final, params.evaluate.mistakes)
+    if not len(worst):
+        return []
+    # Brings in TensorFlow, which a run without mistakes, and the rest of the page, do without.
+    from serving.gradcam import GradCam
+    from vision import models
+
+    files = list(predictions.index[worst])
+    decoded = [pictures.decode(SUBSET / "test" / file, _LARGEST) for file in files]
+    for picture in decoded:
+        picture.thumbnail((_LARGEST, _LARGEST))
+    said = final[worst].argmax(axis=1)
+    explain = GradCam(models.load(MODEL)[0])
+    mirror = params.evaluate.mirror
+    for_said = explain.overlays(decoded, said, mirror)
+    for_label = explain.overlays(decoded, labels[worst], mirror)
+    found = []
+    for number, file in enumerate(files):
+        own, other = classes[labels[worst[number]]], classes[said[number]]
+        found.append(
+            Mistake(
+                file,
+                own,
+                other,
+                float(final[worst[number]].max()),
+                images.shown(decoded[number], f"{file}, a picture of {own}"),
+                images.shown(for_said[number], f"the same with the heat of what spoke for {other}"),
+                images.shown(for_label[number], f"the same with the heat of what spoke for {own}"),
+            )
+        )
+    return found

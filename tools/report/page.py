@@ -1,0 +1,43 @@
+"""Writes the page from its contents."""
+
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from tools.report.contents import Contents
+
+_HERE = Path(__file__).parent
+# So many classes are named; more are counted.
+_NAMED = 4
+
+
+def render(contents: Contents) -> str:
+    """Give the page as HTML, with nothing outside of it."""
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"percent": percent, "count": count}
+    style = Markup((_HERE / "style.css").read_text(encoding="utf-8"))
+    template = environment.get_template("page.html")
+    return template.render(style=style, title=title(contents.classes), **vars(contents))
+
+
+def title(classes: list[str]) -> str:
+    """Ask what the model answers."""
+    if len(classes) > _NAMED:
+        return f"Which of {len(classes)} classes?"
+    question = ", ".join(classes[:-1]) + f" or {classes[-1]}?"
+    return question[0].upper() + question[1:]
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def count(number: int) -> str:
+    return f"{number:,}"
