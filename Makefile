@@ -2,16 +2,19 @@
 # make test           check the code and pass the tests
 # make experiments    show the experiments, best first
 # make compare A=.. B=..   is the difference between two runs real?
+# make comment A=main     what a pull request's comment says
 # make seeds N=5      how far do the metrics move by luck?
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
 # make report REV=..  one page about the run, and what changed since a revision
 # make bundle TO=..   pack the final model into one file to pass on
+# make serve OPTIONS=..   open a page to drop pictures onto
 # make results        write docs/results.md from what was measured
 # make bench        time this project against the plain way; after a run
 # make verify         do two clones give the same bytes?
 
 VENV := .venv
+SERVE_VENV := .venv-serve
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # As after `source .venv/bin/activate`: the stages' own `python` is that of the environment.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
@@ -22,7 +25,7 @@ COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotat
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare seeds recipe measure report bundle results bench verify requirements
+.PHONY: repro test experiments compare comment seeds recipe measure report bundle serve results bench verify requirements
 
 repro: $(VENV)/.installed
 	@$(RUN) python -m tools.unlock
@@ -47,6 +50,9 @@ B ?= workspace
 compare: $(VENV)/.installed
 	@$(RUN) python -m tools.compare '$(A)' '$(B)'
 
+comment: $(VENV)/.installed-dev
+	@$(RUN) python -m tools.comment '$(A)' dvc_plots/comment
+
 N ?= 5
 seeds: $(VENV)/.installed
 	@$(RUN) python -m tools.seeds '$(N)'
@@ -65,6 +71,10 @@ TO ?= bundle.zip
 bundle: $(VENV)/.installed
 	@$(RUN) python -m vision bundle '$(TO)'
 
+OPTIONS ?=
+serve: $(SERVE_VENV)/.installed
+	@PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" python -m vision serve $(OPTIONS)
+
 results: $(VENV)/.installed
 	@$(RUN) python -m tools.results
 
@@ -79,6 +89,9 @@ requirements: $(VENV)/.installed
 	@$(VENV)/bin/pip install --quiet uv
 	@$(RUN) $(COMPILE) --upgrade requirements.in --output-file requirements.txt
 	@$(RUN) $(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
+	@grep -vE '^(pillow|tomlkit)==' requirements.txt > $(VENV)/shared.txt
+	@$(RUN) $(COMPILE) --upgrade --constraint $(VENV)/shared.txt requirements-serve.in \
+		--output-file requirements-serve.txt
 
 $(VENV)/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
@@ -90,4 +103,12 @@ $(VENV)/.installed: requirements.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+# Upon the pipeline's packages, which it sees; where it has one in another version, that one counts.
+$(SERVE_VENV)/.installed: $(VENV)/.installed requirements-serve.txt
+	@"$(PYTHON)" -m venv --clear $(SERVE_VENV)
+	@$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(SERVE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
+	@$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-serve.txt
 	@touch $@

@@ -14,6 +14,7 @@ import numpy as np
 
 from baselines import networks
 from baselines.params import Augmented, Params, Plain
+from stages._live import telling
 from vision import determinism, environment, models, pictures, training
 from vision.augmentation import augment
 from vision.checkpoint import Checkpoint, fingerprint
@@ -45,20 +46,23 @@ def main() -> None:
     checkpoint = Checkpoint(
         MODELS / f".{baseline}.npz", fingerprint(settings, [SUBSET, Path(networks.__file__)])
     )
-    history, summary = training.fit(
-        model,
-        batches("train", classes, network.image_size, form, params.seed),
-        batches("validation", classes, network.image_size, form),
-        form,
-        form.learning_rate,
-        checkpoint,
-        training.Steps(form.schedule),
-    )
+    table = HISTORIES / f"{baseline}.csv"
+    with telling(table) as tell:
+        history, summary = training.fit(
+            model,
+            batches("train", classes, network.image_size, form, params.seed),
+            batches("validation", classes, network.image_size, form),
+            form,
+            form.learning_rate,
+            checkpoint,
+            training.Steps(form.schedule),
+            tell,
+        )
     models.save(
         model, models.Description(classes, network.image_size, name), MODELS / f"{baseline}.keras"
     )
     write_json({"parameters": model.count_params()} | summary, MODELS / f"{baseline}.training.json")
-    write_csv(history, HISTORIES / f"{baseline}.csv")
+    write_csv(history, table)
     checkpoint.remove()
     environment.note(f"baselines: train {baseline}", ENVIRONMENT)
 

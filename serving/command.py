@@ -14,6 +14,7 @@ examples:
   python -m vision predict cat.jpg                     classify a picture
   python -m vision predict --csv holidays > said.csv   classify all pictures of a folder
   python -m vision bundle                              pack the model into bundle.zip
+  python -m vision serve                               open a page to drop pictures onto
 
 `python -m vision COMMAND --help` has more of each.
 """
@@ -46,6 +47,18 @@ examples:
   python -m vision bundle cats-and-dogs.zip
 """
 
+SERVE = """\
+Opens a page onto which one drops pictures; it says their class and its probability, and shows
+where in the picture the model saw it. `make serve` installs Gradio, which it needs, and runs this.
+The page is for this machine alone unless --host says otherwise, and it asks nobody for a password.
+"""
+SERVE_EXAMPLES = """\
+examples:
+  python -m vision serve
+  python -m vision serve --bundle bundle.zip --port 8000
+  python -m vision serve --host 0.0.0.0                let others in the network use it
+"""
+
 
 def main() -> None:
     parser = build_parser()
@@ -65,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_predict(commands)
     _add_bundle(commands)
+    _add_serve(commands)
     return parser
 
 
@@ -153,6 +167,20 @@ def _add_bundle(commands: argparse._SubParsersAction) -> None:
     bundle.set_defaults(run=_bundle)
 
 
+def _add_serve(commands: argparse._SubParsersAction) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="open a page to drop pictures onto",
+        description=SERVE,
+        epilog=SERVE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_model(serve)
+    serve.add_argument("--host", default="127.0.0.1", help="the address to serve; 127.0.0.1")
+    serve.add_argument("--port", default=7860, type=int, help="the port to serve at; 7860")
+    serve.set_defaults(run=_serve)
+
+
 def _predict(options: argparse.Namespace) -> None:
     from serving import classifier, predict
 
@@ -171,3 +199,9 @@ def _bundle(options: argparse.Namespace) -> None:
     from serving import bundle
 
     bundle.write(options.to)
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from serving import classifier, serve
+
+    serve.serve(classifier.open_model(options.rev, options.bundle), options.host, options.port)

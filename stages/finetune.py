@@ -6,6 +6,7 @@ The model is written for Keras and for LiteRT, which predicts without TensorFlow
 from dataclasses import replace
 from pathlib import Path
 
+from stages._live import telling
 from vision import determinism, finetuning, models
 from vision.checkpoint import Checkpoint, fingerprint
 from vision.engine import Engine
@@ -37,9 +38,10 @@ def main() -> None:
     )
     settings = [params.lr, params.finetune, source]
     checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, ACTIVATIONS, HEAD]))
-    history, summary = finetuning.fit(
-        model, description, params.finetune, params.lr, source, checkpoint
-    )
+    with telling(HISTORY) as tell:
+        history, summary = finetuning.fit(
+            model, description, params.finetune, params.lr, source, checkpoint, tell
+        )
     trained = replace(description, trained_from=params.finetune.unfreeze_from)
     models.save(model, trained, MODEL)
     LITERT.write_bytes(Engine(model).content)

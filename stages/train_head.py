@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from stages._live import telling
 from vision import determinism, features, head_training, models
 from vision.output import write_csv, write_json
 from vision.params import load_params
@@ -22,9 +23,15 @@ def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
-    model, description, history, summary = head_training.fit(
-        extractor, params.backbone.name, Stored(FEATURES, VIEWS), params.train_head, params.seed
-    )
+    with telling(HISTORY) as tell:
+        model, description, history, summary = head_training.fit(
+            extractor,
+            params.backbone.name,
+            Stored(FEATURES, VIEWS),
+            params.train_head,
+            params.seed,
+            tell=tell,
+        )
     models.save(model, description, MODEL)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)

@@ -13,6 +13,7 @@ class Server:
     def __init__(self):
         self.answers = []
         self.requests = []  # the path and the Range header of each request
+        self.bodies = []  # what was posted
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -22,7 +23,7 @@ class Server:
                 answer(self)
 
             def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
+                outer.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 self.do_GET()
 
             def log_message(self, *_):

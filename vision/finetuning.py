@@ -44,8 +44,11 @@ def fit(
     learning_rate: float,
     source: Source,
     checkpoint: Checkpoint | None = None,
+    tell: training.Tell | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train a block of a model's base and all above it; leave the model with the best weights.
+
+    `checkpoint` and `tell` are those of `training.fit`.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def fit(
         learning_rate,
         checkpoint,
         steps,
+        tell,
     )
 
 

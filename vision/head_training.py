@@ -17,6 +17,7 @@ def fit(
     settings: TrainHead,
     seed: int,
     chosen: np.ndarray | None = None,
+    tell: training.Tell | None = None,
 ) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, float | int]]:
     """Train a head on what an extractor made of the training pictures, and put it onto it.
 
@@ -24,6 +25,7 @@ def fit(
     ----------
     backbone : the name of the extractor's.
     chosen : the indices of the training pictures to train on, if not all.
+    tell : called after each epoch, with the history so far.
 
     Returns
     -------
@@ -47,6 +49,7 @@ def fit(
         settings,
         settings.learning_rate,
         steps=training.Steps(settings.schedule),
+        tell=tell,
     )
     whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
     return whole, Description(classes, extractor.input.shape[1], backbone), history, summary

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pillow_heif
 from natsort import natsort_keygen
 from PIL import Image, ImageOps
 
@@ -24,8 +25,11 @@ SPLITS = ("train", "validation", "test")
 _PLAIN_FORMATS = {"JPEG", "PNG"}
 _PLAIN_MODES = {"1", "L", "RGB", "P"}
 # Formats that are tried; others of Pillow's many parsers never see a file. To Pillow, MPO (two
-# pictures in one JPEG file, as telephones write it) is opened as JPEG.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
+# pictures in one JPEG file, as telephones write it) is opened as JPEG. HEIF is what iPhones write,
+# as .heic; its first picture is upright already when Pillow gets it.
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "HEIF")
+# Compressed with loss, so that a copy may be, too.
+_LOSSY_FORMATS = {"JPEG", "HEIF"}
 _PLAIN_SUFFIXES = {".jpg", ".jpeg", ".png"}
 _EXIF_ORIENTATION = 0x0112
 # What Pillow lets out where a block of EXIF data is broken.
@@ -45,6 +49,8 @@ _large = threading.Lock()
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 _natural_key = natsort_keygen()
+
+pillow_heif.register_heif_opener()
 
 
 class UnreadablePictureError(Exception):
@@ -100,7 +106,7 @@ def decode(path: Path, least: int | None = None) -> Image.Image:
     except Image.DecompressionBombError:
         raise UnreadablePictureError("too many pixels") from None
     except Image.UnidentifiedImageError:
-        raise UnreadablePictureError("not a JPEG, PNG, BMP, GIF or WebP picture") from None
+        raise UnreadablePictureError("not a JPEG, PNG, BMP, GIF, WebP or HEIC picture") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
         # Pillow's parsers let all of these out on broken files.
         raise UnreadablePictureError(" ".join(str(error).split()) or "broken") from None
@@ -164,7 +170,7 @@ def is_plain(path: Path) -> bool:
 def form(path: Path) -> tuple[str, bool]:
     """Tell the format of a picture that can be decoded, and whether it is animated.
 
-    A format is JPEG, PNG, BMP, GIF or WEBP, whatever the file is called.
+    A format is JPEG, PNG, BMP, GIF, WEBP or HEIF, whatever the file is called.
     """
     with Image.open(path, formats=_FORMATS) as image:
         several = image.format == "MPO"
@@ -184,8 +190,8 @@ def _orientation(image: Image.Image) -> int:
 def write_plain(source: Path, folder: Path, name: str) -> str:
     """Copy a picture into a folder, as one that any reader gives as `decode` does.
 
-    A plain one is copied as it is. Of others, JPEG becomes upright RGB JPEG, with a `.jpg` added
-    to a name that lacks it, and everything else PNG, with `.png` added.
+    A plain one is copied as it is. Of others, JPEG and HEIC become upright RGB JPEG, with a `.jpg`
+    added to a name that lacks it, and everything else PNG, with `.png` added.
 
     Parameters
     ----------
@@ -205,7 +211,7 @@ def write_plain(source: Path, folder: Path, name: str) -> str:
             shutil.copyfileobj(content, file)
         return name
     with Image.open(source, formats=_FORMATS) as image:
-        lossy = image.format == "JPEG"
+        lossy = image.format in _LOSSY_FORMATS
     suffixes = {".jpg", ".jpeg"} if lossy else set()
     if source.suffix.lower() not in suffixes:
         name += ".jpg" if lossy else ".png"

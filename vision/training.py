@@ -16,6 +16,8 @@ from vision.checkpoint import Arrays, Checkpoint
 from vision.errors import UserError
 
 Loader = Callable[[np.ndarray, int], np.ndarray]
+# Is given the history so far.
+Tell = Callable[[pd.DataFrame], None]
 
 _MOMENTUM = 0.9
 _HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
@@ -97,6 +99,7 @@ def fit(
     learning_rate: float,
     checkpoint: Checkpoint | None = None,
     steps: Steps = Steps(),
+    tell: Tell | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
@@ -109,6 +112,7 @@ def fit(
     learning_rate : the first step's, or the highest one's where it is warmed up.
     checkpoint : where each finished epoch is saved. A training that it holds goes on from there,
         to the same bytes as if it had never stopped.
+    tell : called after each epoch, with the history so far.
 
     Returns
     -------
@@ -149,10 +153,12 @@ def fit(
         progress.add(measures | _evaluate(trained, validation))
         if checkpoint:
             checkpoint.save(*progress.state())
-        progress.tell()
+        if tell:
+            tell(progress.history())
+        progress.print()
     trained.set_weights(progress.best_weights)
     before, best = progress.rows[0], progress.rows[progress.best_epoch]
-    return pd.DataFrame(progress.rows[1:], columns=_HISTORY), {
+    return progress.history(), {
         "epochs": progress.epochs,
         "best_epoch": progress.best_epoch,
         "validation_loss": best["validation_loss"],
@@ -215,7 +221,11 @@ class _Progress:
         since_best = len(losses) - 1 - losses.index(min(losses)) if losses else 0
         return self.epochs == self._settings.epochs or since_best >= self._settings.patience
 
-    def tell(self) -> None:
+    def history(self) -> pd.DataFrame:
+        """Give the measures of each epoch."""
+        return pd.DataFrame(self.rows[1:], columns=_HISTORY)
+
+    def print(self) -> None:
         """Print the last row."""
         measures = (f"{name} {value:.4f}" for name, value in list(self.rows[-1].items())[1:])
         print(f"epoch {self.epochs} of {self._settings.epochs}:", ", ".join(measures), flush=True)

@@ -132,7 +132,7 @@ def stage(request):
 
 
 def test_every_stage_module_is_a_stage():
-    found = {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    found = {path.stem for path in (ROOT / "stages").glob("[!_]*.py")}
     assert found == set(STAGES)
     for folder, content in (("baselines", BASELINES_YAML), ("studies", STUDIES_YAML)):
         programs = [path for path in modules(folder) if "__main__" in (ROOT / path).read_text()]

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -66,13 +67,17 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_pr
 
 
 def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_classes, tmp_path):
-    """Killed and interrupted with Ctrl-C, in turn."""
+    """Killed and interrupted with Ctrl-C, in turn; the curve so far can be drawn all the time."""
     project = two_classes.copy_to(tmp_path / "project")
     project.forget("models/finetuned.keras")
+    curve = project.folder / "plots/finetune.csv"
+    measured = project.folder / "dvclive/finetune/plots/metrics/validation/loss.tsv"
+    whole = curve.read_text().splitlines()
 
     run = Started(project)
     run.read_until("Running stage 'finetune'")
     run.read_until("epoch 1 of 3")
+    assert curve.read_text().splitlines() == whole[:2]
     run.stop(signal.SIGKILL, whole_group=True)
 
     run = Started(project)
@@ -80,6 +85,8 @@ def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_cl
     run.read_until("epoch 2 of 3")
     assert "goes on after epoch 1" in run.output
     assert "epoch 1 of 3" not in run.output
+    assert curve.read_text().splitlines() == whole[:3]
+    assert list(pd.read_csv(measured, sep="\t")["step"]) == [1, 2]
     run.stop(signal.SIGINT, whole_group=True)
     assert run.process.returncode != 0
     assert "interrupted; run again to go on\n" in run.output
@@ -88,6 +95,7 @@ def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_cl
     finished = project.dvc("repro")
     assert "goes on after epoch 2" in finished.stdout
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
+    assert project.run("git", "status", "--porcelain").stdout == ""
 
 
 def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):

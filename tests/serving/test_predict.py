@@ -68,7 +68,7 @@ def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_pa
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 3
     assert said.err.splitlines() == [
-        f"{tmp_path}/notes.txt: not a JPEG, PNG, BMP, GIF or WebP picture",
+        f"{tmp_path}/notes.txt: not a JPEG, PNG, BMP, GIF, WebP or HEIC picture",
         f"{tmp_path}/gone.jpg: No such file or directory",
         "a\0b: embedded null byte",
         f"{tmp_path}/empty.jpg: empty file",

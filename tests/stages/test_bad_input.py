@@ -95,7 +95,7 @@ def test_broken_pictures_are_left_out_counted_and_named(workspace):
     assert list(rows["file"]) == ["cat/0.jpg", "cat/1.jpg", "cat/2.jpg"]
     empty, text, truncated = rows["reason"]
     assert empty == "empty file"
-    assert text == "not a JPEG, PNG, BMP, GIF or WebP picture"
+    assert text == "not a JPEG, PNG, BMP, GIF, WebP or HEIC picture"
     assert "truncated" in truncated
     counts = json.loads((workspace / "metrics/subset.json").read_text())
     assert counts["left_out"] == {"cat": 3, "dog": 0}

@@ -205,13 +205,20 @@ def oriented(path, orientation, **options):
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = np.ascontiguousarray(ORIENTATIONS[orientation](SMOOTH))
-    return save(path, stored, exif=exif, **options)
+    return save(path, stored, exif=exif.tobytes(), **options)
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-@pytest.mark.parametrize(("kind", "loss"), [("JPEG", JPEG_LOSS), ("PNG", 0)])
-def test_pictures_are_turned_upright(tmp_path, orientation, kind, loss):
-    options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+@pytest.mark.parametrize(
+    ("kind", "loss", "options"),
+    [
+        ("JPEG", JPEG_LOSS, {"quality": 95, "subsampling": 0}),
+        ("PNG", 0, {}),
+        # Without loss, but for its own colour space of 8 bits.
+        ("HEIF", 3, {"quality": -1, "chroma": 444}),
+    ],
+)
+def test_pictures_are_turned_upright(tmp_path, orientation, kind, loss, options):
     path = oriented(tmp_path / "a", orientation, format=kind, **options)
     assert distance(decoded(path), SMOOTH) <= loss
 
@@ -244,15 +251,15 @@ def test_an_empty_file_is_unreadable(tmp_path):
 @pytest.mark.parametrize("content", [b"not a picture", b"\xff\xd8", b"\0" * 1000, b"<svg/>"])
 def test_what_is_no_picture_is_unreadable_though_named_so(tmp_path, content):
     (tmp_path / "a.jpg").write_bytes(content)
-    assert "not a JPEG, PNG, BMP, GIF or WebP" in pictures.why_unreadable(tmp_path / "a.jpg")
+    assert "not a JPEG, PNG, BMP, GIF, WebP or HEIC" in pictures.why_unreadable(tmp_path / "a.jpg")
 
 
-def test_forms_other_than_the_five_are_not_read(tmp_path):
+def test_forms_other_than_the_six_are_not_read(tmp_path):
     path = save(tmp_path / "a.jpg", NOISE, format="TIFF")
-    assert "not a JPEG, PNG, BMP, GIF or WebP" in pictures.why_unreadable(path)
+    assert "not a JPEG, PNG, BMP, GIF, WebP or HEIC" in pictures.why_unreadable(path)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "WEBP", "HEIF"])
 @pytest.mark.parametrize("kept", [0.9, 0.5, 0.2])
 def test_a_file_cut_short_is_unreadable(tmp_path, kind, kept):
     path = save(tmp_path / "a", np.tile(NOISE, (4, 4, 1)), format=kind)
@@ -402,6 +409,7 @@ def not_plain(folder):
         save(folder / "cmyk.jpg", NOISE, "CMYK"),
         save(folder / "two.jpg", NOISE, format="MPO", **options),
         save(folder / "a.webp", NOISE),
+        save(folder / "a.heic", NOISE, format="HEIF"),
         save(folder / "a.gif", NOISE),
         save(folder / "animated.gif", NOISE, **options),
         save(folder / "rgb.bmp", NOISE),

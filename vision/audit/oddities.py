@@ -13,6 +13,7 @@ _SUFFIXES = {
     "BMP": {".bmp"},
     "GIF": {".gif"},
     "WEBP": {".webp"},
+    "HEIF": {".heic", ".heif"},
 }
 _TINY = 32  # pixels; below, there's less to see than in the least input that a backbone takes
 _EXTREME = 4  # times as long as wide; squeezed into a square, little is left to know it by

@@ -10,7 +10,7 @@ from vision.errors import UserError
 from vision.sources import meaning
 from vision.sources.archives import is_archive
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"})
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif"})
 # Folders with these names may each hold the same class folders, which are then put together:
 # this pipeline splits for itself.
 SPLITS = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})

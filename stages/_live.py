@@ -1,0 +1,56 @@
+"""Tells how a training goes while it runs, after each of its epochs.
+
+The curve so far stands in the table that dvc.yaml declares as a plot, so that `dvc plots show`
+draws it at any time. DVCLive tells DVC's extension for VS Code that there is something new to show,
+and sends the measures to DVC Studio where the user gave DVC a token for it; without one, nothing
+leaves the machine. What it writes lies in dvclive/, which git ignores and no stage depends on.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from vision.output import write_csv
+
+LIVE = Path("dvclive")
+
+
+@contextmanager
+def telling(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give what is to be called after each epoch, with the history of `training.fit` so far.
+
+    Outside of a run of DVC it only writes the table.
+    """
+    if "DVC_STAGE" not in os.environ:
+        yield lambda history: write_csv(history, table)
+        return
+
+    # It imports the whole of DVC.
+    from dvclive import Live
+    from scmrepo.exceptions import SCMError
+
+    try:
+        # DVC itself keeps experiments, and dvc.yaml is ours.
+        live = Live(str(LIVE / table.stem), save_dvc_exp=False, dvcyaml=None)
+    except SCMError:  # a repository without a commit, to which no run can be said to belong
+        yield lambda history: write_csv(history, table)
+        return
+
+    told = 0
+
+    def tell(history: pd.DataFrame) -> None:
+        nonlocal told
+        write_csv(history, table)
+        # After an interruption, the first history has the epochs before it, too.
+        for row in history.iloc[told:].to_dict("records"):
+            live.step = row.pop("epoch")
+            for name, value in row.items():
+                live.log_metric(name.replace("_", "/", 1), value)
+        live.next_step()
+        told = len(history)
+
+    with live:
+        yield tell

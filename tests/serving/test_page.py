@@ -1,0 +1,145 @@
+"""What the page of `make serve` says, without the server that shows it."""
+
+import base64
+import io
+import os
+import re
+import signal
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from serving import page, serve
+from vision.errors import UserError
+
+
+class Colours:
+    """As probably of a class as a picture is red, green and blue; unsure below 0.6."""
+
+    classes = ("red", "grün", "<b>")
+    image_size = 8
+
+    def probabilities(self, batch):
+        means = batch.astype(np.float64).mean(axis=(1, 2)) + 1e-3
+        return means / means.sum(axis=1, keepdims=True)
+
+    def is_unsure(self, probabilities):
+        return probabilities.max(axis=1) < 0.6
+
+
+class Inverted:
+    """Draws the negative of a picture in place of its heat."""
+
+    def draw(self, decoded, labels):
+        assert set(labels) <= set(Colours.classes)
+        return [ImageOps.invert(picture) for picture in decoded]
+
+
+MODEL, EXPLAINER = Colours(), Inverted()
+
+
+def answer(*files):
+    return page.answer(MODEL, EXPLAINER, files)
+
+
+@pytest.fixture
+def picture(tmp_path):
+    def write(name, colour, size=(40, 30)):
+        Image.new("RGB", size, colour).save(tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def shown(said):
+    """Give the pictures on the page."""
+    found = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', said)
+    return [Image.open(io.BytesIO(base64.b64decode(content))) for content in found]
+
+
+def test_a_picture_gets_its_class_its_probability_and_its_heat(picture):
+    said = answer(picture("a.png", (0, 250, 0)))
+    assert "<h3>grün, 100.0%</h3>" in said
+    original, heat = (np.asarray(image).astype(int) for image in shown(said))
+    # JPEG costs a level or so of a single colour.
+    assert np.abs(original - (0, 250, 0)).max() <= 3
+    assert np.abs(heat - (255, 5, 255)).max() <= 3
+
+
+def test_the_most_probable_classes_come_first(picture):
+    said = answer(picture("a.png", (200, 40, 100)))
+    assert re.findall("<dt>(.*?)</dt>", said) == ["red", "&lt;b&gt;", "grün"]
+    assert re.findall("<dd>(.*?)</dd>", said) == ["58.8%", "29.4%", "11.8%"]
+    assert "<h3>red, 58.8% - unsure</h3>" in said
+
+
+def test_a_large_picture_is_shown_small(picture):
+    said = answer(picture("a.png", (9, 9, 9), (3000, 1500)))
+    assert [image.size for image in shown(said)] == [(448, 224)] * 2
+
+
+def test_names_are_shown_as_they_are(picture):
+    said = answer(picture("<script>&'\".png", (0, 0, 255)))
+    assert "<script>" not in said
+    assert "&lt;script&gt;&amp;&#x27;&quot;.png" in said
+    assert "<h3>&lt;b&gt;, 100.0%</h3>" in said
+
+
+def test_a_file_that_is_no_picture_is_told_and_the_rest_goes_on(picture, tmp_path):
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    (tmp_path / "c.jpg").touch()
+    names = ["b.jpg", "c.jpg", "gone.jpg"]
+    said = answer(*map(tmp_path.joinpath, names), picture("a.png", (0, 250, 0)))
+    assert re.findall("<h3>(.*?)</h3>", said) == [
+        "Not read: not a JPEG, PNG, BMP, GIF, WebP or HEIC picture",
+        "Not read: empty file",
+        "Not read: it waited too long; drop it again",
+        "grün, 100.0%",
+    ]
+
+
+def test_more_than_so_many_are_left_alone(picture):
+    path = picture("a.png", (0, 250, 0))
+    said = answer(*[path] * (page.MOST_PICTURES + 3))
+    assert said.count("<h3>") == page.MOST_PICTURES
+    assert "3 more were left alone" in said
+
+
+def test_what_was_answered_is_removed_also_where_that_fails(picture, monkeypatch):
+    path = picture("a.png", (0, 250, 0))
+    none, said = serve._answer(MODEL, EXPLAINER, [str(path)])
+    assert (none, "grün" in said, path.exists()) == (None, True, False)
+
+    path = picture("a.png", (0, 250, 0))
+    monkeypatch.setattr(Colours, "classes", ())
+    with pytest.raises(IndexError):
+        serve._answer(MODEL, EXPLAINER, [str(path)])
+    assert not path.exists()
+
+
+def test_what_was_broken_off_is_swept_away(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for name in ("old", "folder/old", "new"):
+        (tmp_path / name).touch()
+    for name in ("old", "folder/old"):
+        os.utime(tmp_path / name, (0, 0))
+    serve.sweep(tmp_path, age=600)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["new"]
+
+
+def test_without_gradio_it_says_how_to_get_it(tmp_path, monkeypatch):
+    """And leaves no folder behind."""
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED"):
+        monkeypatch.setenv(name, "")  # to be restored
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(UserError, match="`make serve` installs it"):
+            serve.serve(MODEL, "127.0.0.1", 0)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not list(tmp_path.iterdir())
