@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from tests import forks
 from tests.code import ROOT
 
 # As on a fresh machine: nobody told git who they are, and no configuration of the user's applies.
@@ -26,7 +27,14 @@ OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/correc
 
 
 class Project:
-    """A copy of the pipeline in a git repository of its own."""
+    """A copy of the pipeline in a git repository of its own.
+
+    Attributes
+    ----------
+    forks : whether `dvc` and the stages start as forks, which is sooner, or as programs.
+    """
+
+    forks = True
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -71,16 +79,16 @@ class Project:
             start_new_session=True,
         )
 
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        programs = Path(sys.executable).parent
-        return os.environ | NOBODY | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    def _environment(self) -> dict[str, str]:
+        programs = [*([forks.programs()] if self.forks else []), Path(sys.executable).parent]
+        path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
+        return os.environ | NOBODY | {"PATH": path}
 
-    def copy_to(self, folder: Path) -> "Project":
+    def copy_to(self, folder: Path, **attributes: object) -> "Project":
         """Copy the project as it stands, with DVC's cache."""
         shutil.copytree(self.folder, folder)
         copied = copy.copy(self)
-        copied.folder = folder
+        copied.__dict__ |= {"folder": folder} | attributes
         return copied
 
     def forget(self, output: str) -> None:

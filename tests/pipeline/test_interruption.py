@@ -1,4 +1,7 @@
-"""Runs that are stopped anywhere: the next `dvc repro` ends as if nothing had happened."""
+"""Runs that are stopped anywhere: the next `dvc repro` ends as if nothing had happened.
+
+What is stopped are the programs that a user starts; their results are held to those of forks.
+"""
 
 import os
 import random
@@ -52,6 +55,7 @@ def moments():
 
 def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_project, moments):
     project = new_project(download__sample_pictures=26, finetune__epochs=3)
+    project.forks = False
     for stage in STAGES:
         run = Started(project)
         run.read_until(f"tage '{stage}'")  # runs, or was finished before the last kill
@@ -68,7 +72,7 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_pr
 
 def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_classes, tmp_path):
     """Killed and interrupted with Ctrl-C, in turn; the curve so far can be drawn all the time."""
-    project = two_classes.copy_to(tmp_path / "project")
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
     project.forget("models/finetuned.keras")
     curve = project.folder / "plots/finetune.csv"
     measured = project.folder / "dvclive/finetune/plots/metrics/validation/loss.tsv"
@@ -92,6 +96,7 @@ def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_cl
     assert "interrupted; run again to go on\n" in run.output
     assert "Traceback" not in run.output
 
+    project.forks = True  # here nothing is stopped any more
     finished = project.dvc("repro")
     assert "goes on after epoch 2" in finished.stdout
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
@@ -100,7 +105,7 @@ def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_cl
 
 def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):
     """Else it would write into the outputs of the next run."""
-    project = two_classes.copy_to(tmp_path / "project")
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
     run = Started(project, "--force", "--single-item", "extract")
     run.read_until("Running stage")
     while not (stages := run.stages()):
@@ -110,6 +115,7 @@ def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):
     gone, alive = psutil.wait_procs(stages, timeout=5)
     assert not alive
     assert gone
+    project.forks = True  # here nothing is stopped any more
     project.dvc("repro")
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
 
@@ -118,7 +124,7 @@ def test_a_dvc_killed_while_it_writes_its_locks_leaves_none_that_are_in_the_way(
     two_classes, tmp_path
 ):
     """DVC writes them in place; half a file stops every later command."""
-    project = two_classes.copy_to(tmp_path / "project")
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
     locks = project.folder / ".dvc/tmp/rwlock"
     run = Started(project, "--force", "--single-item", "extract")
     run.read_until("Running stage")
@@ -127,12 +133,13 @@ def test_a_dvc_killed_while_it_writes_its_locks_leaves_none_that_are_in_the_way(
     time.sleep(2)
     locks.write_text('{"write": {"/data')
     run.stop(signal.SIGKILL, whole_group=True)
+    project.forks = True  # here nothing is stopped any more
     project.dvc("repro")
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
 
 
 def test_a_guard_ends_with_its_dvc(two_classes, tmp_path):
-    project = two_classes.copy_to(tmp_path / "project")
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
     run = Started(project, "--force", "--single-item", "subset")
     run.process.communicate()
     guards = [
@@ -175,9 +182,9 @@ def test_a_full_disk_is_told_in_one_line_and_costs_nothing(two_classes, tmp_path
     for name in ("disk", "told"):
         (tmp_path / name).mkdir()
     places = (str(tmp_path / "disk"), str(two_classes.folder), str(tmp_path / "told"))
-    two_classes.run(
-        "unshare", "--map-root-user", "--mount", "bash", "-c", FULL_DISK, "full", *places
-    )
+    # Not forks of what knows nothing of that mount.
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
+    project.run("unshare", "--map-root-user", "--mount", "bash", "-c", FULL_DISK, "full", *places)
     for stage in ("subset", "finetune"):
         told = (tmp_path / "told" / stage).read_text()
         assert told.count("\nerror: the disk is full while writing ") == 1, told

@@ -91,8 +91,8 @@ TABLE = {
     if line.startswith("| `") and (cells := line.strip("|").split("|"))
 }
 FILES = [name for name in TABLE if name.endswith(".py")]
-# One file of each kind: those that rerun the same stages.
-KINDS = {tuple(TABLE[name]): name for name in FILES}
+# One of each kind: of the parameters and files that rerun the same stages.
+KINDS = {tuple(TABLE[name]): name for name in reversed(TABLE) if name in CHANGES or name in FILES}
 
 
 def workless_project(new_project, content):
@@ -140,21 +140,47 @@ def test_the_documented_table_is_that_of_dvc_yaml():
     }
 
 
+def changed_stages(project):
+    """Tell which stages DVC finds changed."""
+    with Repo(project.folder) as repo:
+        changed = repo.status()
+    # Named with their dvc.yaml, seen from where this runs.
+    return [stage.rpartition(":")[2] for stage in changed]
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_a_changed_file_changes_the_stages_that_the_table_says(workless, file):
     before = (workless.folder / file).read_text()
     change(workless, file)
-    with Repo(workless.folder) as repo:
-        changed = repo.status()
+    changed = changed_stages(workless)
     (workless.folder / file).write_text(before)
-    # Named with their dvc.yaml, seen from where this runs.
-    assert [stage.rpartition(":")[2] for stage in changed] == marked(file, "●")
+    assert changed == marked(file, "●")
 
 
-@pytest.mark.parametrize("file", KINDS.values())
-def test_a_changed_file_reruns_the_stages_that_the_table_says(workless, file):
-    change(workless, file)
-    assert workless.repro() == marked(file)
+def test_the_table_has_every_parameter():
+    assert set(CHANGES) == ALL_PARAMETERS
+
+
+@pytest.mark.parametrize("parameter", CHANGES)
+def test_a_changed_parameter_changes_the_stages_that_the_table_says(workless, parameter):
+    value, first, *untouched = CHANGES[parameter]
+    before = (workless.folder / "params.yaml").read_text()
+    workless.set(**{parameter.replace(".", "__"): value})
+    changed = changed_stages(workless)
+    (workless.folder / "params.yaml").write_text(before)
+    assert changed == marked(parameter, "●")
+    affected = [name for name in STAGES[STAGES.index(first) :] if name not in untouched]
+    assert affected == marked(parameter)
+
+
+@pytest.mark.parametrize("name", KINDS.values())
+def test_a_change_reruns_the_stages_that_the_table_says(workless, name):
+    """One of each kind; what changes which stages is tested above."""
+    if name in CHANGES:
+        workless.set(**{name.replace(".", "__"): CHANGES[name][0]})
+    else:
+        change(workless, name)
+    assert workless.repro() == marked(name)
 
 
 def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
@@ -164,19 +190,6 @@ def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
     assert same_results.repro() == [
         *("subset", "audit", "extract_views", "activations", "train_head", "finetune", "evaluate")
     ]
-
-
-def test_the_table_has_every_parameter():
-    assert set(CHANGES) == ALL_PARAMETERS
-
-
-@pytest.mark.parametrize("parameter", CHANGES)
-def test_a_changed_parameter_reruns_what_it_affects(workless, parameter):
-    value, first, *untouched = CHANGES[parameter]
-    affected = [name for name in STAGES[STAGES.index(first) :] if name not in untouched]
-    workless.set(**{parameter.replace(".", "__"): value})
-    assert workless.repro() == affected
-    assert affected == marked(parameter)
 
 
 def test_a_changed_comment_reruns_nothing(workless):

