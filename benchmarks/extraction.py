@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 WEIGHTS = Path("data/weights")
 PICTURES = Path("data/subset/test")
 KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
-# The networks, their sizes, and pictures enough for some seconds. Where the weights come from
-# makes no difference to the time; random ones need no network.
+# The networks, their sizes, pictures enough for some seconds, and turns. Where the weights come
+# from makes no difference to the time; random ones need no network.
 NETWORKS = {
-    "efficientnet_lite0": ("imagenet", 224, 640),
-    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 256),
-    "mobilenet_v2": ("random", 160, 640),
-    "resnet50": ("random", 224, 192),
-    "vgg16": ("random", 150, 192),
+    "efficientnet_lite0": ("imagenet", 224, 640, 3),
+    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 192, 3),
+    "mobilenet_v2": ("random", 160, 640, 1),
+    "resnet50": ("random", 224, 192, 1),
+    "vgg16": ("random", 150, 192, 1),
 }
 BATCH_SIZE = 32
 
@@ -44,8 +44,8 @@ def report() -> str:
     if importlib.util.find_spec("openvino"):
         ways.insert(2, OPENVINO)
     rows = []
-    for network, (_, size, _) in NETWORKS.items():
-        found = measure("benchmarks.extraction", ways, network)
+    for network, (_, size, _, turns) in NETWORKS.items():
+        found = measure("benchmarks.extraction", ways, network, turns=turns)
         speed = {way: figures["pictures_per_second"] for way, figures in found.items()}
         rows.append(
             [f"{network}, {size} px"]
@@ -66,7 +66,7 @@ def time_way(way: str, network: str) -> dict[str, float]:
     from vision.engine import Engine
     from vision.params import Backbone
 
-    weights, size, count = NETWORKS[network]
+    weights, size, count, _ = NETWORKS[network]
     extractor = features.build_extractor(
         Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
     )

@@ -90,7 +90,7 @@ def fate(path: Path, folder: Path) -> str | None:
     if reason is not None:
         return reason
     assert pictures.load(path, SIZE).shape == (SIZE, SIZE, 3)
-    pictures.write_plain(path, folder)
+    pictures.write_plain(path, folder, path.name)
     (written,) = folder.iterdir()
     assert pictures.is_plain(written)
     assert pictures.decode(written).size == pictures.decode(path).size

@@ -25,6 +25,8 @@ RUNS = Path("results/runs.yaml")
 TEXT = Path("results/text.md")
 PIPELINE = Path("dvc.yaml")
 STUDIES = Path("studies/params.yaml")
+# The same fine-tuning from stored views, and from views that every epoch makes anew.
+STORED_AND_FRESH = ("lite0", "lite0-fresh")
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
 HISTORIES = Path("plots/baselines")
@@ -88,6 +90,7 @@ def main() -> None:
         "literature": literature(),
         "baselines": from_scratch(),
         "runs": pretrained(runs),
+        "paired": paired(),
         "costs": costs(runs),
         "variants": variants(),
         "cross_validation": cross_validation(),
@@ -203,6 +206,27 @@ def pretrained(runs: dict) -> str:
             ]
         )
     header = ["run", "", "seeds", "validation loss, head / fine-tuned", "head", "fine-tuned"]
+    return table(rows, header)
+
+
+def paired() -> str:
+    """Draw up what stored and fresh views came to on the validation pictures, seed by seed."""
+    stored, fresh = (read(RESULTS / f"{name}.json") for name in STORED_AND_FRESH)
+    if not stored or not fresh:
+        return MISSING
+    rows = []
+    for seed in stored["seeds"]:
+        if seed in fresh["seeds"]:
+            one, other = (run["seeds"][seed]["finetune"] for run in (stored, fresh))
+            rows.append(
+                [
+                    seed,
+                    *(f"{run['validation_accuracy']:.3f}" for run in (one, other)),
+                    *(f"{run['validation_loss']:.4f}" for run in (one, other)),
+                ]
+            )
+    names = ("accuracy", "loss")
+    header = ["seed", *(f"{name}, {way}" for name in names for way in ("stored", "fresh"))]
     return table(rows, header)
 
 

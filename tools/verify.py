@@ -122,15 +122,20 @@ def reproduce(clone: Path) -> None:
 
 
 def differences(one: Path, another: Path) -> list[str]:
-    """Name the outputs of two finished clones whose bytes differ, and dvc.lock where it does."""
-    lock = YAML(typ="safe").load(one / "dvc.lock")
+    """Name the outputs of two finished clones whose bytes differ, and dvc.lock where it does.
+
+    A lock file that DVC writes from nothing has the stages in the order in which they ran. Where
+    neither of two needs the other, that differs from run to run, and doesn't count.
+    """
+    lock, other = (YAML(typ="safe").load(clone / "dvc.lock") for clone in (one, another))
     outputs = {out["path"] for stage in lock["stages"].values() for out in stage["outs"]}
     files = {
         file.relative_to(clone)
         for clone in (one, another)
-        for file in _files(clone / name for name in outputs | {"dvc.lock"})
+        for file in _files(clone / name for name in outputs)
     }
-    return [str(name) for name in sorted(files) if _read(one / name) != _read(another / name)]
+    found = [str(name) for name in sorted(files) if _read(one / name) != _read(another / name)]
+    return found if lock == other else sorted([*found, "dvc.lock"])
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:

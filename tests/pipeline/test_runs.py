@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from tests.pipeline.conftest import STAGES, stages_run
 
+FROM_VIEWS, FROM_HEAD = (STAGES[STAGES.index(s) :] for s in ("extract_views", "train_head"))
 FIGURES = {
     "accuracy",
     "accuracy_low",
@@ -193,8 +194,8 @@ def test_plots_are_shown_and_compared(project):
     ("parameter", "value", "expected"),
     [
         ("evaluate__mistakes", 2, ["evaluate"]),
-        ("augmentation__rotation", 30, STAGES[3:]),
-        ("extract__views", 0, ["extract_views", *STAGES[5:]]),
+        ("augmentation__rotation", 30, FROM_VIEWS),
+        ("extract__views", 0, ["extract_views", *FROM_HEAD]),
         ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
@@ -207,7 +208,7 @@ def test_constant_learning_rates_train_otherwise(three_classes):
     histories = [three_classes.folder / "plots" / name for name in ("head.csv", "finetune.csv")]
     before = [history.read_text() for history in histories]
     three_classes.set(train_head__schedule="constant", finetune__schedule="constant")
-    assert three_classes.repro() == STAGES[5:]
+    assert three_classes.repro() == FROM_HEAD
     for history, text in zip(histories, before, strict=True):
         assert history.read_text() != text
 
@@ -228,6 +229,7 @@ def test_an_experiment_with_another_learning_rate(two_classes):
     assert {file for file, changes in diff.items() if changes} == {
         "metrics/finetune.json",
         "metrics/evaluate.json",
+        "metrics/calibration.json",
     }
     assert "finetuned.loss" in two_classes.dvc("metrics", "diff").stdout
 

@@ -20,6 +20,8 @@ STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
+    (tmp_path / "data").mkdir()
+    shutil.copy(ROOT / "data/corrections.csv", tmp_path / "data")
     set_parameters(tmp_path, backbone__name="efficientnet_lite0")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -84,8 +86,8 @@ def test_a_class_with_too_few_pictures(workspace, capfd):
 
 def test_broken_pictures_are_left_out_counted_and_named(workspace):
     set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
-    for label in ("cat", "dog"):
-        put_pictures(workspace / "data/raw", [f"{label}/{n}.jpg" for n in range(7)])
+    names = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(7)]
+    put_pictures(workspace / "data/raw", names)
     raw = workspace / "data/raw/cat"
     (raw / "0.jpg").write_bytes(b"")
     (raw / "1.jpg").write_text("This is no picture.")
@@ -105,8 +107,8 @@ def test_broken_pictures_are_left_out_counted_and_named(workspace):
 
 def test_two_pictures_that_would_become_one_file(workspace, capfd):
     set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
-    for label in ("cat", "dog"):
-        put_pictures(workspace / "data/raw", [f"{label}/{n}.png" for n in range(4)])
+    names = [f"{label}/{n}.png" for label in ("cat", "dog") for n in range(4)]
+    put_pictures(workspace / "data/raw", names)
     Image.new("RGBA", (40, 30)).save(workspace / "data/raw/cat/0.png")
     Image.new("RGB", (40, 30)).save(workspace / "data/raw/cat/0.png.png")
     assert "0.png.png" in complaint_of("subset", capfd)

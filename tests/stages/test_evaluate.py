@@ -39,3 +39,22 @@ def test_every_class_gets_its_probability_by_each_model(model, paths):
 
 def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(model, paths):
     assert evaluate.predict(model, paths, mirror=True).tolist() == [[[0.5, 0.5]] * 2] * 2
+
+
+def test_a_test_picture_is_known_by_what_the_audit_found_of_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/picked.csv").write_text(
+        "file,split,label,name\n"
+        "cat/a.webp,test,cat,a.webp.png\n"  # written in another format
+        "cat/b.jpg,test,dog,b.jpg\n"  # relabelled
+        "cat/c.jpg,train,cat,c.jpg\n"
+    )
+    (tmp_path / "data/audit.csv").write_text(
+        "rank,file,split,label,kind\n"
+        "1,cat/a.webp,test,cat,label\n"
+        "2,cat/c.jpg,train,cat,outlier\n"
+        "3,cat/b.jpg,test,dog,near copy\n"
+        "4,cat/a.webp,test,cat,tiny\n"
+    )
+    assert evaluate.read_findings() == {"cat/a.webp.png": "label", "dog/b.jpg": "near copy"}

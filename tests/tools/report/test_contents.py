@@ -45,7 +45,8 @@ def test_a_run_without_an_audit_has_no_word_of_it(within):
     assert not found.audit
     assert found.changes is None
     text = page.render(found)
-    assert "audit" not in text
+    assert "What the audit" not in text
+    assert "pictures looked at" not in text
     assert "What changed" not in text
 
 
