@@ -26,11 +26,8 @@ PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 SUBSET = Path("data/subset")
 WAYS = (PLAIN, "fresh", "stored")
-# The networks, their sizes, the lowest block that is trained, and turns.
-NETWORKS = {
-    "efficientnet_lite0": (224, "block5a", 3),
-    "efficientnet_lite1+efficientnet_lite2": (300, "block7a", 1),
-}
+# The networks, their sizes, and the lowest block that is trained.
+NETWORKS = {"efficientnet_lite0": (224, "block5a")}
 BATCH_SIZE = 32
 # Pictures of each class and split; more would only take longer.
 MOST = {"train": 128, "validation": 64}
@@ -41,8 +38,8 @@ LR = 1e-5
 def report() -> str:
     """Measure all ways, and give a table."""
     rows = []
-    for network, (size, block, turns) in NETWORKS.items():
-        found = measure("benchmarks.finetuning", WAYS, network, turns=turns)
+    for network, (size, block) in NETWORKS.items():
+        found = measure("benchmarks.finetuning", WAYS, network)
         seconds = {way: figures["epoch_seconds"] for way, figures in found.items()}
         rows.append(
             [f"{network}, {size} px, from {block}"]
@@ -66,7 +63,7 @@ def time_way(way: str, network: str) -> dict[str, float]:
     from vision import backbones, features, heads
     from vision.params import load_params
 
-    size, block, _ = NETWORKS[network]
+    size, block = NETWORKS[network]
     params = load_params(PARAMS)
     backbone = params.backbone.model_copy(
         update={"name": network, "image_size": size, "weights": "imagenet"}
