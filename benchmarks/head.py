@@ -99,9 +99,9 @@ def studies(views: Path) -> dict[str, float]:
     """Time the path of the penalty, the cross-validation, and the heads of the learning curve."""
     import numpy as np
 
-    from studies import cross_validate, duplicates, logistic, train_heads
+    from studies import cross_validate, logistic, train_heads
     from studies.params import Params
-    from vision import pictures
+    from vision import duplicates, pictures
     from vision.params import load_params
     from vision.stored import Stored
 

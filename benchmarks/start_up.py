@@ -23,7 +23,7 @@ from tabulate import tabulate
 
 from benchmarks.project import clone, copy_of_run
 
-TURNS = 3
+TURNS = 1
 SMALL = {
     "download.sample_pictures": 60,
     "subset.train": 30,
@@ -106,7 +106,7 @@ def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
     for project in (folder, empty):
         subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
     seconds: dict[Path, list[float]] = {folder: [], empty: []}
-    for _ in range(2 * TURNS + 1):
+    for _ in range(2 * TURNS + 3):
         for project, of_project in seconds.items():
             start = time.perf_counter()
             subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
