@@ -25,6 +25,7 @@ from benchmarks.project import clone, copy_of_run
 
 TURNS = 1
 SMALL = {
+    "download.source": "sample",
     "download.sample_pictures": 60,
     "subset.train": 30,
     "subset.validation": 15,
