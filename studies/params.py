@@ -19,15 +19,10 @@ from vision.params import (
     Section,
     Warmup,
     WeightDecay,
+    all_different,
 )
 
 _Strength = Annotated[float, Field(gt=0, le=10)]
-
-
-def _all_different(values: list) -> list:
-    if len(set(values)) < len(values):
-        raise ValueError("each should be there once")
-    return values
 
 
 class CrossValidate(Section):
@@ -38,7 +33,7 @@ class CrossValidate(Section):
 
 
 class LearningCurve(Section):
-    sizes: Annotated[list[Count], Field(min_length=1), AfterValidator(_all_different)]
+    sizes: Annotated[list[Count], Field(min_length=1), AfterValidator(all_different)]
     draws: Annotated[int, Field(ge=1, le=1000)]
 
 
@@ -64,7 +59,7 @@ class Variants(Section):
 class Params(Section):
     """All of studies/params.yaml."""
 
-    l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(_all_different)]
+    l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(all_different)]
     cross_validate: CrossValidate
     learning_curve: LearningCurve
     variants: Variants

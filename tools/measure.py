@@ -71,10 +71,14 @@ def main() -> None:
     before = PARAMS.read_bytes()
     to = RESULTS / f"{options.name}.json"
     result = json.loads(to.read_text(encoding="utf-8")) if to.exists() else {"seeds": {}}
-    if not result["seeds"]:
-        result["set"] = changes
-    elif result["set"] != changes:
-        raise UserError(f"{to} is of other parameters; remove it to measure anew")
+    if result["seeds"]:
+        wanted = flatten(params.model_dump()) | changes
+        if other := differing(result["params"], wanted):
+            key = other[0]
+            raise UserError(
+                f"{to} is of other parameters ({key} = {result['params'].get(key)!r}, which is "
+                f"{wanted.get(key)!r} now); remove it to measure anew"
+            )
     try:
         for seed in range(params.seed, params.seed + options.seeds):
             if str(seed) in result["seeds"]:
@@ -95,8 +99,8 @@ def main() -> None:
 def read_run(name: str) -> dict[str, object]:
     """Give the parameters that a run sets.
 
-    Those of a recipe are the recipe's own, on another base where one is named, but for the test
-    pictures, which are the same in every run.
+    Those of a recipe are the recipe's own, on another base where one is named, but for the number
+    of test pictures, which is the same in every run.
 
     Raises
     ------
@@ -113,6 +117,12 @@ def read_run(name: str) -> dict[str, object]:
     recipe = with_equivalent_block(recipe, build_base(recipe.backbone))
     of_recipe = flatten(recipe.model_dump())
     return PICTURES | of_recipe | {"subset.test": PICTURES["subset.test"]} | content["set"]
+
+
+def differing(measured: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """Name the parameters, but for the seed, in which two runs differ."""
+    keys = measured.keys() | wanted.keys()
+    return sorted(k for k in keys - {"seed"} if measured.get(k) != wanted.get(k))
 
 
 def reproduce(changes: Mapping[str, object], anew: bool) -> Cost:

@@ -2,9 +2,9 @@
 
     python -m tools.recipe book-2nd-edition --backbone efficientnet_lite0
 
-The recipes are in recipes/. Each sets every parameter but the seed, the source of the pictures
-and what only figures, the calibration error and which predictions are called unsure depend on;
-those stay as params.yaml has them.
+The recipes are in recipes/. Each sets every parameter but the seed, the source of the pictures,
+and those on which no accuracy depends, such as the audit's, the calibration's and the bounds of
+disk use; those stay as params.yaml has them.
 """
 
 import argparse

@@ -242,7 +242,13 @@ def variants() -> str:
             rows.append([f"`{name}`", what, MISSING])
             continue
         losses = figures(found, "validation_loss")
-        differences = losses - figures(own, "validation_loss")
+        differences = np.array(
+            [
+                found["seeds"][seed]["validation_loss"] - own["seeds"][seed]["validation_loss"]
+                for seed in found["seeds"]
+                if seed in own["seeds"]
+            ]
+        )
         rows.append(
             [
                 f"`{name}`",

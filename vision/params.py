@@ -6,7 +6,7 @@ What each knob does is said once, in params.yaml itself.
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -24,6 +24,7 @@ LayerDecay = Annotated[float, Field(gt=0, le=1)]
 WeightDecay = Annotated[float, Field(ge=0, le=10)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
+Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
 Network = Literal[
     "efficientnet_lite0",
@@ -53,6 +54,13 @@ def _networks(name: object) -> object:
 
 
 BackboneName = Annotated[str, BeforeValidator(_networks)]
+
+
+def all_different(values: list) -> list:
+    """Refuse a list in which something is twice."""
+    if len(set(values)) < len(values):
+        raise ValueError("each should be there once")
+    return values
 
 
 class Section(BaseModel):
@@ -107,8 +115,8 @@ class Activations(Section):
 class TrainHead(Section):
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
-    l2: Annotated[float, Field(ge=0, le=10)]
-    optimizer: Optimizer
+    l2: Strength | Annotated[list[Strength], Field(min_length=1), AfterValidator(all_different)]
+    optimizer: Literal["lbfgs", "adam", "rmsprop", "sgd"]
     learning_rate: Rate
     schedule: Schedule
     batch_size: BatchSize

@@ -1,5 +1,6 @@
 """Trains a model on batches, watches the validation loss, keeps the best weights."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -131,12 +132,12 @@ def fit(
         optimizer=_optimizer(
             settings.optimizer, _rate(learning_rate, len(train) * settings.epochs, steps), steps
         ),
-        loss=_loss(model, steps.label_smoothing),
-        metrics=["accuracy", _cross_entropy(model)],
+        loss=loss(model, steps.label_smoothing),
+        metrics=metrics(model),
         jit_compile=False,
     )
     trained.optimizer.build(trained.trainable_variables)
-    progress = _Progress(trained, settings)
+    progress = Progress(trained, settings)
     stored = checkpoint.load() if checkpoint else None
     if stored:
         progress.restore(*stored)
@@ -144,32 +145,28 @@ def fit(
     else:
         progress.add(_evaluate(trained, validation))
     while not progress.finished:
-        measures = _train(trained, train, progress.epochs)
-        if not np.isfinite(measures["train_loss"]):
+        measures = _train(trained, train, progress.epochs) | _evaluate(trained, validation)
+        if not np.isfinite(list(measures.values())).all():
             raise UserError(
                 f"training diverged in epoch {progress.epochs + 1}; "
                 f"lower the learning rate ({learning_rate:g})"
             )
-        progress.add(measures | _evaluate(trained, validation))
+        progress.add(measures)
         if checkpoint:
             checkpoint.save(*progress.state())
         if tell:
             tell(progress.history())
         progress.print()
-    trained.set_weights(progress.best_weights)
-    before, best = progress.rows[0], progress.rows[progress.best_epoch]
-    return progress.history(), {
-        "epochs": progress.epochs,
-        "best_epoch": progress.best_epoch,
-        "validation_loss": best["validation_loss"],
-        "validation_accuracy": best["validation_accuracy"],
-        "validation_loss_before": before["validation_loss"],
-        "validation_accuracy_before": before["validation_accuracy"],
-    }
+    return progress.finish()
 
 
-class _Progress:
+class Progress:
     """How far a training is: what it measured, its best weights, and whether it is over.
+
+    Parameters
+    ----------
+    trained : the model, with its weights as they are before training, where these are measured
+        and added, or after the last epoch.
 
     Attributes
     ----------
@@ -230,18 +227,32 @@ class _Progress:
         measures = (f"{name} {value:.4f}" for name, value in list(self.rows[-1].items())[1:])
         print(f"epoch {self.epochs} of {self._settings.epochs}:", ", ".join(measures), flush=True)
 
+    def finish(self) -> tuple[pd.DataFrame, dict[str, float | int]]:
+        """Give the model its best weights; return the history and the summary, as `fit` does."""
+        self._trained.set_weights(self.best_weights)
+        before, best = self.rows[0], self.rows[self.best_epoch]
+        return self.history(), {
+            "epochs": self.epochs,
+            "best_epoch": self.best_epoch,
+            "validation_loss": best["validation_loss"],
+            "validation_accuracy": best["validation_accuracy"],
+            "validation_loss_before": before["validation_loss"],
+            "validation_accuracy_before": before["validation_accuracy"],
+        }
+
 
 def _train(trained: keras.Model, batches: Batches, epoch: int) -> dict[str, float]:
     measures = _run(trained.train_on_batch, trained, batches, epoch, f"epoch {epoch + 1}")
-    return {"train_loss": measures["cross_entropy"], "train_accuracy": measures["accuracy"]}
+    return named("train", measures)
 
 
 def _evaluate(trained: keras.Model, batches: Batches) -> dict[str, float]:
-    measures = _run(trained.test_on_batch, trained, batches, 0, "validation")
-    return {
-        "validation_loss": measures["cross_entropy"],
-        "validation_accuracy": measures["accuracy"],
-    }
+    return named("validation", _run(trained.test_on_batch, trained, batches, 0, "validation"))
+
+
+def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
+    """Name what the metrics measured on a split as the history does."""
+    return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
 
 
 def _run(
@@ -258,11 +269,12 @@ def _run(
         for name, mean in step(inputs, labels, return_dict=True).items():
             sums[name] += float(mean) * len(labels)
         if not np.isfinite(sums["loss"]):
-            break
+            return dict.fromkeys(sums, math.nan)
     return {name: total / len(batches.labels) for name, total in sums.items()}
 
 
-def _loss(model: keras.Model, label_smoothing: float) -> Callable:
+def loss(model: keras.Model, label_smoothing: float = 0.0) -> Callable:
+    """Give the cross-entropy of a model's probabilities, of one sigmoid unit or of a softmax."""
     classes = model.output.shape[-1]
     if classes == 1:
         return keras.losses.BinaryCrossentropy(label_smoothing=label_smoothing)
@@ -270,17 +282,23 @@ def _loss(model: keras.Model, label_smoothing: float) -> Callable:
         return keras.losses.SparseCategoricalCrossentropy()
     smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
 
-    def loss(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
+    def of_numbers(labels: tf.Tensor, probabilities: tf.Tensor) -> tf.Tensor:
         return smoothed(keras.ops.one_hot(labels[:, 0], classes), probabilities)
 
-    return loss
+    return of_numbers
 
 
-def _cross_entropy(model: keras.Model) -> keras.metrics.Metric:
-    """Measure the loss without what training adds to it: the L2 penalty, smoothed labels."""
-    if model.output.shape[-1] == 1:
-        return keras.metrics.BinaryCrossentropy(name="cross_entropy")
-    return keras.metrics.SparseCategoricalCrossentropy(name="cross_entropy")
+def metrics(model: keras.Model) -> list[str | keras.metrics.Metric]:
+    """Give what is measured: accuracy, and the loss without what training adds to it.
+
+    That is the L2 penalty, and what smoothed labels do.
+    """
+    kind = (
+        keras.metrics.BinaryCrossentropy
+        if model.output.shape[-1] == 1
+        else keras.metrics.SparseCategoricalCrossentropy
+    )
+    return ["accuracy", kind(name="cross_entropy")]
 
 
 def _rate(

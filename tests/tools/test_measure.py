@@ -40,7 +40,7 @@ def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
         seed: of_seed["evaluate"]["head"]["accuracy"] for seed, of_seed in found["seeds"].items()
     }
     assert accuracies == {"1337": 0.37, "1338": 0.38}
-    assert found["set"]["lr"] == found["params"]["lr"] == 2e-5
+    assert found["params"]["lr"] == 2e-5
     assert found["params"]["subset.test"] == 1000
     cost = found["cost"]
     assert set(cost["seconds"]) == {"evaluate"}
@@ -58,7 +58,18 @@ def test_what_was_measured_with_other_parameters_is_not_mixed_in(project):
     )
     refused = project.tool("measure", "stub", check=False)
     assert refused.returncode == 1
-    assert refused.stderr.startswith("error: metrics/results/stub.json is of other parameters")
+    assert refused.stderr == (
+        "error: metrics/results/stub.json is of other parameters (lr = 2e-05, which is 3e-05 now); "
+        "remove it to measure anew\n"
+    )
+
+
+def test_nor_is_what_was_measured_with_another_params_yaml(project):
+    project.tool("measure", "stub")
+    project.set(evaluate__mistakes=3)
+    refused = project.tool("measure", "stub", "--seeds", "2", check=False)
+    assert refused.returncode == 1
+    assert "evaluate.mistakes" in refused.stderr
 
 
 def test_an_unknown_name_is_answered_with_the_names(project):
@@ -67,6 +78,18 @@ def test_an_unknown_name_is_answered_with_the_names(project):
     assert refused.stderr == (
         "error: NAME = stubb is no run of results/runs.yaml; there are stub\n"
     )
+
+
+@pytest.mark.parametrize("path", (ROOT / "metrics/results").glob("*.json"), ids=lambda p: p.stem)
+def test_the_committed_figures_are_of_the_run_of_their_name(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    measured = json.loads(path.read_text())["params"]
+    params = measure.flatten(load_params(ROOT / "params.yaml").model_dump())
+    wanted = params | measure.read_run(path.stem)
+    # Parameters that came later than the run are not among its own.
+    other = [key for key in measure.differing(measured, wanted) if key in measured]
+    unused = "finetune." if wanted["finetune.epochs"] == 0 else ()
+    assert [key for key in other if not key.startswith(unused)] == []
 
 
 def test_every_run_sets_parameters_that_there_are(monkeypatch):

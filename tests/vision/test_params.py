@@ -30,7 +30,6 @@ LIMITS = {
     "activations.max_gb": "(0) 10000",
     "train_head.hidden_units": "0 65536",
     "train_head.dropout": "0 (1)",
-    "train_head.l2": "0 10",
     "train_head.learning_rate": "(0) 1",
     "train_head.batch_size": "1 4096",
     "train_head.epochs": "1 10000",
@@ -58,7 +57,7 @@ CHOICES = {
     "backbone.name": "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 vgg16 vgg19 "
     "resnet50 inception_v3 xception mobilenet mobilenet_v2 efficientnet_b0 densenet121",
     "backbone.pooling": "avg none",
-    "train_head.optimizer": "adam rmsprop sgd",
+    "train_head.optimizer": "lbfgs adam rmsprop sgd",
     "train_head.schedule": "cosine constant",
     "finetune.optimizer": "adam rmsprop sgd",
     "finetune.schedule": "cosine constant",
@@ -67,6 +66,7 @@ AMOUNTS = ("subset.train", "subset.validation", "subset.test")
 OTHERS = (
     "subset.leave_out_copies",
     "backbone.weights",
+    "train_head.l2",
     "finetune.unfreeze_from",
     "augmentation.flip",
     "evaluate.mirror",
@@ -409,3 +409,27 @@ def test_parameters_cannot_be_changed_after_reading():
 def test_a_refusal_is_a_user_error(changed):
     with pytest.raises(UserError):
         load_params(changed({"lr": "2"}))
+
+
+@pytest.mark.parametrize("text", ["0", "1e-4", "10", "[0, 1e-4]"])
+def test_the_penalty_is_a_strength_or_several(changed, text):
+    found = load_params(changed({"train_head.l2": text})).train_head.l2
+    assert str([float(part) for part in text.strip("[]").split(",")]) in (str(found), f"[{found}]")
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("[0.1, 0.1]", "each should be there once"),
+        ("[]", "at least 1 item"),
+        ("[0.1, 11]", "less than or equal to 10"),
+        ("-0.1", "greater than or equal to 0"),
+        ("11", "less than or equal to 10"),
+        (".nan", "finite number"),
+        ("few", "valid number"),
+    ],
+)
+def test_strengths_out_of_range_are_refused(changed, complaint, text, allowed):
+    message = complaint(changed({"train_head.l2": text}))
+    assert "train_head.l2 = " in message
+    assert allowed in message

@@ -306,3 +306,12 @@ def test_smoothed_labels_ask_for_less_than_certainty(classes):
 
     (move,) = moves(start, epochs=1, classes=classes)
     np.testing.assert_allclose(move, 0, atol=1e-6)
+
+
+def test_a_penalty_that_outgrows_all_numbers_is_no_best_epoch(rng):
+    """The cross-entropy alone, of probabilities that are cut off at their ends, stays finite."""
+    head = build_head(4, 2, settings(l2=10.0), seed=0)
+    data = batches(*two_clouds(rng, 40))
+    chosen = settings(optimizer="sgd", schedule="constant", epochs=60, patience=60)
+    with pytest.raises(UserError, match="training diverged in epoch"):
+        fit(head, data, data, chosen, 1.0)
