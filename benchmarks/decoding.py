@@ -12,7 +12,7 @@ pictures decoded in full.
 
 import io
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ SEED = 0
 FOLDS = 5
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure, and give a table."""
     from vision import features, pictures
     from vision.engine import Engine
@@ -80,7 +80,7 @@ def report() -> str:
         "accuracy",
         "trained in full",
     ]
-    return tabulate(rows, header, tablefmt="github", floatfmt=".1f", disable_numparse=[3, 4, 5])
+    yield tabulate(rows, header, tablefmt="github", floatfmt=".1f", disable_numparse=[3, 4, 5])
 
 
 def decode_all(contents: Sequence[bytes], size: int, least: float) -> np.ndarray:
@@ -132,4 +132,4 @@ def timed(work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
 
 
 if __name__ == "__main__":
-    print(report())
+    print(*report())

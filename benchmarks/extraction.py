@@ -11,7 +11,7 @@ this project, LiteRT.
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ NETWORKS = {
 BATCH_SIZE = 32
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all networks and ways, and give a table."""
     ways = [PLAIN, KERAS, LITERT, OURS]
     if importlib.util.find_spec("openvino"):
@@ -54,7 +54,7 @@ def report() -> str:
             + [f"{found[OURS]['greatest_difference']:.0e}"]
         )
     header = ["network", *ways, "ours / plain", "ours / LiteRT", "differs from Keras by"]
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def time_way(way: str, network: str) -> dict[str, float]:

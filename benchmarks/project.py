@@ -15,6 +15,9 @@ def clone(to: Path, params: Mapping[str, object]) -> Path:
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(to)], check=True)
     for file in (ROOT / "data/weights").glob("*.h5"):
         shutil.copy(file, to / "data/weights")
+    # What DVC keeps of a project beside it shall go with the folder, too.
+    site = ["dvc", "config", "--local", "core.site_cache_dir", str(to.parent / "site")]
+    subprocess.run(site, cwd=to, check=True)
     change(to, params)
     return to
 

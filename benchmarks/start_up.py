@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -59,7 +60,7 @@ if tell and "stages" in " ".join(sys.orig_argv):
 """
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all stages, and give a table and a sentence."""
     with tempfile.TemporaryDirectory() as parent:
         small = clone(Path(parent) / "small", SMALL)
@@ -71,7 +72,7 @@ def report() -> str:
         )
     header = ["stage", "until it runs, s", "until its first work, s", "TensorFlow"]
     table = tabulate(rows, header, tablefmt="github", floatfmt=".1f")
-    return (
+    yield (
         f"{table}\n\nWith nothing to do, `dvc repro` takes {nothing:.2f} s here and {empty:.2f} s "
         f"in the empty project: {nothing / empty:.2f} times as long."
     )
@@ -156,4 +157,4 @@ def mimic(path: Path, copy: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(report())
+    print(*report())

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -25,7 +26,7 @@ LINKS = ("reflink,copy", "hardlink", "symlink")
 FOLDER, ARCHIVE = "a folder", "one archive"
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all ways, and give a table."""
     found: dict[tuple[str, str], list[list[float]]] = {}
     for turn in range(TURNS):
@@ -38,7 +39,7 @@ def report() -> str:
         for (form, link), turns in found.items()
     ]
     header = [f"{COUNT:,} pictures in", "cache.type", "commit, s", "checkout, s", "disk, MB"]
-    return tabulate(rows, header, tablefmt="github", floatfmt=(".0f", "", ".1f", ".1f", ".0f"))
+    yield tabulate(rows, header, tablefmt="github", floatfmt=(".0f", "", ".1f", ".1f", ".0f"))
 
 
 def measure(form: str, link: str) -> list[float]:
@@ -86,4 +87,4 @@ def used(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    print(report())
+    print(*report())
