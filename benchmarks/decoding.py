@@ -1,18 +1,23 @@
 """Measures scaled decoding: JPEG files decoded at half, a quarter or an eighth of their size.
 
-    python -m benchmarks.decoding
+    python -m benchmarks.decoding ARCHIVE [--most PICTURES]
 
-After a run, on the training pictures. Files that are larger than the network's pictures need not be
+The archive holds pictures as cameras write them, in a folder for each class or named after it; what
+the pipeline would take, it takes. Files that are larger than the network's pictures need not be
 decoded in full: libjpeg-turbo leaves out the finer part of each block of 8×8 pixels. The decoded
-picture is at least so many times as large as the network's. Each is tried on the files as they
-are, and enlarged to a telephone's 12 megapixels. Accuracy is that of logistic regression on the
-features, cross-validated with five folds; the last column is that of heads that were trained on
-pictures decoded in full.
+picture is at least so many times as large as the network's.
+
+Time is that of the pipeline's decoder and of resizing, in one thread, in turns. Accuracy is that of
+logistic regression on the features, cross-validated with five folds over all the pictures; in the
+last column the heads were trained on pictures decoded in full. Pictures enlarged to a telephone's
+12 megapixels lack the detail that these have, so that they tell the time only.
 """
 
-import io
+import argparse
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,113 +28,148 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
-PARAMS = Path("params.yaml")
+from benchmarks.__main__ import keep
+from vision import features, pictures
+from vision.ahead import load_ahead
+from vision.engine import Engine
+from vision.params import Backbone
+from vision.sources.tree import Bounds
+from vision.sources.unpack import unpack
+
 WEIGHTS = Path("data/weights")
-PICTURES = Path("data/subset/train")
-# Of each class.
-MOST = 250
+SIZE = 224
+BACKBONE = Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=SIZE)
+# Times the network's size that a decoded picture has at least; None: its own.
+LEAST = (None, 2, 1)
+TURNS = 3
 PHONE = (4000, 3000)
-FULL = 0.0
-LEAST = (FULL, 2.0, 1.0)
+ENLARGED = 50
+BATCH_SIZE = 32
 SEED = 0
 FOLDS = 5
 
 
-def report() -> str:
+def report(archive: Path, most: int | None) -> str:
     """Measure, and give a table."""
-    from vision import features, pictures
-    from vision.engine import Engine
-    from vision.params import Backbone
+    with tempfile.TemporaryDirectory() as folder:
+        source, unpacked = Path(folder) / "source", Path(folder) / "pictures"
+        source.mkdir()
+        unpacked.mkdir()
+        (source / archive.name).symlink_to(archive.absolute())
+        unpack(source, unpacked, Bounds(files=1_000_000, gb=100))
+        chosen = pictures.index(unpacked).groupby("label").head(most or sys.maxsize)
+        readable = [not pictures.why_unreadable(unpacked / file) for file in chosen["file"]]
+        chosen = chosen[readable]
+        paths = [unpacked / file for file in chosen["file"]]
+        phone = enlarge(paths[:: -(-len(paths) // ENLARGED)], Path(folder) / "enlarged")
+        return table(paths, chosen["label"].to_numpy(str), phone)
 
-    index = pictures.index(PICTURES)
-    chosen = index.groupby("label").head(MOST)
-    labels = (chosen["label"] != chosen["label"].iloc[0]).to_numpy(int)
-    extractor = features.build_extractor(
-        Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=None),
-        WEIGHTS,
-    )
-    engine = Engine(extractor)
-    size = engine.image_size
-    contents = [(PICTURES / file).read_bytes() for file in chosen["file"]]
+
+def table(paths: Sequence[Path], labels: np.ndarray, phone: Sequence[Path]) -> str:
+    network = Engine(features.build_extractor(BACKBONE, WEIGHTS))
+    rows_of = [extract(network, paths, least) for least in LEAST]
+    seconds, of_phone = timed(paths), timed(phone)
+    own = [cross_validated(of_way, labels, of_way) == labels for of_way in rows_of]
+    crossed = [cross_validated(rows_of[0], labels, of_way) == labels for of_way in rows_of]
+    moved = [np.abs(of_way - rows_of[0]).mean(axis=1) / rows_of[0].std() for of_way in rows_of]
+    acts = np.array([[is_scaled(path, least) for least in LEAST] for path in paths])
     rows = []
-    for kind, of_kind in (("as they are", contents), ("12 megapixels", enlarged(contents))):
-        shape = median_shape(of_kind)
-        of_full = None
-        for least in LEAST:
-            seconds, decoded = timed(lambda: decode_all(of_kind, size, least))  # noqa: B023
-            found = engine(decoded)
-            if least == FULL:
-                of_full = found
-            own = cross_validated(found, labels, found)
-            crossed = cross_validated(of_full, labels, found)
+    for kind, chosen in (
+        ("all", np.full(len(paths), True)),
+        ("too small to be scaled", ~acts[:, 2]),
+        (f"scaled at least to 1 × {SIZE}", acts[:, 2] & ~acts[:, 1]),
+        (f"scaled at least to 2 × {SIZE}", acts[:, 1]),
+    ):
+        for number, least in enumerate(LEAST) if chosen.any() else ():
             rows.append(
                 [
-                    f"{kind}, {shape}",
-                    "in full" if least == FULL else f"{least:.0f} × {size}",
-                    1000 * seconds / len(of_kind),
-                    f"{np.abs(found - of_full).mean() / of_full.std():.4f}",
-                    f"{own:.4f}",
-                    f"{crossed:.4f}",
+                    f"{kind}: {chosen.sum():,}",
+                    named(least),
+                    f"{1000 * seconds[number, chosen].mean():.1f}",
+                    f"{moved[number][chosen].mean():.4f}",
+                    f"{own[number][chosen].mean():.4f}",
+                    f"{crossed[number][chosen].mean():.4f}",
                 ]
             )
+    for number, least in enumerate(LEAST):
+        ms = f"{1000 * of_phone[number].mean():.1f}"
+        rows.append([f"enlarged to 12 megapixels: {len(phone):,}", named(least), ms])
     header = [
-        f"{len(contents):,} pictures",
-        "decoded at least at",
+        "pictures",
+        "decoded",
         "ms a picture",
         "features move by, standard deviations",
         "accuracy",
         "trained in full",
     ]
-    return tabulate(rows, header, tablefmt="github", floatfmt=".1f", disable_numparse=[3, 4, 5])
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
-def decode_all(contents: Sequence[bytes], size: int, least: float) -> np.ndarray:
-    return np.stack([decode(content, size, least) for content in contents])
+def named(least: int | None) -> str:
+    return "in full" if least is None else f"at least at {least} × {SIZE}"
 
 
-def decode(content: bytes, size: int, least: float) -> np.ndarray:
-    """Decode and resize a JPEG file: uint8, shape (size, size, 3)."""
-    with Image.open(io.BytesIO(content)) as image:
+def load(path: Path, least: int | None) -> np.ndarray:
+    """Decode and resize a picture as the pipeline does, but for the least size."""
+    decoded = pictures.decode(path, least and least * SIZE)
+    return np.asarray(decoded.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+
+
+def is_scaled(path: Path, least: int | None) -> bool:
+    """Tell whether the decoder makes less of a file than there is."""
+    with Image.open(path) as image:
+        size = image.size
         if least:
-            image.draft("RGB", (int(least * size), int(least * size)))
-        resized = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized)
+            image.draft(None, (least * SIZE, least * SIZE))
+        return image.size != size
 
 
-def enlarged(contents: Sequence[bytes]) -> list[bytes]:
+def extract(network: Engine, paths: Sequence[Path], least: int | None) -> np.ndarray:
+    batches = [paths[start : start + BATCH_SIZE] for start in range(0, len(paths), BATCH_SIZE)]
+    rows = load_ahead(lambda batch: network(np.stack([load(p, least) for p in batch])), batches)
+    return np.concatenate(list(rows))
+
+
+def timed(paths: Sequence[Path]) -> np.ndarray:
+    """Give the seconds that each picture takes, medians over the turns: (ways, pictures)."""
+    seconds = np.zeros((TURNS, len(LEAST), len(paths)))
+    for turn in range(TURNS):
+        for way, least in enumerate(LEAST):
+            for number, path in enumerate(paths):
+                start = time.perf_counter()
+                load(path, least)
+                seconds[turn, way, number] = time.perf_counter() - start
+    return np.median(seconds, axis=0)
+
+
+def enlarge(paths: Sequence[Path], folder: Path) -> list[Path]:
     """Enlarge pictures to a telephone's size, as JPEG files."""
-    files = []
-    for content in contents:
-        with Image.open(io.BytesIO(content)) as image:
-            large = image.convert("RGB").resize(PHONE, Image.Resampling.BICUBIC)
-        file = io.BytesIO()
+    folder.mkdir()
+    files = [folder / f"{number}.jpg" for number in range(len(paths))]
+    for path, file in zip(paths, files, strict=True):
+        large = pictures.decode(path).resize(PHONE, Image.Resampling.BICUBIC)
         large.save(file, "JPEG", quality=90)
-        files.append(file.getvalue())
     return files
 
 
-def median_shape(contents: Sequence[bytes]) -> str:
-    sizes = [Image.open(io.BytesIO(content)).size for content in contents]
-    return "{:.0f}×{:.0f} px".format(*np.median(sizes, axis=0))
-
-
-def cross_validated(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> float:
-    """Predict each fold of `test` from the other folds of `train`; give the accuracy."""
-    right = 0
-    for fitted, held_out in StratifiedKFold(FOLDS, shuffle=True, random_state=SEED).split(
-        train, labels
-    ):
+def cross_validated(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Predict each fold of `test` from the other folds of `train`; give the labels."""
+    predicted = np.empty_like(labels)
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=SEED)
+    for fitted, held_out in folds.split(train, labels):
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
         model.fit(train[fitted], labels[fitted])
-        right += (model.predict(test[held_out]) == labels[held_out]).sum()
-    return right / len(labels)
+        predicted[held_out] = model.predict(test[held_out])
+    return predicted
 
 
-def timed(work: Callable[[], np.ndarray]) -> tuple[float, np.ndarray]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of full-size pictures")
+    parser.add_argument("--most", type=int, metavar="PICTURES", help="of each class; else all")
+    options = parser.parse_args()
+    keep("decoding", report(options.archive, options.most))
 
 
 if __name__ == "__main__":
-    print(report())
+    main()

@@ -10,6 +10,7 @@ each process is timed.
 
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ VIEWS = 2
 LR = 1e-5
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all ways, and give a table."""
     rows = []
     for network, (size, block) in NETWORKS.items():
@@ -56,7 +57,7 @@ def report() -> str:
         *(f"{way} / plain" for way in WAYS[1:]),
         "MB stored a view of 1,000 pictures",
     ]
-    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def time_way(way: str, network: str) -> dict[str, float]:

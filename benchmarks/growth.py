@@ -3,18 +3,20 @@
     python -m benchmarks.growth [PICTURES...]
 
 After a run, whose training pictures are taken, in copies that differ by some bytes after the end
-of the picture. Each stage runs by itself, then `dvc commit` takes in what it wrote: hashes it and
-puts it into the cache.
+of the picture. Each stage runs by itself. Then `dvc commit` takes in what they wrote: hashes it and
+puts it into the cache; `dvc status` finds that nothing changed; and `dvc checkout` brings it back
+where it is gone.
 """
 
 import argparse
-import os
+import math
 import random
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
 import zipfile
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -22,12 +24,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 from tabulate import tabulate
 
+from benchmarks.memory import watched
 from benchmarks.project import ROOT, clone
 
 COUNTS = (1_000, 4_000, 16_000, 64_000)
 STAGES = ("download", "subset", "extract", "train_head")
-# Stages between them that are nothing here.
-BETWEEN = ("extract_views",)
+# With one between them that is nothing here.
+RUN = ("download", "subset", "extract", "extract_views", "train_head")
+COMMIT, STATUS, CHECKOUT = "dvc commit", "dvc status", "dvc checkout"
+STEPS = (*STAGES, COMMIT, STATUS, CHECKOUT)
 PICTURES = ROOT / "data/subset/train"
 FIGURE = ROOT / "docs/benchmarks/growth.png"
 PARAMS = {
@@ -42,76 +47,99 @@ PARAMS = {
     "train_head.patience": 10,
 }
 # Okabe and Ito's, which colour-blind readers can tell apart.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000")
-MARKERS = "osD^v"
-DVC = "DVC"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
+MARKERS = "osD^vXP"
 
 
-def report(counts: tuple[int, ...] = COUNTS) -> str:
-    """Measure, draw and give a table."""
-    found = pd.concat([measure(count) for count in counts])
+def report(counts: Sequence[int] = COUNTS) -> Iterator[str]:
+    """Measure, draw and give a table, anew after each step: what fails later loses nothing."""
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
-    draw(found).savefig(FIGURE)
-    seconds = found.pivot(index="pictures", columns="stage", values="seconds")
-    memory = found.pivot(index="pictures", columns="stage", values="peak_mb")
-    columns = [*STAGES, DVC]
-    rows = [
-        [f"{count:,}"]
-        + [f"{seconds.loc[count, column]:,.1f}" for column in columns]
-        + [f"{memory.loc[count, column]:,.0f}" for column in columns]
-        for count in counts
-    ]
-    header = ["pictures", *(f"{k}, s" for k in columns), *(f"{k}, MB" for k in columns)]
-    return (
-        tabulate(rows, header, tablefmt="github", disable_numparse=True)
-        + "\n\n![Time and memory over the number of pictures](benchmarks/growth.png)"
-    )
+    found = pd.DataFrame()
+    for count in counts:
+        for step, seconds, peak in measure(count):
+            row = {"pictures": count, "step": step, "seconds": seconds, "peak_mb": peak}
+            found = pd.concat([found, pd.DataFrame([row])], ignore_index=True)
+            draw(found).savefig(FIGURE)
+            yield tables(found)
 
 
-def measure(count: int) -> pd.DataFrame:
-    """Run the stages over so many pictures.
+def measure(count: int) -> Iterator[tuple[str, float, float]]:
+    """Run the stages over so many pictures, and DVC on what they wrote.
 
-    Returns
-    -------
-    One row a stage, and one of DVC's commits together: pictures, stage, seconds, and peak_mb, of
-    resident memory in MB (1e6 bytes).
+    Yields
+    ------
+    One of STEPS, its seconds, and its peak memory in MB (1e6 bytes).
     """
-    rows = []
     with tempfile.TemporaryDirectory() as parent:
         folder = clone(Path(parent) / "project", PARAMS)
         write_archive(count, folder / "data/external/pictures.zip")
-        of_dvc = []
-        for stage in (*STAGES[:3], *BETWEEN, *STAGES[3:]):
-            print(f"benchmarks.growth: {count:,} pictures, {stage}", file=sys.stderr, flush=True)
-            seconds, peak = watched([sys.executable, "-m", f"stages.{stage}"], folder)
+
+        def step(*command: str) -> tuple[float, float]:
+            told = " ".join(command)
+            print(f"benchmarks.growth: {count:,} pictures, {told}", file=sys.stderr, flush=True)
+            return watched(list(command), folder)
+
+        for stage in RUN:
+            figures = step(sys.executable, "-m", f"stages.{stage}")
             if stage in STAGES:
-                rows.append([count, stage, seconds, peak])
-            of_dvc.append(watched(["dvc", "commit", "--force", "--quiet", stage], folder))
-    seconds, peaks = zip(*of_dvc, strict=True)
-    rows.append([count, DVC, sum(seconds), max(peaks)])
-    return pd.DataFrame(rows, columns=["pictures", "stage", "seconds", "peak_mb"])
+                yield stage, *figures
+        yield COMMIT, *step("dvc", "commit", "--force", "--quiet", *RUN)
+        yield STATUS, *step("dvc", "status", "--quiet", *RUN)  # fails where anything changed
+        for outputs in ("raw", "subset", "features", "views"):
+            shutil.rmtree(folder / "data" / outputs)
+        yield CHECKOUT, *step("dvc", "checkout", "--quiet", *RUN)
 
 
 def write_archive(count: int, to: Path) -> None:
     """Pack so many pictures, no two of which are the same file."""
     originals = sorted(path for path in PICTURES.rglob("*") if path.is_file())
     random.Random(0).shuffle(originals)  # so that any number of them is of all classes
-    contents = [path.read_bytes() for path in originals]
     with zipfile.ZipFile(to, "w") as archive:
         for number in range(count):
             original = originals[number % len(originals)]
-            content = contents[number % len(originals)] + number.to_bytes(4, "big")
+            content = original.read_bytes() + number.to_bytes(4, "big")
             archive.writestr(f"{original.parent.name}/{number}{original.suffix}", content)
 
 
-def watched(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a command; give its seconds and its peak resident memory in MB."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command)} failed; see above")
-    return time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e6
+def tables(found: pd.DataFrame) -> str:
+    """Give the seconds with how they grow, the memory, and the figure."""
+    seconds, memory = (
+        found.pivot(index="step", columns="pictures", values=values).reindex(
+            step for step in STEPS if step in set(found["step"])
+        )
+        for values in ("seconds", "peak_mb")
+    )
+    counts = list(seconds.columns)
+    pairs = list(pairwise(counts))
+    rows = [
+        [step, *(shown(of_step[count], ",.1f") for count in counts)]
+        + [shown(1000 * (of_step[b] - of_step[a]) / (b - a), ".1f") for a, b in pairs]
+        + [shown(math.log(of_step[b] / of_step[a]) / math.log(b / a), ".2f") for a, b in pairs[-1:]]
+        for step, of_step in seconds.iterrows()
+    ]
+    header = ["seconds for pictures", *(f"{count:,}" for count in counts)]
+    header += [f"ms for each from {a:,} to {b:,}" for a, b in pairs]
+    header += [f"power, {a:,} to {b:,}" for a, b in pairs[-1:]]
+    of_memory = [
+        [step, *(shown(peak, ",.0f") for peak in of_step)] for step, of_step in memory.iterrows()
+    ]
+    return "\n\n".join(
+        (
+            tabulate(rows, header, tablefmt="github", disable_numparse=True),
+            tabulate(
+                of_memory,
+                ["MB for pictures", *(f"{count:,}" for count in counts)],
+                tablefmt="github",
+                disable_numparse=True,
+            ),
+            "![Time and memory over the number of pictures](benchmarks/growth.png)",
+        )
+    )
+
+
+def shown(number: float, form: str) -> str:
+    """Write a number, or nothing for what was not measured."""
+    return "" if math.isnan(number) else f"{number:{form}}"
 
 
 def draw(found: pd.DataFrame) -> Figure:
@@ -120,12 +148,12 @@ def draw(found: pd.DataFrame) -> Figure:
     for axes, column, label in zip(
         figure.subplots(1, 2),
         ("seconds", "peak_mb"),
-        ("Seconds", "Peak memory (MB)"),
+        ("Seconds", "Peak of anonymous memory (MB)"),
         strict=True,
     ):
-        for stage, colour, marker in zip((*STAGES, DVC), COLOURS, MARKERS, strict=True):
-            rows = found[found["stage"] == stage]
-            axes.plot(rows["pictures"], rows[column], color=colour, marker=marker, label=stage)
+        for step, colour, marker in zip(STEPS, COLOURS, MARKERS, strict=True):
+            rows = found[found["step"] == step]
+            axes.plot(rows["pictures"], rows[column], color=colour, marker=marker, label=step)
         counts = sorted(found["pictures"].unique())
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -135,9 +163,9 @@ def draw(found: pd.DataFrame) -> Figure:
         axes.set_xlabel("Pictures")
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
-    axes.set_ylim(bottom=50)
+    axes.set_ylim(bottom=10)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=5)
+    figure.legend(handles, labels, loc="outside lower center", ncols=4)
     figure.suptitle("Stages over more and more pictures, EfficientNet-Lite0 at 224 px")
     return figure
 
@@ -145,7 +173,8 @@ def draw(found: pd.DataFrame) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("counts", type=int, nargs="*", metavar="PICTURES")
-    print(report(tuple(parser.parse_args().counts) or COUNTS))
+    for table in report(parser.parse_args().counts or COUNTS):
+        print(table, end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

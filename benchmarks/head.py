@@ -8,6 +8,7 @@ After a run. The seconds are the work's own, without start-up. The plain way of 
 
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tabulate import tabulate
@@ -21,7 +22,7 @@ FEATURES = Path("data/features")
 STUDIES = "studies"
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all of it, and give a table."""
     found = measure("benchmarks.head", (PLAIN, "this project", STUDIES))
     ours, plain, studies = found["this project"], found[PLAIN], found[STUDIES]
@@ -30,9 +31,7 @@ def report() -> str:
         [f"the head, {ours['epochs']:.0f} epochs, {told}", ours["seconds"], plain["seconds"]],
         *([name, seconds, None] for name, seconds in studies.items()),
     ]
-    return tabulate(
-        rows, ["work", "this project, s", "plain, s"], tablefmt="github", floatfmt=".1f"
-    )
+    yield tabulate(rows, ["work", "this project, s", "plain, s"], tablefmt="github", floatfmt=".1f")
 
 
 def time_way(way: str) -> dict[str, float]:

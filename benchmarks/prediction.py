@@ -7,14 +7,13 @@ a picture, is the start of the program too.
 """
 
 import argparse
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tabulate import tabulate
+
+from benchmarks.memory import watched
 
 PICTURES = Path("data/subset/test")
 
@@ -26,15 +25,8 @@ def measure(count: int, folder: Path) -> tuple[int, float, float]:
         link = folder / str(number // 1000) / f"{number}.jpg"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(originals[number % len(originals)])
-    start = time.monotonic()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "vision", "predict", "--csv", str(folder)],
-        stdout=subprocess.DEVNULL,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        sys.exit("the prediction failed; see above")
-    return count, time.monotonic() - start, usage.ru_maxrss * 1024 / 1e6
+    command = [sys.executable, "-m", "vision", "predict", "--csv", str(folder)]
+    return count, *watched(command, Path())
 
 
 def main() -> None:

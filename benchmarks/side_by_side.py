@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -13,10 +13,10 @@ PLAIN = "plain"
 TURNS = 3
 
 
-def run(time_way: Callable[..., dict[str, float]], report: Callable[[], str]) -> None:
+def run(time_way: Callable[..., dict[str, float]], report: Callable[[], Iterator[str]]) -> None:
     """Be the program of a benchmark: time the way that is named, or report on all of them."""
     if len(sys.argv) == 1:
-        print(report())
+        print(*report())
         return
     way, *further = sys.argv[1:]
     # It chooses the kernels when it is imported; plain is what a freshly installed TensorFlow does.

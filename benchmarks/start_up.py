@@ -2,10 +2,11 @@
 
     python -m benchmarks.start_up
 
-After a run. Each stage runs by itself, forced, on a small set; its first useful work is where it
-first opens a file of data/, models/ or plots/. That nothing is to do is timed on the last run, in a
-copy of the project. The empty project has as many stages, with as many
-dependencies and outputs, and as many files in them, of a few bytes each.
+After a run, in a copy of it. Each stage is made stale, by a comment at the end of its module, and
+`dvc repro STAGE` run until the stage's process first opens a picture, an array or a model, which
+is its first useful work, and where it is ended. That nothing is to do is timed against an empty
+project with as many stages, with as many dependencies and outputs, and as many files in them, of a
+few bytes each.
 """
 
 import json
@@ -15,90 +16,97 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from benchmarks.project import clone, copy_of_run
+from benchmarks.project import copy_of_run
 
-TURNS = 1
-SMALL = {
-    "download.source": "sample",
-    "download.sample_pictures": 60,
-    "subset.train": 30,
-    "subset.validation": 15,
-    "subset.test": 15,
-    "backbone.name": "efficientnet_lite0",
-    "backbone.image_size": 96,
-    "store.max_gb": 0,
-}
-# Loaded by Python in each stage's process, since its folder is on the path.
+TURNS = 3
+TURNS_OF_NOTHING = 5
+# Loaded by Python in each stage's process, since its folder is on the path. Tables only say what
+# there is to do, and are no work. Processes that the stage forks are watched, too.
 HOOK = """
 import atexit, json, os, sys, time
 
-FOLDERS = ("data/", "models/", "plots/")
-seen = {"start": time.time()}
+start = time.time()
 tell = os.environ.get("START_UP_TO")
 
+def write(work):
+    if not os.path.exists(tell):
+        seen = {"start": start, "work": work, "tensorflow": "tensorflow" in sys.modules}
+        with open(tell, "w") as file:
+            json.dump(seen, file)
+
 def watch(event, arguments):
-    if event == "open" and "work" not in seen:
-        path = os.path.relpath(str(arguments[0])) if isinstance(arguments[0], str) else ""
-        if path.startswith(FOLDERS) and not path.startswith("data/weights"):
-            seen["work"] = time.time()
-            seen["tensorflow"] = "tensorflow" in sys.modules
+    if event == "open" and isinstance(arguments[0], str):
+        path = os.path.relpath(arguments[0])
+        if (
+            path.startswith(("data/", "models/"))
+            and not path.startswith(("data/weights/", "data/external/"))
+            and not path.endswith((".csv", ".json"))
+        ):
+            write(time.time())
+            os._exit(1)
 
-def write():
-    with open(tell, "w") as file:
-        json.dump(seen | {"tensorflow": "tensorflow" in sys.modules}, file)
-
-if tell and "stages" in " ".join(sys.orig_argv):
+if tell and any(part.startswith("stages.") for part in sys.orig_argv):
     sys.addaudithook(watch)
-    atexit.register(write)
+    atexit.register(write, None)
 """
 
 
-def report() -> str:
+def report() -> Iterator[str]:
     """Measure all stages, and give a table and a sentence."""
     with tempfile.TemporaryDirectory() as parent:
-        small = clone(Path(parent) / "small", SMALL)
-        subprocess.run(["dvc", "repro"], cwd=small, stdout=subprocess.DEVNULL, check=True)
-        stages = list(YAML(typ="safe").load(small / "dvc.yaml")["stages"])
-        rows = [[stage, *of_stage(small, stage)] for stage in stages]
-        nothing, empty = nothing_to_do(
-            copy_of_run(Path(parent) / "project"), Path(parent) / "empty"
-        )
-    header = ["stage", "until it runs, s", "until its first work, s", "TensorFlow"]
-    table = tabulate(rows, header, tablefmt="github", floatfmt=".1f")
-    return (
+        project = copy_of_run(Path(parent) / "project")
+        nothing, empty = nothing_to_do(project, Path(parent) / "empty")
+        hooks = Path(parent) / "hooks"
+        hooks.mkdir()
+        (hooks / "sitecustomize.py").write_text(HOOK)
+        stages = YAML(typ="safe").load(project / "dvc.yaml")["stages"]
+        rows = [[stage, *of_stage(project, hooks, stage)] for stage in stages]
+    header = ["stage", "until it runs, s", "until its first work, s", "TensorFlow by then"]
+    table = tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    yield (
         f"{table}\n\nWith nothing to do, `dvc repro` takes {nothing:.2f} s here and {empty:.2f} s "
         f"in the empty project: {nothing / empty:.2f} times as long."
     )
 
 
-def of_stage(folder: Path, stage: str) -> tuple[float, float, str]:
-    """Run one stage; give the seconds until its process and its work start, from DVC's start on."""
-    figures = []
+def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
+    """Give the seconds until the stage's process and its work start, from DVC's start on."""
+    starts, works, tensorflow = [], [], False
+    told = hooks / "told.json"
+    module = project / f"stages/{stage}.py"
     for turn in range(TURNS):
         print(f"benchmarks.start_up: {stage}, turn {turn + 1}", file=sys.stderr, flush=True)
-        hooks = folder.parent / "hooks"
-        hooks.mkdir(exist_ok=True)
-        (hooks / "sitecustomize.py").write_text(HOOK)
-        told = folder.parent / "told.json"
+        told.unlink(missing_ok=True)
+        with module.open("a") as file:
+            file.write(f"# turn {turn}\n")
         start = time.time()
         subprocess.run(
-            ["dvc", "repro", "--single-item", "--force", stage],
-            cwd=folder,
+            ["dvc", "repro", "--quiet", stage],
+            cwd=project,
             env=os.environ | {"PYTHONPATH": str(hooks), "START_UP_TO": str(told)},
             stdout=subprocess.DEVNULL,
-            check=True,
+            stderr=subprocess.DEVNULL,
+            check=False,  # it fails where the stage is ended
         )
         seen = json.loads(told.read_text())
-        work = seen.get("work", seen["start"])
-        figures.append((seen["start"] - start, work - start, seen["tensorflow"]))
-    starts, works, tensorflow = zip(*figures, strict=True)
-    return median(starts), median(works), "imported" if any(tensorflow) else "not imported"
+        starts.append(seen["start"] - start)
+        tensorflow |= seen["tensorflow"]
+        if seen["work"]:
+            works.append(seen["work"] - start)
+        for command in (["git", "reset", "--quiet", "--hard"], ["dvc", "checkout", "--quiet"]):
+            subprocess.run(command, cwd=project, check=True)
+    return (
+        f"{median(starts):.1f}",
+        f"{median(works):.1f}" if works else "none",
+        "imported" if tensorflow else "not imported",
+    )
 
 
 def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
@@ -107,7 +115,7 @@ def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
     for project in (folder, empty):
         subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
     seconds: dict[Path, list[float]] = {folder: [], empty: []}
-    for _ in range(2 * TURNS + 3):
+    for _ in range(TURNS_OF_NOTHING):
         for project, of_project in seconds.items():
             start = time.perf_counter()
             subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
@@ -156,4 +164,4 @@ def mimic(path: Path, copy: Path) -> None:
 
 
 if __name__ == "__main__":
-    print(report())
+    print(*report())

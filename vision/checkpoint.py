@@ -36,7 +36,8 @@ def fingerprint(settings: Iterable[object], inputs: Iterable[Path]) -> str:
         files += [(str(file), file) for file in below if file.is_file()]
     for name, file in files:
         digest.update(f"\0{name}\0{file.stat().st_size}\0".encode())
-        digest.update(file.read_bytes())
+        with file.open("rb") as content:
+            hashlib.file_digest(content, lambda: digest)  # goes on with it; a file may be large
     return digest.hexdigest()
 
 

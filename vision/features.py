@@ -8,7 +8,6 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import keras
@@ -92,8 +91,8 @@ def write(
 ) -> None:
     """Run an extractor, or a part of one, over pictures and write what it makes of them.
 
-    The file is a plain .npy, a row a picture, in the order of the paths. It is written as it is
-    computed: memory does not grow with the number of pictures.
+    The file is a plain .npy, a row a picture, in the order of the paths. Each row is written to its
+    place as soon as it is there: memory does not grow with the number of pictures.
 
     Parameters
     ----------
@@ -111,7 +110,9 @@ def write(
     progress = f"{to.parent.name}/{to.stem}"
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for row in _rows(network, paths, progress, store_gb, named, np.dtype(dtype)):
+        begin = file.tell()
+        for number, row in _rows(network, paths, progress, store_gb, named, np.dtype(dtype)):
+            file.seek(begin + number * len(row))
             file.write(row)
 
 
@@ -122,40 +123,36 @@ def _rows(
     store_gb: float,
     named: Named | None,
     dtype: np.dtype,
-) -> Iterator[bytes]:
-    """Yield the bytes of each picture's row: from the store, or computed and put into it."""
-    change = named.change if named else None
+) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the bytes of each picture's row, in whatever order.
 
-    def computed(chosen: Sequence[Path]) -> Iterator[list[bytes]]:
-        largest = np.finfo(dtype).max
-        for batch in run(network, chosen, progress, change):
-            rows = np.clip(batch, -largest, largest).astype(dtype.newbyteorder("<"))
-            yield [row.tobytes() for row in rows]
-
-    if not store_gb:
-        for rows in computed(paths):
-            yield from rows
+    What the store has comes first: what is computed may take its place there.
+    """
+    store = Store(fingerprint([network.digest, dtype], []), store_gb) if store_gb else None
+    keys: list[str] = []
+    new = list(range(len(paths)))
+    if store:
+        keys = [store.key(path, named.name(path) if named else "") for path in paths]
+        new = []
+        for number, key in enumerate(keys):
+            row = store.get(key)
+            if row is None:
+                new.append(number)
+            else:
+                yield number, row
+        if known := len(paths) - len(new):
+            print(f"{progress}: {known:,} of {len(paths):,} pictures were run before", flush=True)
+    if not new:
         return
-    store = Store(fingerprint([network.digest, dtype], []), store_gb)
-    keys = [store.key(path, named.name(path) if named else "") for path in paths]
-    kept = [store.has(key) for key in keys]
-    if any(kept):
-        print(f"{progress}: {sum(kept):,} of {len(kept):,} pictures were run before", flush=True)
-    new = [path for path, known in zip(paths, kept, strict=True) if not known]
-    new_keys = iter([key for key, known in zip(keys, kept, strict=True) if not known])
-
-    def added() -> Iterator[bytes]:
-        for rows in computed(new):
-            store.add(zip(islice(new_keys, len(rows)), rows, strict=True))
-            yield from rows
-
-    fresh = added()
-    for path, key, known in zip(paths, keys, kept, strict=True):
-        if not known:
-            yield next(fresh)
-        else:
-            # It may be gone by now.
-            yield store.get(key) or next(computed([path]))[0]
+    computed = run(network, [paths[number] for number in new], progress, named and named.change)
+    largest = np.finfo(dtype).max
+    for start, batch in zip(range(0, len(new), _BATCH_SIZE), computed, strict=True):
+        numbers = new[start : start + _BATCH_SIZE]
+        rows = np.clip(batch, -largest, largest).astype(dtype.newbyteorder("<"))
+        content = [row.tobytes() for row in rows]
+        if store:
+            store.add([(keys[n], row) for n, row in zip(numbers, content, strict=True)])
+        yield from zip(numbers, content, strict=True)
 
 
 def run(

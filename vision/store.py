@@ -5,6 +5,7 @@ and by the code and the environment that computed it; so what is found is what w
 the byte. The store lies in the user's cache folder, whatever clone or temporary copy asks, and may
 be deleted at any time. It is diskcache's: transactions of SQLite, so that a crash leaves no half of
 a row and several processes may use it at once, and the rows least recently used go when it is full.
+Each has its digest with it: larger rows are files beside the database, which a crash may cut short.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import diskcache
 from platformdirs import user_cache_path
 
 _NAME = "few-pictures"
+_DIGEST_SIZE = hashlib.sha256().digest_size
 # What the disk or another program may do to the store, at any time.
 _ERRORS = (sqlite3.Error, diskcache.Timeout, OSError)
 
@@ -56,19 +58,14 @@ class Store:
         content = hashlib.sha256(picture.read_bytes()).hexdigest()
         return hashlib.sha256(f"{self._work}\0{content}\0{change}".encode()).hexdigest()
 
-    def has(self, key: str) -> bool:
-        """Tell whether a row is there, if nothing comes between."""
-        try:
-            return self._cache is not None and key in self._cache
-        except _ERRORS:
-            return False
-
     def get(self, key: str) -> bytes | None:
-        """Give a row, or None where there is none (any more)."""
+        """Give a row, or None where there is none (any more), or a damaged one."""
         try:
-            return self._cache.get(key) if self._cache is not None else None
+            kept = self._cache.get(key, b"") if self._cache is not None else b""
         except _ERRORS:
             return None
+        digest, row = kept[:_DIGEST_SIZE], kept[_DIGEST_SIZE:]
+        return row if digest == _digest(row) else None
 
     def add(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Keep rows, all of them or, where the store fails, none."""
@@ -77,6 +74,10 @@ class Store:
         try:
             with self._cache.transact():
                 for key, row in rows:
-                    self._cache.set(key, row)
+                    self._cache.set(key, _digest(row) + row)
         except _ERRORS:
             return
+
+
+def _digest(row: bytes) -> bytes:
+    return hashlib.sha256(row).digest()

@@ -137,8 +137,3 @@ def test_without_a_network_the_line_names_the_host_and_other_sources(project, mo
     assert "dvc exp run -S download.source=external" in str(error.value)
     assert "download.source=sample" in str(error.value)
     assert raw(project) == {"cat/old.jpg"}
-
-
-def test_tensorflow_is_not_imported():
-    program = "import sys, stages.download; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -1,12 +1,15 @@
 """What holds from a stage's first line on."""
 
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.code import ROOT
+from benchmarks.project import change
+from tests.code import ROOT, imported_files
 
 STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[!_]*.py"))
 OTHERS = ["baselines.train", "studies.finetune"]
@@ -50,3 +53,27 @@ def test_tensorflow_starts_with_these_kernels_and_says_nothing(stage, users):
     started = start(f"import {stage}; {TELL}", users)
     assert started.stdout == "tensorflow 1\n"
     assert started.stderr == ""
+
+
+WITHOUT_TENSORFLOW = ("download", "subset", "audit", "calibrate")
+# Of those that need it for views only, the parameter.
+WITHOUT_VIEWS = {"extract_views": "extract.views", "activations": "activations.views"}
+IMPORT = re.compile(r"^\s*(import|from) (keras|tensorflow)\b", re.MULTILINE)
+SAY = "; import sys; print({'keras', 'tensorflow'} & set(sys.modules))"
+
+
+@pytest.mark.parametrize("stage", WITHOUT_TENSORFLOW)
+def test_what_needs_no_tensorflow_does_not_import_it(stage):
+    """Neither at its start nor, whatever it does, later."""
+    assert start(f"import stages.{stage}{SAY}", {}).stdout == "set()\n"
+    for file in imported_files(Path(f"stages/{stage}.py")):
+        assert not IMPORT.search((ROOT / file).read_text())
+
+
+@pytest.mark.parametrize("stage", WITHOUT_VIEWS)
+def test_what_needs_tensorflow_for_views_runs_without_where_there_are_none(stage, tmp_path):
+    (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
+    change(tmp_path, {WITHOUT_VIEWS[stage]: 0})
+    program = f"import os, stages.{stage} as it; os.chdir({str(tmp_path)!r}); it.main(){SAY}"
+    assert start(program, {}).stdout == "set()\n"
+    assert any((tmp_path / "data").iterdir())

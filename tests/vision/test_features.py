@@ -143,10 +143,10 @@ def counted(extractor, tmp_path, monkeypatch):
     return Counted()
 
 
-def stored(network, paths, to, named=None, dtype=np.float32):
+def stored(network, paths, to, named=None, dtype=np.float32, gb=1):
     """Write features with the store; give their bytes, and how many pictures were run."""
     network.pictures = 0
-    write(network, paths, to, 1, named, dtype)
+    write(network, paths, to, gb, named, dtype)
     return to.read_bytes(), network.pictures
 
 
@@ -181,8 +181,52 @@ def test_each_change_and_each_precision_has_rows_of_its_own(counted, paths, tmp_
             assert stored(counted, paths[:3], to, named, dtype) == (content, 0)
 
 
-def test_rows_that_go_while_they_are_taken_are_computed(counted, paths, tmp_path, monkeypatch):
+def test_rows_that_could_not_be_kept_leave_the_others_their_own(
+    counted, paths, tmp_path, monkeypatch
+):
+    add = features.Store.add
+    batches = []
+
+    def fail_first(store, rows):
+        batches.append(rows)
+        if len(batches) > 1:
+            add(store, rows)
+
+    monkeypatch.setattr(features.Store, "add", fail_first)
     to = tmp_path / "stored.npy"
-    content, _ = stored(counted, paths[:5], to)
-    monkeypatch.setattr(features.Store, "get", lambda *_: None)
-    assert stored(counted, paths[:5], to) == (content, 5)
+    content, _ = stored(counted, paths, to)
+    assert stored(counted, paths, to) == (content, 32)
+
+
+def test_a_store_too_small_for_all_gives_what_it_has_and_runs_the_others_once(
+    counted, paths, tmp_path, monkeypatch
+):
+    to = tmp_path / "stored.npy"
+    write(counted, paths, tmp_path / "scratch.npy")
+    batches = []
+    load_batch = features.pictures.load_batch
+    monkeypatch.setattr(
+        features.pictures,
+        "load_batch",
+        lambda p, size: batches.append(len(p)) or load_batch(p, size),
+    )
+    for _ in range(2):
+        batches.clear()
+        content, run_now = stored(counted, paths, to, gb=200e-6)  # 5 kB a row, and the database
+        assert content == (tmp_path / "scratch.npy").read_bytes()
+    assert 32 < run_now < len(paths)
+    assert sorted(batches) == sorted([32, run_now - 32])
+
+
+def test_a_damaged_row_is_computed_and_kept_anew(counted, paths, tmp_path):
+    inputs = keras.Input((64, 64, 3))
+    wide = Engine(keras.Model(inputs, keras.layers.Flatten()(inputs)))  # its rows are files
+    to = tmp_path / "stored.npy"
+    write(wide, paths[:5], to, 1)
+    content = to.read_bytes()
+    damaged = next((tmp_path / "cache").rglob("*.val"))
+    whole = damaged.read_bytes()
+    damaged.write_bytes(whole[:-100])
+    write(wide, paths[:5], to, 1)
+    assert to.read_bytes() == content
+    assert [file.read_bytes() for file in (tmp_path / "cache").rglob("*.val")].count(whole) == 1
