@@ -113,7 +113,7 @@ def model_of(size):
     base_input = keras.Input((size, size, 3))
     base = keras.Model(base_input, layers.AveragePooling2D(2)(base_input), name="backbone")
     features = layers.GlobalAveragePooling2D()(base(preprocessing(inputs)))
-    head = build_head(3, 2, TrainHead(**PARAMS["train_head"]), 0)
+    head = build_head(3, 2, TrainHead(**PARAMS["train_head"] | {"l2": 0}), 0)
     return keras.Model(inputs, head(features), name="classifier")
 
 
