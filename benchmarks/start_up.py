@@ -84,17 +84,20 @@ def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
     for turn in range(TURNS):
         print(f"benchmarks.start_up: {stage}, turn {turn + 1}", file=sys.stderr, flush=True)
         told.unlink(missing_ok=True)
-        with module.open("a") as file:
-            file.write(f"# turn {turn}\n")
         start = time.time()
-        subprocess.run(
-            ["dvc", "repro", "--quiet", stage],
+        with module.open("a") as file:
+            file.write(f"# {start}\n")  # such a module was never run: DVC knows no outputs of it
+        finished = subprocess.run(
+            ["dvc", "repro", stage],
             cwd=project,
             env=os.environ | {"PYTHONPATH": str(hooks), "START_UP_TO": str(told)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
             check=False,  # it fails where the stage is ended
         )
+        if not told.exists():
+            sys.exit(f"`dvc repro {stage}` did not run it:\n{finished.stdout}")
         seen = json.loads(told.read_text())
         starts.append(seen["start"] - start)
         tensorflow |= seen["tensorflow"]

@@ -24,6 +24,21 @@ This table is computed from dvc.yaml by `python -m tools.reruns`, and a test hol
 dvc.yaml says what the code does is tested too.
 """
 
+KEPT = """\
+## What is kept, and where
+
+- *The store*, `~/.cache/few-pictures/rows` (in `$XDG_CACHE_HOME`, where that is set): features and
+  activations of pictures already seen, so that only new ones are run; one for all of a user's
+  clones and experiments. `store.max_gb` bounds it: the ones least recently used go first. It may be
+  deleted at any time.
+- *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
+- *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
+  file system has reflinks, which take no disk), and those of each run before that had others.
+  Nothing bounds it; `dvc gc --workspace` leaves those of the last run.
+
+So allow for twice `activations.max_gb`, for `store.max_gb`, and for the runs before.
+"""
+
 
 def main() -> None:
     print(document(), end="")
@@ -41,7 +56,7 @@ def document() -> str:
     ):
         rows = [[f"`{name}`", *marks(stages, name, declared)] for name in names]
         sections.append(tabulate(rows, [title, *stages], tablefmt="pipe") + "\n")
-    return "\n".join(sections)
+    return "\n".join([*sections, KEPT])
 
 
 def flat(params: dict, prefix: str = "") -> list[str]:
