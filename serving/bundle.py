@@ -12,18 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from serving import card, classifier
 from serving.classifier import FILES, Classifier
+from serving.run import read_run
 from vision import pictures, scores
 from vision.ahead import load_ahead
 from vision.errors import UserError
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
 TEST = Path("data/subset/test")
 SUBSET = Path("data/subset")
 PREDICTIONS = Path("data/predictions.csv")
@@ -48,14 +47,18 @@ def write(to: Path) -> None:
     Raises
     ------
     UserError
-        There is no finished run, its files are not those that dvc.lock tells of, nothing was
-        committed yet, or the two forms disagree.
+        There is no finished run, params.yaml or its files are not those that dvc.lock tells of,
+        nothing was committed yet, or the two forms disagree.
     """
     params = load_params(PARAMS)
     model = classifier.from_workspace()
-    outputs = read_lock(LOCK)
+    run = read_run()
     results = [PREDICTIONS, COUNTS, FINETUNING, EVALUATION, CALIBRATION]
-    refuse_others(outputs, [*FILES.values(), *results])
+    # So that the parameters and figures that go with the model are its own.
+    if doubts := run.doubts(params, [*FILES.values(), *results]):
+        raise UserError(
+            f"{'; '.join(doubts)}; run `dvc repro`, or `dvc checkout` to have what was committed"
+        )
     paths = [TEST / file for file in pictures.index(TEST)["file"]]
     difference = greatest_difference(model, paths)
     if difference > AGREEMENT:
@@ -65,7 +68,7 @@ def write(to: Path) -> None:
             "same run? `dvc repro --force finetune` writes them anew"
         )
     predictions = calibrated_predictions(model)
-    manifest = describe(params, model, outputs, predictions)
+    manifest = describe(params, model, run.outputs, predictions)
     members = {
         "README.md": card.write(manifest, params, predictions).encode(),
         "manifest.json": _as_json(manifest),
@@ -90,29 +93,6 @@ def pack(members: dict[str, bytes], to: Path) -> None:
             member.external_attr = _PLAIN_FILE
             archive.writestr(member, content)
     unfinished.replace(to)
-
-
-def read_lock(lock: Path) -> dict[str, str]:
-    """Give the MD5 digest of each output that DVC noted, by its path; folders' end in .dir."""
-    try:
-        content = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{lock} is missing; run `dvc repro`") from None
-    return {
-        out["path"]: out["md5"]
-        for stage in content["stages"].values()
-        for out in stage.get("outs", [])
-    }
-
-
-def refuse_others(outputs: dict[str, str], paths: list[Path]) -> None:
-    """Raise a UserError where a file is not the one that dvc.lock tells of."""
-    for path in paths:
-        if not path.is_file() or pictures.digest(path) != outputs.get(str(path)):
-            raise UserError(
-                f"{path} is not what {LOCK} says that the last run wrote; run `dvc repro`, or "
-                "`dvc checkout` to have what was committed"
-            )
 
 
 def greatest_difference(model: Classifier, paths: list[Path]) -> float:
@@ -140,7 +120,7 @@ def describe(
 
     Parameters
     ----------
-    outputs : digests, by path, as `read_lock` gives them.
+    outputs : the digests of what the run wrote, by path.
     predictions : of the test pictures, as `calibrated_predictions` gives them.
     """
     size = model.image_size

@@ -117,6 +117,14 @@ def test_a_model_that_is_not_that_of_dvc_lock_is_not_packed(own, tmp_path, monke
     assert not (tmp_path / "bundle.zip").exists()
 
 
+def test_a_run_with_other_parameters_is_not_packed(own, tmp_path, monkeypatch):
+    monkeypatch.chdir(own.folder)
+    own.set(lr=0.125, train_head__hidden_units=3)
+    with pytest.raises(UserError, match=r"changed since the run: lr, train_head.hidden_units; run"):
+        bundle.write(tmp_path / "bundle.zip")
+    assert not (tmp_path / "bundle.zip").exists()
+
+
 def test_the_model_registry_knows_the_model(own):
     own.run("git", "config", "user.name", "A")
     own.run("git", "config", "user.email", "a@b")

@@ -19,7 +19,6 @@ from tests.code import ROOT
 from vision.calibration import Calibration
 from vision.description import Description
 from vision.engine import Engine
-from vision.errors import UserError
 from vision.params import load_params
 from vision.pictures import load_batch
 
@@ -131,12 +130,6 @@ def test_equal_members_give_equal_bytes_whatever_is_there(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.namelist() == ["2.txt", "1.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "b.zip"]
-
-
-def test_what_dvc_did_not_write_is_refused(tmp_path):
-    (tmp_path / "model").write_bytes(b"another")
-    with pytest.raises(UserError, match=r"model is not what dvc\.lock says"):
-        bundle.refuse_others({str(tmp_path / "model"): "0" * 32}, [tmp_path / "model"])
 
 
 def test_a_class_without_predictions_has_no_precision():

@@ -10,7 +10,8 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from tools.compare import MODELS, WORKSPACE, read_predictions
+from serving.run import LOCK, read_run
+from tools.compare import MODELS, PREDICTIONS, WORKSPACE, read_predictions
 from tools.report import changes, charts, images, intervals
 from tools.report.changes import NAMES
 from vision import pictures, scores
@@ -21,7 +22,6 @@ from vision.errors import UserError
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
 SUBSET = Path("data/subset")
 RAW = Path("data/raw")
 LEFT_OUT = Path("data/left_out.csv")
@@ -35,6 +35,11 @@ METRICS = {
 }
 HISTORIES = {"head": Path("plots/head.csv"), "finetune": Path("plots/finetune.csv")}
 PLOTS = Path("plots/evaluate")
+_OF_THE_RUN = [
+    *(path for name, path in METRICS.items() if name != "environment"),  # which is beside it
+    *HISTORIES.values(),
+    *(MODEL, CALIBRATION, PREDICTIONS, LEFT_OUT, FINDINGS, AUDIT),
+]
 
 # How many are shown. Of classes: more make a table that nobody reads.
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
@@ -93,11 +98,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that the page shows; what a run hasn't is None or empty."""
+    """All that the page shows; what a run hasn't is None or empty.
+
+    Attributes
+    ----------
+    doubts : by what the files here are not one finished run.
+    """
 
     classes: list[str]
     commit: str
-    stale: list[str]
+    doubts: list[str]
     counts: dict[str, dict[str, int]]
     left_out: int
     audit: list[tuple[str, int]]
@@ -133,7 +143,6 @@ def gather(revision: str | None) -> Contents:
     UserError
         There is no finished run here, or the revision can't be read.
     """
-    params = load_params(PARAMS)
     metrics = {name: read_json(path) for name, path in METRICS.items()}
     needed = [*METRICS.values(), *HISTORIES.values(), LOCK, SUBSET, MODEL, CALIBRATION, LEFT_OUT]
     missing = [path for path in needed if not path.exists()]
@@ -150,14 +159,15 @@ def gather(revision: str | None) -> Contents:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
-    used = changes.used_parameters(LOCK.read_text(encoding="utf-8"))
+    now, run = load_params(PARAMS), read_run()
+    params, used = run.params(now), run.parameters
     findings = read_table(FINDINGS)
     # First, since a wrong name is told sooner so.
     changed = changes.since(revision, used, metrics["evaluate"]) if revision else None
     return Contents(
         classes=classes,
         commit=commit(),
-        stale=stale(params, used),
+        doubts=run.doubts(now, [path for path in _OF_THE_RUN if path.exists()]),
         counts=metrics["subset"],
         left_out=len(read_table(LEFT_OUT)),
         audit=list(told(read_json(AUDIT) or {})),
@@ -225,17 +235,6 @@ def commit() -> str:
         text=True,
     )
     return told.stdout.strip()
-
-
-def stale(params: Params, used: dict[str, object]) -> list[str]:
-    """Name the parameters that were changed after the run."""
-    now = {
-        f"{section}.{name}": value
-        for section, content in params.model_dump().items()
-        if isinstance(content, dict)
-        for name, value in content.items()
-    } | {name: value for name, value in params.model_dump().items() if not isinstance(value, dict)}
-    return [name for name, value in now.items() if name in used and used[name] != value]
 
 
 def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
