@@ -291,6 +291,19 @@ def test_many_people_at_once_each_get_their_own_answer(serving, open_page):
 
 
 @needs_browser
+def test_many_people_may_drop_the_same_file_at_once(serving, open_page):
+    pages = [open_page() for _ in range(6)]
+    for page in pages:
+        drop(page, {"same.jpg": encoded("glass", 7)})
+    for page in pages:
+        page.wait_for_selector(".answers")
+        (heading,) = page.locator(".answers h3").all_inner_texts()
+        assert not heading.startswith("Not read")
+        assert page.errors == []
+    assert serving.kept() == []
+
+
+@needs_browser
 def test_a_file_too_large_is_refused_and_not_kept(serving):
     content = io.BytesIO(bytes(MOST_BYTES + 1))
     refused = requests.post(f"{serving.url}/gradio_api/upload", files={"files": content})
