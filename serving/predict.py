@@ -143,7 +143,7 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
             found = sorted(glob(path, recursive=True))  # noqa: PTH207
             for name in found:
                 # A ** finds the folders, and what is in them as well.
-                if not _is_folder(name):
+                if not _is_folder(Path(name)):
                     yield name
             if not found:
                 yield Unread(path, "no file matches this pattern")
@@ -152,7 +152,7 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
 
 
 def _below(path: str) -> Iterator[str | Unread]:
-    if not _is_folder(path):
+    if not _is_folder(Path(path)):
         yield path
         return
     found = None
@@ -165,7 +165,7 @@ def _below(path: str) -> Iterator[str | Unread]:
 def _walk(top: str) -> Iterator[str | Unread]:
     """Give the files of a folder, then those of each folder in it; name what can't be read."""
     # With the folders that each lies in, by which a link that leads back is known.
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(top, frozenset())]
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(Path(top)), frozenset())]
     while waiting:
         folder, above = waiting.pop()
         try:
@@ -174,24 +174,33 @@ def _walk(top: str) -> Iterator[str | Unread]:
             if identity in above:
                 yield Unread(folder, "a link to a folder that it lies in; not followed")
                 continue
-            with os.scandir(folder) as entries:
-                names = sorted(each.name for each in entries if not each.name.startswith("."))
+            files, folders = _names(folder)
         except OSError as error:
             yield Unread(folder, _reason(error))
             continue
-        folders = []
-        for name in names:
-            path = str(Path(folder, name))
-            if _is_folder(path):
-                folders.append(path)
-            else:
-                yield path
-        waiting += [(path, above | {identity}) for path in reversed(folders)]
+        # No paths: each would keep its name among Python's interned ones, in twice the memory.
+        before = "" if folder == "." else f"{folder.rstrip('/')}/"
+        for name in files:
+            yield before + name
+        waiting += [(before + name, above | {identity}) for name in reversed(folders)]
 
 
-def _is_folder(path: str) -> bool:
+def _names(folder: str) -> tuple[list[str], list[str]]:
+    """Give the files and the folders of a folder that aren't hidden, in order."""
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                (folders if _is_folder(entry) else files).append(entry.name)
+    files.sort()
+    folders.sort()
+    return files, folders
+
+
+def _is_folder(path: Path | os.DirEntry[str]) -> bool:
     try:
-        return Path(path).is_dir()
+        return path.is_dir()
     except OSError:  # reading it will tell why
         return False
 

@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -179,6 +180,24 @@ def peak_bytes(model, folder):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+def test_of_a_folder_of_200_000_files_only_the_names_are_held(tmp_path):
+    count = 200_000
+    # Removed at once: pytest would keep it for some runs.
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        originals = [Path(folder, f".{number}") for number in range(8)]
+        for number, original in enumerate(originals):
+            original.touch()
+            for name in range(number, count, len(originals)):  # a file has 65,000 names at most
+                os.link(original, f"{folder}/{name}.jpg")
+        tracemalloc.start()
+        found = sum(1 for _ in predict.find([folder]))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert found == count
+    # A name takes some 60 bytes, and up to 15 more in a list and while that is sorted.
+    assert peak < 80 * count
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(colours, picture, tmp_path):
