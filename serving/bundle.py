@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from serving import card, classifier
 from serving.classifier import FILES, Classifier
+from serving.places import make_room
 from serving.run import read_run
 from vision import pictures, scores
 from vision.ahead import load_ahead
@@ -50,6 +51,7 @@ def write(to: Path) -> None:
         There is no finished run, params.yaml or its files are not those that dvc.lock tells of,
         nothing was committed yet, or the two forms disagree.
     """
+    make_room(to)  # before all the work
     params = load_params(PARAMS)
     model = classifier.from_workspace()
     run = read_run()
@@ -59,7 +61,13 @@ def write(to: Path) -> None:
         raise UserError(
             f"{'; '.join(doubts)}; run `dvc repro`, or `dvc checkout` to have what was committed"
         )
-    paths = [TEST / file for file in pictures.index(TEST)["file"]]
+    predictions = calibrated_predictions(model)
+    paths = [TEST / file for file in predictions["file"]]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise UserError(
+            f"{missing[0]} is missing, on which both forms of the model are to agree, and "
+            f"{len(missing) - 1:,} more; `dvc checkout` brings the pictures of the run"
+        )
     difference = greatest_difference(model, paths)
     if difference > AGREEMENT:
         raise UserError(
@@ -67,7 +75,6 @@ def write(to: Path) -> None:
             f"picture, where {AGREEMENT:g} is allowed, so nothing was packed; are both of the "
             "same run? `dvc repro --force finetune` writes them anew"
         )
-    predictions = calibrated_predictions(model)
     manifest = describe(params, model, run.outputs, predictions)
     members = {
         "README.md": card.write(manifest, params, predictions).encode(),
@@ -85,7 +92,7 @@ def write(to: Path) -> None:
 
 def pack(members: dict[str, bytes], to: Path) -> None:
     """Write a zip archive, whole or not at all."""
-    to.parent.mkdir(parents=True, exist_ok=True)
+    make_room(to)
     unfinished = to.with_name(f".{to.name}.partial")
     with zipfile.ZipFile(unfinished, "w") as archive:
         for name, content in members.items():

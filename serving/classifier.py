@@ -6,6 +6,7 @@ needs gradients.
 
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ def from_workspace() -> Classifier:
     UserError
         There is no finished run.
     """
-    return _build(read_workspace)
+    return _build(read_workspace, "this folder")
 
 
 def from_revision(revision: str) -> Classifier:
@@ -120,7 +121,7 @@ def from_revision(revision: str) -> Classifier:
     UserError
         There is no such revision, or its models can't be had.
     """
-    return _build(lambda name: read_revision(revision, FILES[name]))
+    return _build(lambda name: read_revision(revision, FILES[name]), revision)
 
 
 def from_bundle(path: Path) -> Classifier:
@@ -131,16 +132,33 @@ def from_bundle(path: Path) -> Classifier:
     UserError
         It is missing or no bundle.
     """
-    return _build(lambda name: read_bundle(path, name))
+    return _build(lambda name: read_bundle(path, name), str(path))
 
 
-def _build(read: Reader) -> Classifier:
-    return Classifier(
-        Description.from_json(read("model.json")),
-        Calibration.from_json(read("calibration.json")),
-        Network(read("model.tflite")),
-        read,
-    )
+def _build(read: Reader, origin: str) -> Classifier:
+    try:
+        model = Classifier(
+            Description.from_json(read("model.json")),
+            Calibration.from_json(read("calibration.json")),
+            Network(read("model.tflite")),
+            read,
+        )
+        _refuse_mismatch(model)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UserError(
+            f"the model of {origin} is broken, or of another version: {error}"
+        ) from None
+    return model
+
+
+def _refuse_mismatch(model: Classifier) -> None:
+    """Raise one of the errors of what is no number, or a ValueError where parts don't fit."""
+    classes = len(model.classes)
+    if model.network.numbers != (1 if classes == 2 else classes):
+        raise ValueError(f"{classes} classes, where it has {model.network.numbers} outputs")
+    if model.network.image_size != model.image_size:
+        raise ValueError(f"{model.image_size} pixels, where it takes {model.network.image_size}")
+    model.is_unsure(model.calibration.apply(np.full((1, classes), 1 / classes)))
 
 
 def read_workspace(name: str) -> bytes:
@@ -182,5 +200,8 @@ def read_bundle(path: Path, name: str) -> bytes:
             return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (zipfile.BadZipFile, KeyError, FileNotFoundError):
+    except (KeyError, FileNotFoundError):
         raise UserError(f"{path} is no bundle of this project: it has no {name}") from None
+    # Of archives that are cut short, changed, encrypted or packed in some other way.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"{path} is no bundle of this project: {error}") from None

@@ -9,6 +9,7 @@ from PIL import Image
 
 from serving.classifier import Classifier
 from serving.gradcam import GradCam
+from serving.places import make_room
 from serving.predict import Prediction, Unread
 from vision import pictures
 from vision.errors import UserError
@@ -59,7 +60,7 @@ def write_all(
             drawn = explainer.draw(decoded, [result.label for result in explained])
             for result, drawing in zip(explained, drawn, strict=True):
                 path = place(result.file, to)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_room(path)
                 drawing.save(path)
         yield from (result for result, _ in found)
 
@@ -84,8 +85,10 @@ def place(file: str, to: Path) -> Path:
     return to / below.with_name(below.name + ".png")
 
 
-def refuse_inside(paths: Iterable[str], to: Path) -> None:
-    """Raise a UserError if drawings would come to lie among the pictures that are classified."""
+def refuse_place(paths: Iterable[str], to: Path) -> None:
+    """Raise a UserError if drawings would come to lie among the pictures, or `to` is a file."""
+    if to.exists() and not to.is_dir():
+        raise UserError(f"--explain {to} names a file; name a folder, which need not be there yet")
     for path in paths:
         if Path(path).is_dir() and to.resolve().is_relative_to(Path(path).resolve()):
             raise UserError(

@@ -64,7 +64,7 @@ def print_predictions(
     ------
     UserError
         Some file is no picture; it was named on stderr, and the rest was classified. Or the
-        drawings would come to lie among the pictures.
+        drawings can't be where they should come to lie.
     """
     write = {"table": write_table, "csv": write_csv, "json": write_json}[form]
     paths = list(paths)
@@ -72,7 +72,7 @@ def print_predictions(
     if drawings:
         from serving import explain  # it brings in TensorFlow
 
-        explain.refuse_inside(paths, drawings)
+        explain.refuse_place(paths, drawings)
         results = explain.write_all(model, results, drawings)
     unread = 0
     # On a terminal, the lines themselves tell how it goes.

@@ -120,3 +120,13 @@ def test_drawings_among_the_pictures_are_refused(explained, spotted):
     with pytest.raises(UserError, match=r"^--explain in/out would put drawings among"):
         predict.print_predictions(explained, ["in"], "csv", Path("in/out"))
     assert not Path("in/out").exists()
+
+
+def test_a_file_where_drawings_should_go_is_refused(explained, spotted):
+    Path("heat").touch()
+    with pytest.raises(UserError, match=r"^--explain heat names a file; name a folder"):
+        predict.print_predictions(explained, ["in"], "csv", Path("heat"))
+    Path("out").mkdir()
+    Path("out/in").touch()
+    with pytest.raises(UserError, match=r"^out/in/a.png.png can't be written, since out/in is no"):
+        predict.print_predictions(explained, ["in"], "csv", Path("out"))

@@ -23,6 +23,7 @@ from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
+_PICTURES = [SUBSET, SUBSET / "train", SUBSET / "test"]
 RAW = Path("data/raw")
 LEFT_OUT = Path("data/left_out.csv")
 FINDINGS = Path("data/audit.csv")
@@ -144,7 +145,15 @@ def gather(revision: str | None) -> Contents:
         There is no finished run here, or the revision can't be read.
     """
     metrics = {name: read_json(path) for name, path in METRICS.items()}
-    needed = [*METRICS.values(), *HISTORIES.values(), LOCK, SUBSET, MODEL, CALIBRATION, LEFT_OUT]
+    needed = [
+        *METRICS.values(),
+        *HISTORIES.values(),
+        LOCK,
+        *_PICTURES,
+        MODEL,
+        CALIBRATION,
+        LEFT_OUT,
+    ]
     missing = [path for path in needed if not path.exists()]
     if missing:
         raise UserError(
@@ -217,7 +226,12 @@ def gather(revision: str | None) -> Contents:
 
 
 def read_json(path: Path) -> dict | list | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); `dvc repro` writes it anew") from None
 
 
 def read_table(path: Path) -> pd.DataFrame:

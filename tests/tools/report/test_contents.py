@@ -5,6 +5,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from serving.run import read_run
+from tools.report import __main__ as program
 from tools.report import changes, contents, page
 from vision.errors import UserError
 
@@ -84,7 +85,8 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
 
 
 @pytest.mark.parametrize(
-    "missing", ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset"]
+    "missing",
+    ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset/test"],
 )
 def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
     folder = shutil.copytree(within, tmp_path / "run")
@@ -92,6 +94,21 @@ def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
     (folder / missing).rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match=rf"^{missing} is missing; `make repro`"):
         contents.gather(None)
+
+
+def test_metrics_that_are_no_json_are_named(within, tmp_path, monkeypatch):
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    (folder / "metrics/head.json").write_text("{")
+    with pytest.raises(UserError, match=r"^metrics/head.json is no JSON"):
+        contents.gather(None)
+
+
+def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["report", "models/finetuned.keras/report.html"])
+    monkeypatch.setattr(contents, "gather", None)
+    with pytest.raises(UserError, match=r"since models/finetuned\.keras is no folder"):
+        program.main()
 
 
 # --- what changed ---
