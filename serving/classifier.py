@@ -7,7 +7,7 @@ needs gradients.
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -72,9 +72,15 @@ class Classifier:
         -------
         Calibrated probabilities, float64, shape (pictures, classes); rows add up to 1.
         """
-        views = [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
-        outputs = [class_probabilities(self.network(view)) for view in views]
-        return self.calibration.apply(np.mean(outputs, axis=0))
+        return self.combined([self.network(view) for view in self.views(batch)])
+
+    def views(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Give the pictures, and their mirror images where those count as well."""
+        return [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
+
+    def combined(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Give the calibrated probabilities from the model's own outputs for each of `views`."""
+        return self.calibration.apply(np.mean([*map(class_probabilities, outputs)], axis=0))
 
     def is_unsure(self, probabilities: np.ndarray) -> np.ndarray:
         """Tell of each row of probabilities whether it is too unsure to rely on: (pictures,)."""

@@ -122,7 +122,12 @@ def test_two_bundles_are_the_same_bytes_and_classify_as_the_workspace_does(insid
     assert manifest["commit"] == inside.run("git", "rev-parse", "HEAD").stdout.strip()
     assert not manifest["uncommitted_changes"]
     evaluation = json.loads((inside.folder / "metrics/evaluate.json").read_text())
-    assert manifest["metrics"]["accuracy"] == evaluation["finetuned"]["accuracy"]
+    figures = manifest["metrics"]
+    assert figures["accuracy"] == evaluation["finetuned"]["accuracy"]
+    calibrated = json.loads((inside.folder / "metrics/calibration.json").read_text())["test"]
+    assert calibrated.items() <= figures.items()
+    for name in ("accuracy", "roc_auc", "unsure", "loss", "brier", "calibration_error"):
+        assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]
 
 
 def test_a_model_that_is_not_that_of_dvc_lock_is_not_packed(own, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -122,6 +123,31 @@ def test_the_forms_are_held_to_each_other(packed, pictures, tmp_path, monkeypatc
     assert bundle.greatest_difference(model, paths) > 1e-4
 
 
+@pytest.mark.parametrize(("temperature", "difference"), [(2, 1e-5), (1, 1e-5), (0.1, 1e-4)])
+def test_what_a_temperature_makes_of_a_difference_counts(
+    temperature, difference, pictures, monkeypatch
+):
+    keras_form = SimpleNamespace(predict_on_batch=lambda batch: np.full((len(batch), 1), 0.50001))
+    monkeypatch.setattr(classifier.Classifier, "keras_model", lambda _: keras_form)
+    model = classifier.Classifier(
+        Description(["a", "b"], SIZE, "none"),
+        Calibration(True, temperature, 0.6),
+        lambda batch: np.full((len(batch), 1), 0.5),
+        None,
+    )
+    # About 0.5, a probability changes as its log-odds do, which are divided by the temperature.
+    found = bundle.greatest_difference(model, [Path(picture) for picture in pictures])
+    assert found == pytest.approx(difference, rel=1e-3)
+
+
+def test_outputs_that_are_no_numbers_do_not_agree(packed, pictures, monkeypatch):
+    model = classifier.from_bundle(packed)
+    trained = network(model.network.numbers)
+    trained.layers[-1].bias.assign_add(np.full(model.network.numbers, np.nan))
+    monkeypatch.setattr(classifier.Classifier, "keras_model", lambda _: trained)
+    assert np.isnan(bundle.greatest_difference(model, [Path(picture) for picture in pictures]))
+
+
 def test_equal_members_give_equal_bytes_whatever_is_there(tmp_path):
     for name in ("a.zip", "b.zip"):
         (tmp_path / name).write_bytes(name.encode())
@@ -158,11 +184,12 @@ def manifest():
         "preprocessing": {"colour": "RGB"},
         "thresholds": {"temperature": 1.5, "unsure_below": 0.8, "most_wrong": 0.02},
         "metrics": share
-        | {"pictures": 4, "roc_auc": 0.9, "unsure": 0.25}
+        | {"pictures": 4}
         | {
-            f"{name}{when}": 0.3
-            for name in ("loss", "calibration_error")
+            f"{name}{when}{end}": 0.3
+            for name in ("loss", "brier", "calibration_error", "roc_auc", "unsure")
             for when in ("", "_before")
+            for end in ("", "_low", "_high")
         }
         | {"classes": {"a|b": of_class, "c": of_class}},
         "forms_agree_within": 1e-4,

@@ -10,9 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
+from serving import intervals
 from serving.run import LOCK, read_run
 from tools.compare import MODELS, PREDICTIONS, WORKSPACE, read_predictions
-from tools.report import changes, charts, images, intervals
+from tools.report import changes, charts, images
 from tools.report.changes import NAMES
 from vision import pictures, scores
 from vision.augmentation import augment
