@@ -85,7 +85,7 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
 def _blocks(gradio, model: Classifier, uploads: Uploads):  # noqa: ANN001, ANN202
     *first, last = model.classes
     classes = f"{', '.join(first)} or {last}"
-    answer = partial(_answer, model, Explainer(model), uploads)
+    answer = partial(_answer, model, Explainer.of(model), uploads)
     with gradio.Blocks(title="Classify pictures", analytics_enabled=False) as blocks:
         gradio.HTML(INTRODUCTION.format(classes=html.escape(classes)))
         files = gradio.File(label="Pictures", file_count="multiple", type="filepath")

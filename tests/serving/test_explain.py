@@ -96,6 +96,22 @@ def test_large_pictures_are_drawn_smaller(explained, picture):
     assert Image.open(drawn).size == (1024, 512)
 
 
+def test_only_what_is_drawn_of_a_large_picture_is_held(explained, picture, monkeypatch):
+    files = [picture(f"{number}.png", "red") for number in range(3)]
+    for file in files:
+        Image.new("RGB", (3000, 1500), "red").save(file)
+    held = []
+    draw = explain.Explainer.draw
+
+    def note(explainer, decoded, labels):
+        held.extend(each.size for each in decoded)
+        return draw(explainer, decoded, labels)
+
+    monkeypatch.setattr(explain.Explainer, "draw", note)
+    list(explain.write_all(explained, predict.classify(explained, files), Path(files[0] + "s")))
+    assert held == [(1024, 512)] * 3
+
+
 @pytest.mark.parametrize(
     ("file", "place"),
     [

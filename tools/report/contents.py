@@ -45,8 +45,6 @@ _OF_THE_RUN = [
 
 # How many are shown. Of classes: more make a table that nobody reads.
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
-# Height and width at which mistakes are explained, at most; the networks take less.
-_LARGEST = 1024
 _FIGURES = {
     "accuracy": "Accuracy",
     "roc_auc": "Area under the ROC curve",
@@ -391,30 +389,25 @@ def mistakes(
     if not len(worst):
         return []
     # Brings in TensorFlow, which a run without mistakes, and the rest of the page, do without.
-    from serving.gradcam import GradCam
+    from serving.explain import Explainer, decode
     from vision import models
 
     files = list(predictions.index[worst])
-    decoded = [pictures.decode(SUBSET / "test" / file, _LARGEST) for file in files]
-    for picture in decoded:
-        picture.thumbnail((_LARGEST, _LARGEST))
-    said = final[worst].argmax(axis=1)
-    explain = GradCam(models.load(MODEL)[0])
-    mirror = params.evaluate.mirror
-    for_said = explain.overlays(decoded, said, mirror)
-    for_label = explain.overlays(decoded, labels[worst], mirror)
+    explainer = Explainer(models.load(MODEL)[0], classes, params.evaluate.mirror)
     found = []
-    for number, file in enumerate(files):
-        own, other = classes[labels[worst[number]]], classes[said[number]]
+    for number, file in zip(worst, files, strict=True):
+        own, other = classes[labels[number]], classes[final[number].argmax()]
+        picture = decode(SUBSET / "test" / file)
+        for_other, for_own = explainer.draw([picture, picture], [other, own])
         found.append(
             Mistake(
                 file,
                 own,
                 other,
-                float(final[worst[number]].max()),
-                images.shown(decoded[number], f"{file}, a picture of {own}"),
-                images.shown(for_said[number], f"the same with the heat of what spoke for {other}"),
-                images.shown(for_label[number], f"the same with the heat of what spoke for {own}"),
+                float(final[number].max()),
+                images.shown(picture, f"{file}, a picture of {own}"),
+                images.shown(for_other, f"the same with the heat of what spoke for {other}"),
+                images.shown(for_own, f"the same with the heat of what spoke for {own}"),
             )
         )
     return found
