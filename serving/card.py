@@ -76,6 +76,9 @@ unsure.
 
 {preprocessing}
 
+`predict.py` reads JPEG, PNG, BMP, GIF and WebP, the first frame of each; HEIC, which iPhones write,
+needs to be converted first. What it can't read it names on stderr, and goes on.
+
 ## Training data
 
 {counts} Their source: {pictures}. DVC's fingerprint of them, all three sets together: `{md5}`.

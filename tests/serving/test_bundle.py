@@ -77,24 +77,44 @@ def pictures(tmp_path):
     opaque.convert("L").save(folder / "4.png")
     opaque.convert("P").save(folder / "5.gif")
     transparent.save(folder / "6.png")
+    sixteen_bits = np.linspace(0, 2**16 - 1, 30 * 40).reshape(30, 40).astype(np.uint16)
+    Image.fromarray(sixteen_bits).save(folder / "7.png")
+    opaque.save(folder / "8.webp")
+    opaque.save(folder / "9.bmp")
     return [str(path) for path in sorted(folder.iterdir())]
 
 
-def test_the_script_says_what_the_project_says_with_three_packages(packed, pictures, tmp_path):
+def alone(packed, pictures, tmp_path):
+    """Run the script of a bundle as whoever got it would."""
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path / "unpacked")
-    ran = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", RUN, *pictures],
         cwd=tmp_path / "unpacked",
         capture_output=True,
         text=True,
         check=True,
     )
+
+
+def test_the_script_says_what_the_project_says_with_three_packages(packed, pictures, tmp_path):
+    ran = alone(packed, pictures, tmp_path)
     expected = [
         f"{each.file}: {each.label}, {each.probability:.3f}{', unsure' if each.unsure else ''}"
         for each in predict.classify(classifier.from_bundle(packed), pictures)
     ]
     assert ran.stdout.splitlines() == expected
+
+
+def test_the_script_names_what_is_no_picture_and_goes_on(packed, pictures, tmp_path):
+    broken = [tmp_path / name for name in ("gone.jpg", "text.jpg", "cut.jpg", "phone.heic")]
+    broken[1].write_text("no picture")
+    broken[2].write_bytes(Path(pictures[0]).read_bytes()[:2000])
+    Image.open(pictures[1]).save(broken[3], "HEIF")  # Pillow alone doesn't read them
+    ran = alone(packed, [*map(str, broken), pictures[1]], tmp_path)
+    named = [line.partition(": ")[0] for line in ran.stderr.splitlines()]
+    assert [name for name in named if name != "INFO"] == [*map(str, broken)]  # that is LiteRT's
+    assert [line.partition(": ")[0] for line in ran.stdout.splitlines()] == pictures[1:2]
 
 
 def test_an_unpacked_bundle_is_one_too(packed, pictures, tmp_path):
@@ -223,6 +243,7 @@ def test_the_card_has_the_sections_of_model_cards_and_its_figures(manifest):
     assert "c0ffee" in text
     assert "f00d.dir" in text
     assert "1,204 to train on" in text
+    assert "JPEG, PNG, BMP, GIF and WebP" in text
 
 
 def test_the_card_tells_what_is_taken_for_what_and_the_surest_mistakes(manifest):
