@@ -115,7 +115,7 @@ class Contents:
     count_findings: int
     samples: dict[str, list[Captioned]]
     views: list[Captioned]
-    curves: list[tuple[str, list[Markup]]]
+    curves: list[tuple[str, bool, list[Markup]]]
     metrics: dict
     figures: list[tuple[str, bool, dict[str, tuple[float, float, float]]]]
     confusion: list[list[int]] | None
@@ -305,18 +305,22 @@ def views(params: Params) -> list[Captioned]:
     return [Captioned(*each) for each in zip(shown, names, strict=True)]
 
 
-def learning_curves(metrics: dict) -> list[tuple[str, list[Markup]]]:
-    """Draw loss and accuracy of both trainings; one of no epochs has no curve."""
+def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
+    """Draw loss and accuracy of both trainings; one of no epochs has no curve.
+
+    Returns
+    -------
+    Of each its name, whether its result was kept, and the charts.
+    """
     found = []
     for stage, title in {"head": "The head", "finetune": "Fine-tuning"}.items():
         history = read_table(HISTORIES[stage])
-        if len(history) and metrics[stage]["best_epoch"]:
-            best = metrics[stage]["best_epoch"]
+        if len(history):
             drawn = [
-                charts.learning_curve(history, figure, label, best, title.lower())
+                charts.learning_curve(history, figure, label, metrics[stage], title.lower())
                 for figure, label in (("loss", "Loss (nats)"), ("accuracy", "Accuracy"))
             ]
-            found.append((title, drawn))
+            found.append((title, bool(metrics[stage]["best_epoch"]), drawn))
     return found
 
 

@@ -111,6 +111,25 @@ def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, m
         program.main()
 
 
+def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(
+    whole, within, tmp_path, monkeypatch
+):
+    assert [(name, kept) for name, kept, _ in whole[0].curves] == [("The head", True)]
+    assert "discarded" not in whole[1]
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    shutil.copy("plots/head.csv", "plots/finetune.csv")
+    before = {"validation_loss_before": 0.25, "validation_accuracy_before": 0.875}
+    summary = {"epochs": 3, "best_epoch": 0} | before
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary))
+    found = contents.gather(None)
+    _, (name, kept, (loss, accuracy)) = found.curves
+    assert (name, kept) == ("Fine-tuning", False)
+    assert "it was 0.250 before the training, which was kept, and ends at 0.700" in loss
+    assert "it was 0.875 before" in accuracy
+    assert "what was trained is discarded" in page.render(found)
+
+
 # --- what changed ---
 
 
