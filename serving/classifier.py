@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serving.revision import read_revision
 from vision.calibration import Calibration
 from vision.description import Description, class_probabilities
 from vision.errors import UserError
@@ -175,25 +176,6 @@ def read_workspace(name: str) -> bytes:
         raise UserError(
             f"{FILES[name]} is missing; `make repro` trains a model, `dvc pull` or `dvc checkout` "
             "brings one that was trained, and --bundle names a file to take it from"
-        ) from None
-
-
-def read_revision(revision: str, path: Path) -> bytes:
-    """Read a file that a revision's run wrote."""
-    # Imported here, since they take longer than all else, and who names no revision needs none.
-    from dvc.api import read
-    from dvc.exceptions import DvcException, PathMissingError
-
-    try:
-        return read(str(path), rev=revision, mode="rb")
-    except (FileNotFoundError, PathMissingError):
-        raise UserError(
-            f"{revision} has no {path} here; `dvc pull` it, or run `dvc repro` there"
-        ) from None
-    except DvcException as error:
-        raise UserError(
-            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
-            "`dvc exp show` lists experiments"
         ) from None
 
 

@@ -23,6 +23,7 @@ import requests
 from PIL import Image, ImageDraw
 
 from serving.page import MOST_BYTES
+from tests.browser import CHROMIUM, chromium
 from tests.code import ROOT
 from vision import pictures
 
@@ -166,7 +167,6 @@ def test_the_page_lies_where_the_readme_says():
 # --- the page onto which one drops pictures ---
 
 SERVER = ROOT / ".venv-serve/bin/python"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and SERVER.exists()),
     reason="needs Chromium, and Gradio, which `make .venv-serve/.installed` installs",
@@ -218,18 +218,15 @@ def serving(followed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def browser():
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
-def open_page(chromium, serving):
+def open_page(browser, serving):
     """Open the page; notes errors that the browser tells, and addresses that it asks for."""
-    context = chromium.new_context()
+    context = browser.new_context()
     context.set_default_timeout(PATIENCE)
 
     def open_():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from serving.classifier import read_revision
+from serving.revision import read_revision
 from serving.run import LOCK, parse
 from tools import compare
 from tools.paired import pair

@@ -1,16 +1,13 @@
 """The page in a browser, and what must be true of its text."""
 
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
 
+from tests.browser import chromium, needs_chromium
 from tools.report import page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed here")
 WIDTHS = {"phone": 400, "desk": 1280}
 
 
@@ -90,12 +87,8 @@ def test_the_title_asks_what_the_model_answers(classes, question):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        # Its sandbox needs what containers often don't give; the page is our own.
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
