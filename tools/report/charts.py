@@ -130,15 +130,14 @@ def reliability(tables: dict[str, pd.DataFrame]) -> Markup:
         axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
         styles = [(_SECOND, (0, (4, 2))), (_FIRST, "-")][-len(tables) :]
         for (name, table), (colour, line) in zip(tables.items(), styles, strict=True):
-            share = table["pictures"] / table["pictures"].sum()
-            axes.plot(
-                table["confidence"], table["accuracy"], color=colour, linestyle=line, label=name
-            )
-            axes.scatter(table["confidence"], table["accuracy"], 12 + 130 * share, color=colour)
+            sizes = 12 + 130 * table["pictures"] / table["pictures"].sum()
+            places = table["confidence"], table["accuracy"]
+            axes.plot(*places, color=colour, linestyle=line, label=name)
+            axes.scatter(*places, sizes, color=colour, clip_on=False)
         _unit(axes, "Mean probability of the predicted class", "Share that is right")
         least = min(table["confidence"].min() for table in tables.values())
         axes.set_xlim(max(0, least - 0.06), 1.03)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
 
     name, table = list(tables.items())[-1]
     said = "; ".join(
