@@ -78,7 +78,7 @@ class Run:
         if changed := self.changed(now):
             found.append(f"params.yaml was changed since the run: {', '.join(changed)}")
         if unfinished := self.unfinished():
-            found.append(f"what came before it was made anew since then: {', '.join(unfinished)}")
+            found.append(f"what these stages read was made anew since: {', '.join(unfinished)}")
         found += [
             f"{file} is not what {LOCK} says that the last run wrote" for file in self.others(files)
         ]

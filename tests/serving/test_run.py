@@ -1,5 +1,7 @@
 """What dvc.lock tells of a run."""
 
+from pathlib import Path
+
 import pytest
 
 from serving.run import parse, read_run
@@ -46,14 +48,16 @@ def test_a_parameter_is_changed_where_any_stage_used_another_value():
 
 def test_a_stage_is_stale_where_what_it_read_was_made_anew():
     assert parse(LOCK).unfinished() == []
-    assert parse(LOCK.replace("0cc175b9", "ffffffff", 1)).unfinished() == ["b"]
+    run = parse(LOCK.replace("0cc175b9", "ffffffff", 1))
+    assert run.unfinished() == ["b"]
+    assert run.doubts(run.params(NOW), []) == ["what these stages read was made anew since: b"]
 
 
 def test_a_file_that_the_run_did_not_write_is_told(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "models").mkdir()
+    Path("models").mkdir()
     run = parse(LOCK)
-    model = tmp_path.relative_to(tmp_path) / "models/a"
+    model = Path("models/a")
     assert run.others([model]) == [model]
     model.write_text("a")
     assert run.others([model]) == []
