@@ -12,18 +12,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
-from serving import card, classifier
+from serving import card, classifier, intervals
 from serving.classifier import FILES, Classifier
+from serving.places import make_room
+from serving.run import read_run
 from vision import pictures, scores
 from vision.ahead import load_ahead
+from vision.description import class_probabilities
 from vision.errors import UserError
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
 TEST = Path("data/subset/test")
 SUBSET = Path("data/subset")
 PREDICTIONS = Path("data/predictions.csv")
@@ -33,7 +34,7 @@ EVALUATION = Path("metrics/evaluate.json")
 CALIBRATION = Path("metrics/calibration.json")
 SCRIPT = Path(__file__).parent / "bundled" / "predict.py"
 
-# How far a probability of the one form may be from that of the other.
+# How far an output of the one form, and a calibrated probability, may be from that of the other.
 AGREEMENT = 1e-4
 # The earliest time that a zip can hold.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -48,24 +49,39 @@ def write(to: Path) -> None:
     Raises
     ------
     UserError
-        There is no finished run, its files are not those that dvc.lock tells of, nothing was
-        committed yet, or the two forms disagree.
+        There is no finished run, params.yaml or its files are not those that dvc.lock tells of,
+        nothing was committed yet, or the two forms disagree.
     """
+    make_room(to)  # before all the work
     params = load_params(PARAMS)
     model = classifier.from_workspace()
-    outputs = read_lock(LOCK)
+    run = read_run()
     results = [PREDICTIONS, COUNTS, FINETUNING, EVALUATION, CALIBRATION]
-    refuse_others(outputs, [*FILES.values(), *results])
-    paths = [TEST / file for file in pictures.index(TEST)["file"]]
+    # So that the parameters and figures that go with the model are its own.
+    if doubts := run.doubts(params, [*FILES.values(), *results]):
+        raise UserError(
+            f"{'; '.join(doubts)}; run `dvc repro`, or `dvc checkout` to have what was committed"
+        )
+    predictions = read_predictions()
+    stored = class_probabilities(  # they were rounded
+        predictions[[f"finetuned_{label}" for label in model.classes]].to_numpy()
+    )
+    predictions = told(model, predictions, model.calibration.apply(stored))
+    paths = [TEST / file for file in predictions["file"]]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise UserError(
+            f"{missing[0]} is missing, on which both forms of the model are to agree, and "
+            f"{len(missing) - 1:,} more; `dvc checkout` brings the pictures of the run"
+        )
     difference = greatest_difference(model, paths)
-    if difference > AGREEMENT:
+    if not difference <= AGREEMENT:  # nor if it is no number
         raise UserError(
             f"the Keras and the LiteRT form of the model differ by {difference:.2g} on a test "
             f"picture, where {AGREEMENT:g} is allowed, so nothing was packed; are both of the "
             "same run? `dvc repro --force finetune` writes them anew"
         )
-    predictions = calibrated_predictions(model)
-    manifest = describe(params, model, outputs, predictions)
+    figures = metrics(model, predictions, stored, params.evaluate.calibration_bins)
+    manifest = describe(params, model, run.outputs, figures)
     members = {
         "README.md": card.write(manifest, params, predictions).encode(),
         "manifest.json": _as_json(manifest),
@@ -82,7 +98,7 @@ def write(to: Path) -> None:
 
 def pack(members: dict[str, bytes], to: Path) -> None:
     """Write a zip archive, whole or not at all."""
-    to.parent.mkdir(parents=True, exist_ok=True)
+    make_room(to)
     unfinished = to.with_name(f".{to.name}.partial")
     with zipfile.ZipFile(unfinished, "w") as archive:
         for name, content in members.items():
@@ -92,56 +108,38 @@ def pack(members: dict[str, bytes], to: Path) -> None:
     unfinished.replace(to)
 
 
-def read_lock(lock: Path) -> dict[str, str]:
-    """Give the MD5 digest of each output that DVC noted, by its path; folders' end in .dir."""
-    try:
-        content = YAML(typ="safe", pure=True).load(lock.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{lock} is missing; run `dvc repro`") from None
-    return {
-        out["path"]: out["md5"]
-        for stage in content["stages"].values()
-        for out in stage.get("outs", [])
-    }
-
-
-def refuse_others(outputs: dict[str, str], paths: list[Path]) -> None:
-    """Raise a UserError where a file is not the one that dvc.lock tells of."""
-    for path in paths:
-        if not path.is_file() or pictures.digest(path) != outputs.get(str(path)):
-            raise UserError(
-                f"{path} is not what {LOCK} says that the last run wrote; run `dvc repro`, or "
-                "`dvc checkout` to have what was committed"
-            )
-
-
 def greatest_difference(model: Classifier, paths: list[Path]) -> float:
-    """Compare the model's two forms: the greatest difference of an output, over all pictures."""
+    """Compare the model's two forms: the greatest difference over all pictures.
+
+    It is that of an output, or of what becomes of the outputs: a temperature below 1 makes
+    differences greater.
+    """
     keras_model = model.keras_model()
     batches = [paths[start : start + _BATCH_SIZE] for start in range(0, len(paths), _BATCH_SIZE)]
 
-    def load_and_run(batch: list[Path]) -> tuple[np.ndarray, np.ndarray]:
-        loaded = pictures.load_batch(batch, model.image_size)
-        return loaded, model.network(loaded)
+    def load_and_run(batch: list[Path]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        views = model.views(pictures.load_batch(batch, model.image_size))
+        return views, [model.network(view) for view in views]
 
     greatest = 0.0
     with tqdm(total=len(paths), desc="compare", unit="picture", disable=None) as bar:
-        for loaded, outputs in load_ahead(load_and_run, batches):
-            of_keras = keras_model.predict_on_batch(loaded.astype(np.float32))
-            greatest = max(greatest, float(np.abs(outputs - of_keras).max()))
-            bar.update(len(loaded))
+        for views, outputs in load_ahead(load_and_run, batches):
+            of_keras = [keras_model.predict_on_batch(view.astype(np.float32)) for view in views]
+            ones, others = (
+                np.hstack([*each, model.combined(each)]) for each in (outputs, of_keras)
+            )
+            greatest = float(np.maximum(greatest, np.abs(ones - others).max()))
+            bar.update(len(views[0]))
     return greatest
 
 
-def describe(
-    params: Params, model: Classifier, outputs: dict[str, str], predictions: pd.DataFrame
-) -> dict:
+def describe(params: Params, model: Classifier, outputs: dict[str, str], figures: dict) -> dict:
     """Tell where the model comes from, what it takes, and how good it is.
 
     Parameters
     ----------
-    outputs : digests, by path, as `read_lock` gives them.
-    predictions : of the test pictures, as `calibrated_predictions` gives them.
+    outputs : the digests of what the run wrote, by path.
+    figures : on the test pictures, as `metrics` gives them.
     """
     size = model.image_size
     return {
@@ -172,7 +170,7 @@ def describe(
             "unsure_below": model.calibration.unsure_below,
             "most_wrong": params.calibrate.most_wrong,
         },
-        "metrics": metrics(model, predictions),
+        "metrics": figures,
         "forms_agree_within": AGREEMENT,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
@@ -185,19 +183,45 @@ def _fine_tuning(model: Classifier) -> str:
     return f"trained from {model.description.trained_from} up"
 
 
-def metrics(model: Classifier, predictions: pd.DataFrame) -> dict:
-    """Give the figures on the test pictures, shares with their 95 % intervals.
+def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bins: int) -> dict:
+    """Give the figures on the test pictures, each with its 95 % interval.
 
-    Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities.
+    Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities, and
+    with `_before` of those that were not.
+
+    Parameters
+    ----------
+    predictions : as `told` gives them.
+    stored : what the model said of the same pictures, not calibrated, shape (pictures, classes).
+    bins : of the calibration error.
     """
-    evaluation = read(EVALUATION)
-    kept = ("accuracy", "accuracy_low", "accuracy_high", "roc_auc")
-    return {
+    labels = predictions["label"].map(model.classes.index).to_numpy()
+    evaluation, calibration = read(EVALUATION), read(CALIBRATION)["test"]
+    final = evaluation["finetuned"]
+    calibrated = model.calibration.apply(stored)
+    brier = scores.score(labels, calibrated, bins)["brier"]
+    before, after = (intervals.of_scores(labels, each, bins) for each in (stored, calibrated))
+    of_brier = {"brier_before": final["brier"], "brier": brier}
+    figures = {
         "pictures": evaluation["pictures"],
-        **{name: evaluation["finetuned"][name] for name in kept},
-        **read(CALIBRATION)["test"],
-        "classes": {label: of_class(predictions, label) for label in model.classes},
+        **{name: final[name] for name in ("accuracy", "accuracy_low", "accuracy_high")},
+        **calibration,
+        **_ended("roc_auc", final["roc_auc"], before["roc_auc"]),
+        **_ended(
+            "unsure",
+            calibration["unsure"],
+            scores.accuracy_interval(int(predictions["unsure"].sum()), len(predictions)),
+        ),
     }
+    for name in ("loss", "brier", "calibration_error"):
+        for when, ends in (("_before", before), ("", after)):
+            value = (calibration | of_brier)[name + when]
+            figures |= _ended(name + when, value, ends[name])
+    return figures | {"classes": {label: of_class(predictions, label) for label in model.classes}}
+
+
+def _ended(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:
+    return {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
 
 
 def of_class(predictions: pd.DataFrame, label: str) -> dict[str, float]:
@@ -213,15 +237,17 @@ def of_class(predictions: pd.DataFrame, label: str) -> dict[str, float]:
     return figures
 
 
-def calibrated_predictions(model: Classifier) -> pd.DataFrame:
-    """Read what the model said of the test pictures: file, label, said, probability, unsure."""
-    table = pd.read_csv(PREDICTIONS, dtype={"file": str, "label": str}, keep_default_na=False)
-    stored = table[[f"finetuned_{label}" for label in model.classes]].to_numpy()
-    probabilities = model.calibration.apply(stored)
+def read_predictions() -> pd.DataFrame:
+    """Read the evaluation's table: file, label, and the probabilities by each model."""
+    return pd.read_csv(PREDICTIONS, dtype={"file": str, "label": str}, keep_default_na=False)
+
+
+def told(model: Classifier, table: pd.DataFrame, calibrated: np.ndarray) -> pd.DataFrame:
+    """Give what the model says of the test pictures: file, label, said, probability, unsure."""
     return table[["file", "label"]].assign(
-        said=np.array(model.classes, dtype=object)[probabilities.argmax(axis=1)],
-        probability=probabilities.max(axis=1),
-        unsure=model.is_unsure(probabilities),
+        said=np.array(model.classes, dtype=object)[calibrated.argmax(axis=1)],
+        probability=calibrated.max(axis=1),
+        unsure=model.is_unsure(calibrated),
     )
 
 

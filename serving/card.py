@@ -76,6 +76,9 @@ unsure.
 
 {preprocessing}
 
+`predict.py` reads JPEG, PNG, BMP, GIF and WebP, the first frame of each; HEIC, which iPhones write,
+needs to be converted first. What it can't read it names on stderr, and goes on.
+
 ## Training data
 
 {counts} Their source: {pictures}. DVC's fingerprint of them, all three sets together: `{md5}`.
@@ -88,8 +91,8 @@ surroundings, with another camera, expect less.
 
 ## Metrics
 
-On the test pictures. Intervals are those of 95 % (Wilson), for pictures such as these; they don't
-cover what another training would change.
+On the test pictures. Intervals are those of 95 %, Wilson's of shares and the bootstrap's of the
+others, for pictures such as these; they don't cover what another training would change.
 
 {metrics}
 
@@ -169,28 +172,30 @@ def _counts(counts: dict[str, dict[str, int]]) -> str:
 
 def _metrics(figures: dict) -> str:
     rows = [
-        ["accuracy", _share(figures, "accuracy")],
-        ["share of predictions called unsure", f"{figures['unsure']:.3f}"],
-        ["accuracy of the others", _share(figures, "sure_accuracy")],
-        ["area under the ROC curve", f"{figures['roc_auc']:.4f}"],
-        ["cross-entropy (nats)", f"{figures['loss']:.4f}"],
-        ["the same before calibration", f"{figures['loss_before']:.4f}"],
-        ["expected calibration error", f"{figures['calibration_error']:.4f}"],
-        ["the same before calibration", f"{figures['calibration_error_before']:.4f}"],
+        ["accuracy", _ranged(figures, "accuracy")],
+        ["share of predictions called unsure", _ranged(figures, "unsure")],
+        ["accuracy of the others", _ranged(figures, "sure_accuracy")],
+        ["area under the ROC curve", _ranged(figures, "roc_auc")],
+        ["cross-entropy (nats)", _ranged(figures, "loss")],
+        ["the same before calibration", _ranged(figures, "loss_before")],
+        ["Brier score", _ranged(figures, "brier")],
+        ["the same before calibration", _ranged(figures, "brier_before")],
+        ["expected calibration error", _ranged(figures, "calibration_error")],
+        ["the same before calibration", _ranged(figures, "calibration_error_before")],
     ]
     return _table(rows, ["figure", "on the test pictures"])
 
 
 def _of_classes(classes: dict[str, dict[str, float]]) -> str:
     rows = [
-        [_escaped(label), _share(figures, "recall"), _share(figures, "precision")]
+        [_escaped(label), _ranged(figures, "recall"), _ranged(figures, "precision")]
         for label, figures in classes.items()
     ]
     return _table(rows, ["class", "found, of its pictures", "right, of what was told it"])
 
 
-def _share(figures: dict[str, float], name: str) -> str:
-    """Give a share with its interval; there may be none to take it of."""
+def _ranged(figures: dict[str, float], name: str) -> str:
+    """Give a figure with its interval; of a share, there may be none to take it of."""
     if name not in figures:
         return "–"
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]

@@ -6,13 +6,15 @@ needs gradients.
 
 import tempfile
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from serving.revision import read_revision
 from vision.calibration import Calibration
 from vision.description import Description, class_probabilities
 from vision.errors import UserError
@@ -71,9 +73,15 @@ class Classifier:
         -------
         Calibrated probabilities, float64, shape (pictures, classes); rows add up to 1.
         """
-        views = [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
-        outputs = [class_probabilities(self.network(view)) for view in views]
-        return self.calibration.apply(np.mean(outputs, axis=0))
+        return self.combined([self.network(view) for view in self.views(batch)])
+
+    def views(self, batch: np.ndarray) -> list[np.ndarray]:
+        """Give the pictures, and their mirror images where those count as well."""
+        return [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
+
+    def combined(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Give the calibrated probabilities from the model's own outputs for each of `views`."""
+        return self.calibration.apply(np.mean([*map(class_probabilities, outputs)], axis=0))
 
     def is_unsure(self, probabilities: np.ndarray) -> np.ndarray:
         """Tell of each row of probabilities whether it is too unsure to rely on: (pictures,)."""
@@ -107,7 +115,7 @@ def from_workspace() -> Classifier:
     UserError
         There is no finished run.
     """
-    return _build(read_workspace)
+    return _build(read_workspace, "this folder")
 
 
 def from_revision(revision: str) -> Classifier:
@@ -120,7 +128,7 @@ def from_revision(revision: str) -> Classifier:
     UserError
         There is no such revision, or its models can't be had.
     """
-    return _build(lambda name: read_revision(revision, FILES[name]))
+    return _build(lambda name: read_revision(revision, FILES[name]), revision)
 
 
 def from_bundle(path: Path) -> Classifier:
@@ -131,16 +139,33 @@ def from_bundle(path: Path) -> Classifier:
     UserError
         It is missing or no bundle.
     """
-    return _build(lambda name: read_bundle(path, name))
+    return _build(lambda name: read_bundle(path, name), str(path))
 
 
-def _build(read: Reader) -> Classifier:
-    return Classifier(
-        Description.from_json(read("model.json")),
-        Calibration.from_json(read("calibration.json")),
-        Network(read("model.tflite")),
-        read,
-    )
+def _build(read: Reader, origin: str) -> Classifier:
+    try:
+        model = Classifier(
+            Description.from_json(read("model.json")),
+            Calibration.from_json(read("calibration.json")),
+            Network(read("model.tflite")),
+            read,
+        )
+        _refuse_mismatch(model)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise UserError(
+            f"the model of {origin} is broken, or of another version: {error}"
+        ) from None
+    return model
+
+
+def _refuse_mismatch(model: Classifier) -> None:
+    """Raise one of the errors of what is no number, or a ValueError where parts don't fit."""
+    classes = len(model.classes)
+    if model.network.numbers != (1 if classes == 2 else classes):
+        raise ValueError(f"{classes} classes, where it has {model.network.numbers} outputs")
+    if model.network.image_size != model.image_size:
+        raise ValueError(f"{model.image_size} pixels, where it takes {model.network.image_size}")
+    model.is_unsure(model.calibration.apply(np.full((1, classes), 1 / classes)))
 
 
 def read_workspace(name: str) -> bytes:
@@ -154,25 +179,6 @@ def read_workspace(name: str) -> bytes:
         ) from None
 
 
-def read_revision(revision: str, path: Path) -> bytes:
-    """Read a file that a revision's run wrote."""
-    # Imported here, since they take longer than all else, and who names no revision needs none.
-    from dvc.api import read
-    from dvc.exceptions import DvcException, PathMissingError
-
-    try:
-        return read(str(path), rev=revision, mode="rb")
-    except (FileNotFoundError, PathMissingError):
-        raise UserError(
-            f"{revision} has no {path} here; `dvc pull` it, or run `dvc repro` there"
-        ) from None
-    except DvcException as error:
-        raise UserError(
-            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
-            "`dvc exp show` lists experiments"
-        ) from None
-
-
 def read_bundle(path: Path, name: str) -> bytes:
     """Read a member of a bundle, packed or unpacked."""
     if not path.exists():
@@ -182,5 +188,8 @@ def read_bundle(path: Path, name: str) -> bytes:
             return (path / name).read_bytes()
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (zipfile.BadZipFile, KeyError, FileNotFoundError):
+    except (KeyError, FileNotFoundError):
         raise UserError(f"{path} is no bundle of this project: it has no {name}") from None
+    # Of archives that are cut short, changed, encrypted or packed in some other way.
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UserError(f"{path} is no bundle of this project: {error}") from None

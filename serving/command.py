@@ -82,14 +82,20 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_predict(commands: argparse._SubParsersAction) -> None:
-    predict = commands.add_parser(
-        "predict",
-        help="classify pictures",
-        description=PREDICT,
-        epilog=PREDICT_EXAMPLES,
+def _add(
+    commands: argparse._SubParsersAction, name: str, purpose: str, description: str, examples: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(
+        name,
+        help=purpose,
+        description=description,
+        epilog=examples,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+
+
+def _add_predict(commands: argparse._SubParsersAction) -> None:
+    predict = _add(commands, "predict", "classify pictures", PREDICT, PREDICT_EXAMPLES)
     predict.add_argument(
         "paths",
         nargs="+",
@@ -149,13 +155,7 @@ def _revisions(prefix: str, **_: object) -> list[str]:
 
 
 def _add_bundle(commands: argparse._SubParsersAction) -> None:
-    bundle = commands.add_parser(
-        "bundle",
-        help="pack the model into one file to pass on",
-        description=BUNDLE,
-        epilog=BUNDLE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    bundle = _add(commands, "bundle", "pack the model into one file", BUNDLE, BUNDLE_EXAMPLES)
     bundle.add_argument(
         "to",
         nargs="?",
@@ -168,13 +168,7 @@ def _add_bundle(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_serve(commands: argparse._SubParsersAction) -> None:
-    serve = commands.add_parser(
-        "serve",
-        help="open a page to drop pictures onto",
-        description=SERVE,
-        epilog=SERVE_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    serve = _add(commands, "serve", "open a page to drop pictures onto", SERVE, SERVE_EXAMPLES)
     add_model(serve)
     serve.add_argument("--host", default="127.0.0.1", help="the address to serve; 127.0.0.1")
     serve.add_argument("--port", default=7860, type=int, help="the port to serve at; 7860")

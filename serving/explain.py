@@ -1,17 +1,22 @@
 """Draws where a model saw what it says of a picture, and writes that beside the predictions."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from serving.classifier import Classifier
 from serving.gradcam import GradCam
+from serving.places import make_room
 from serving.predict import Prediction, Unread
 from vision import pictures
 from vision.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
 
 # So many pictures are held at a time.
 _BATCH_SIZE = 16
@@ -24,20 +29,32 @@ class Explainer:
 
     Parameters
     ----------
-    model : whose Keras form is loaded, which takes some seconds.
+    network : its Keras form, as `GradCam` takes it.
+    classes : their names, in the order of the probabilities.
+    mirror : whether the mirror image counts as much as the picture.
     """
 
-    def __init__(self, model: Classifier):
-        self._gradcam = GradCam(model.keras_model())
-        self._mirror = model.calibration.mirror
-        self._classes = model.classes
+    def __init__(self, network: "keras.Model", classes: Sequence[str], mirror: bool):
+        self._gradcam = GradCam(network)
+        self._classes = classes
+        self._mirror = mirror
 
-    def draw(self, decoded: list[Image.Image], labels: list[str]) -> list[Image.Image]:
+    @classmethod
+    def of(cls, model: Classifier) -> "Explainer":
+        """Load the Keras form of a classifier, which takes some seconds."""
+        return cls(model.keras_model(), model.classes, model.calibration.mirror)
+
+    def draw(self, decoded: Sequence[Image.Image], labels: Sequence[str]) -> list[Image.Image]:
         """Draw RGB pictures, each with the heat of what speaks for the class of a name."""
-        for picture in decoded:
-            picture.thumbnail((_LARGEST, _LARGEST))
         classes = [self._classes.index(label) for label in labels]
         return self._gradcam.overlays(decoded, classes, self._mirror)
+
+
+def decode(path: Path) -> Image.Image:
+    """Decode a picture, and leave no more of it than is drawn: some are held at a time."""
+    picture = pictures.decode(path, _LARGEST)
+    picture.thumbnail((_LARGEST, _LARGEST))
+    return picture
 
 
 def write_all(
@@ -49,7 +66,7 @@ def write_all(
     ------
     The results, in order; a picture that can't be read any more is Unread by then.
     """
-    explainer = Explainer(model)
+    explainer = Explainer.of(model)
     results = iter(results)
     while batch := list(islice(results, _BATCH_SIZE)):
         found = [_decoded(result) for result in batch]
@@ -59,7 +76,7 @@ def write_all(
             drawn = explainer.draw(decoded, [result.label for result in explained])
             for result, drawing in zip(explained, drawn, strict=True):
                 path = place(result.file, to)
-                path.parent.mkdir(parents=True, exist_ok=True)
+                make_room(path)
                 drawing.save(path)
         yield from (result for result, _ in found)
 
@@ -68,7 +85,7 @@ def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Im
     if isinstance(result, Unread):
         return result, None
     try:
-        return result, pictures.decode(Path(result.file), _LARGEST)
+        return result, decode(Path(result.file))
     except (pictures.UnreadablePictureError, OSError) as reason:
         return Unread(result.file, str(reason)), None
 
@@ -84,8 +101,10 @@ def place(file: str, to: Path) -> Path:
     return to / below.with_name(below.name + ".png")
 
 
-def refuse_inside(paths: Iterable[str], to: Path) -> None:
-    """Raise a UserError if drawings would come to lie among the pictures that are classified."""
+def refuse_place(paths: Iterable[str], to: Path) -> None:
+    """Raise a UserError if drawings would come to lie among the pictures, or `to` is a file."""
+    if to.exists() and not to.is_dir():
+        raise UserError(f"--explain {to} names a file; name a folder, which need not be there yet")
     for path in paths:
         if Path(path).is_dir() and to.resolve().is_relative_to(Path(path).resolve()):
             raise UserError(

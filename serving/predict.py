@@ -64,7 +64,7 @@ def print_predictions(
     ------
     UserError
         Some file is no picture; it was named on stderr, and the rest was classified. Or the
-        drawings would come to lie among the pictures.
+        drawings can't be where they should come to lie.
     """
     write = {"table": write_table, "csv": write_csv, "json": write_json}[form]
     paths = list(paths)
@@ -72,7 +72,7 @@ def print_predictions(
     if drawings:
         from serving import explain  # it brings in TensorFlow
 
-        explain.refuse_inside(paths, drawings)
+        explain.refuse_place(paths, drawings)
         results = explain.write_all(model, results, drawings)
     unread = 0
     # On a terminal, the lines themselves tell how it goes.
@@ -106,7 +106,7 @@ def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Predi
         except pictures.UnreadablePictureError as reason:
             return Unread(file, str(reason))
         except OSError as error:
-            return Unread(file, os.strerror(error.errno) if error.errno else str(error))
+            return Unread(file, _reason(error))
         except ValueError as error:  # what the system takes for no name, as one with a zero byte
             return Unread(file, str(error))
         return predict(model, file, batch)
@@ -130,8 +130,8 @@ def predict(model: Classifier, file: str, batch: np.ndarray) -> Prediction:
 def find(paths: Iterable[str]) -> Iterator[str | Unread]:
     """Give the files that the command line names: files, folders, patterns, - for a list on stdin.
 
-    Of a folder that is all below it but what is hidden, in the order of names. Only the names of
-    one folder are held at a time.
+    Of a folder that is all below it but what is hidden, in the order of names; links are followed.
+    No more is held at a time than the names of one folder, and of those above it that wait.
     """
     for path in paths:
         if path == STDIN:
@@ -143,7 +143,7 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
             found = sorted(glob(path, recursive=True))  # noqa: PTH207
             for name in found:
                 # A ** finds the folders, and what is in them as well.
-                if not Path(name).is_dir():
+                if not _is_folder(Path(name)):
                     yield name
             if not found:
                 yield Unread(path, "no file matches this pattern")
@@ -152,18 +152,61 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
 
 
 def _below(path: str) -> Iterator[str | Unread]:
-    if not Path(path).is_dir():
+    if not _is_folder(Path(path)):
         yield path
         return
-    empty = True
-    for folder, folders, files in os.walk(path):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                empty = False
-                yield str(Path(folder, name))
-    if empty:
+    found = None
+    for found in _walk(path):
+        yield found
+    if not found:
         yield Unread(path, "no file is in this folder")
+
+
+def _walk(top: str) -> Iterator[str | Unread]:
+    """Give the files of a folder, then those of each folder in it; name what can't be read."""
+    # With the folders that each lies in, by which a link that leads back is known.
+    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(Path(top)), frozenset())]
+    while waiting:
+        folder, above = waiting.pop()
+        try:
+            status = Path(folder).stat()
+            identity = status.st_dev, status.st_ino
+            if identity in above:
+                yield Unread(folder, "a link to a folder that it lies in; not followed")
+                continue
+            files, folders = _names(folder)
+        except OSError as error:
+            yield Unread(folder, _reason(error))
+            continue
+        # No paths: each would keep its name among Python's interned ones, in twice the memory.
+        before = "" if folder == "." else f"{folder.rstrip('/')}/"
+        for name in files:
+            yield before + name
+        waiting += [(before + name, above | {identity}) for name in reversed(folders)]
+
+
+def _names(folder: str) -> tuple[list[str], list[str]]:
+    """Give the files and the folders of a folder that aren't hidden, in order."""
+    files: list[str] = []
+    folders: list[str] = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.name.startswith("."):
+                (folders if _is_folder(entry) else files).append(entry.name)
+    files.sort()
+    folders.sort()
+    return files, folders
+
+
+def _is_folder(path: Path | os.DirEntry[str]) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # reading it will tell why
+        return False
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def write_table(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:

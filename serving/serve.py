@@ -1,8 +1,8 @@
 """The page onto which one drops pictures: Gradio around `serving.page`.
 
-Gradio writes what is uploaded into a folder of its own. Each file there is removed as soon as it
-was answered, what was broken off in the midst after some minutes, and the folder when the page is
-closed.
+Gradio writes what is uploaded into a folder of its own. Each file there is removed as soon as all
+who wait for it were answered, what was broken off in the midst after some minutes, and the folder
+when the page is closed.
 """
 
 import html
@@ -13,13 +13,13 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from serving import page
 from serving.classifier import Classifier
 from serving.explain import Explainer
+from serving.uploads import Counting, Uploads
 from vision.errors import UserError
 
 # Whose pictures wait at once; more are told to come back later.
@@ -45,17 +45,18 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
         Gradio is not installed, or the port is taken.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that it cleans up
-    uploads = Path(tempfile.mkdtemp(prefix="uploads-"))
+    uploads = Uploads(Path(tempfile.mkdtemp(prefix="uploads-")))
     # Gradio reads these when it is imported. It is to report nothing to anyone.
-    os.environ |= {"GRADIO_TEMP_DIR": str(uploads), "GRADIO_ANALYTICS_ENABLED": "False"}
+    os.environ |= {"GRADIO_TEMP_DIR": str(uploads.folder), "GRADIO_ANALYTICS_ENABLED": "False"}
     try:
         try:
             import gradio
+            from starlette.middleware import Middleware
         except ImportError:
             raise UserError(
                 "the page needs Gradio; `make serve` installs it and opens the page"
             ) from None
-        blocks = _blocks(gradio, classifier)
+        blocks = _blocks(gradio, classifier, uploads)
         # Of one at a time: each decodes a picture, and all share the processors.
         blocks.queue(max_size=MOST_WAITING, default_concurrency_limit=1)
         threading.Thread(target=_keep_sweeping, args=(uploads,), daemon=True).start()
@@ -71,19 +72,20 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
                 max_file_size=page.MOST_BYTES,
                 theme=gradio.themes.Default(font=["sans-serif"], font_mono=["monospace"]),
                 css=page.STYLE,
+                app_kwargs={"middleware": [Middleware(Counting, uploads)]},
             )
         except OSError:
             raise UserError(f"port {port} of {host} can't be had; name another by --port") from None
         print(f"http://{host}:{port} - Ctrl-C closes it", flush=True)
         blocks.block_thread()
     finally:
-        shutil.rmtree(uploads, ignore_errors=True)
+        shutil.rmtree(uploads.folder, ignore_errors=True)
 
 
-def _blocks(gradio, model: Classifier):  # noqa: ANN001, ANN202
+def _blocks(gradio, model: Classifier, uploads: Uploads):  # noqa: ANN001, ANN202
     *first, last = model.classes
     classes = f"{', '.join(first)} or {last}"
-    answer = partial(_answer, model, Explainer(model))
+    answer = partial(_answer, model, Explainer.of(model), uploads)
     with gradio.Blocks(title="Classify pictures", analytics_enabled=False) as blocks:
         gradio.HTML(INTRODUCTION.format(classes=html.escape(classes)))
         files = gradio.File(label="Pictures", file_count="multiple", type="filepath")
@@ -92,26 +94,17 @@ def _blocks(gradio, model: Classifier):  # noqa: ANN001, ANN202
     return blocks
 
 
-def _answer(model: Classifier, explainer: Explainer, files: list[str]) -> tuple[None, str]:
-    """Answer uploaded files, and remove them."""
-    paths = [Path(file) for file in files]
+def _answer(
+    model: Classifier, explainer: Explainer, uploads: Uploads, files: list[str]
+) -> tuple[None, str]:
+    """Answer uploaded files, which are removed then unless somebody else dropped them, too."""
     try:
-        return None, page.answer(model, explainer, paths)
+        return None, page.answer(model, explainer, [Path(file) for file in files])
     finally:
-        for path in paths:
-            path.unlink(missing_ok=True)
+        uploads.answered(files)
 
 
-def _keep_sweeping(folder: Path) -> None:
+def _keep_sweeping(uploads: Uploads) -> None:
     while True:
         time.sleep(SWEEP_EVERY)
-        sweep(folder, SWEEP_AFTER)
-
-
-def sweep(folder: Path, age: float) -> None:
-    """Remove all files below a folder that nobody has written to for so many seconds."""
-    oldest = time.time() - age
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # another has removed it
-            if path.is_file() and path.stat().st_mtime < oldest:
-                path.unlink()
+        uploads.sweep(SWEEP_AFTER)

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from dvc.api import read
-from dvc.exceptions import DvcException, PathMissingError
 from tabulate import tabulate
 
+from serving.revision import read_revision
 from tools.paired import Paired, pair
 from vision.errors import UserError
 from vision.program import run
@@ -45,22 +44,14 @@ def read_predictions(revision: str) -> pd.DataFrame:
     UserError
         There is no such revision, or it has no predictions of the present form.
     """
-    try:
-        if revision == WORKSPACE:
-            text = PREDICTIONS.read_text(encoding="utf-8")
-        else:
-            text = read(str(PREDICTIONS), rev=revision, encoding="utf-8")
-    except (FileNotFoundError, PathMissingError):
-        raise UserError(
-            f"{revision} has no {PREDICTIONS} here; `dvc pull` it, or run `dvc repro` there"
-        ) from None
-    except DvcException as error:
-        raise UserError(
-            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
-            "`dvc exp show` lists experiments"
-        ) from None
+    if revision != WORKSPACE:
+        content = read_revision(revision, PREDICTIONS)
+    elif PREDICTIONS.is_file():
+        content = PREDICTIONS.read_bytes()
+    else:
+        raise UserError(f"{WORKSPACE} has no {PREDICTIONS} here; `dvc pull` it, or run `dvc repro`")
     table = pd.read_csv(
-        io.StringIO(text),
+        io.BytesIO(content),
         dtype={"file": str, "label": str, "md5": str},
         keep_default_na=False,
     )

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -21,10 +22,14 @@ import psutil
 import pytest
 import requests
 from PIL import Image, ImageDraw
+from ruamel.yaml import YAML
 
+from serving.command import build_parser
 from serving.page import MOST_BYTES
+from tests.browser import CHROMIUM, chromium
 from tests.code import ROOT
 from vision import pictures
+from vision.params import load_params
 
 PAGE = ROOT / "docs/own-pictures.md"
 CLASSES = ("bowl", "glass", "mug")
@@ -73,6 +78,13 @@ def commands() -> list[str]:
     """List what the page has one type."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     return [line for block in blocks for line in block.splitlines()]
+
+
+def asides() -> list[str]:
+    """List what the page says in passing that one may type."""
+    prose = re.sub(r"^```.*?^```$", "", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
+    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
+    return [span for span in spans if re.match(r"(-S|dvc|make|git|python|pip|source) ", span)]
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +171,54 @@ def test_the_bundle_says_the_same_with_the_project_and_without(followed):
         assert float(probability) == pytest.approx(float(words[1]), abs=0.0011)
 
 
+def test_what_is_to_be_typed_in_passing_is_known_here():
+    """So that a new one is not forgotten below."""
+    parameters = [aside for aside in asides() if "-S " in aside]
+    assert len(parameters) == 3
+    assert {*asides()} - {*parameters} == {
+        "dvc plots show",  # reads what the test of dvc.yaml holds to
+        "dvc repro studies/dvc.yaml",  # tests/pipeline/test_studies.py runs it
+        "make compare A=HEAD B=workspace",
+        "make repro",  # tests/pipeline/test_default_run.py runs the pipeline
+        'make serve OPTIONS="--bundle tableware.zip"',
+        "pip install ai-edge-litert pillow",  # installed here
+        "source .venv/bin/activate",  # as all commands here are run
+    }
+
+
+@pytest.mark.parametrize("typed", [aside for aside in asides() if "-S " in aside])
+def test_parameters_that_are_named_in_passing_are_taken(typed, tmp_path):
+    yaml = YAML()
+    content = yaml.load(ROOT / "params.yaml")
+    for name, value in re.findall(r"-S (\w+(?:\.\w+)*)=(\S+)", typed):
+        *sections, key = name.split(".")
+        section = content
+        for part in sections:
+            section = section[part]
+        section[key] = yaml.load(value)
+    yaml.dump(content, tmp_path / "params.yaml")
+    assert load_params(tmp_path / "params.yaml") != load_params(ROOT / "params.yaml")
+
+
+def test_two_runs_are_compared(followed):
+    """Of which there is one: HEAD has what the workspace has."""
+    said = followed.run("bash", "-c", "make compare A=HEAD B=workspace").stdout
+    assert said.startswith("A = HEAD, B = workspace\n")
+    assert "+0.00" in said
+
+
+def test_make_serve_takes_a_bundle():
+    said = subprocess.run(
+        ["make", "--dry-run", "serve", "OPTIONS=--bundle tableware.zip"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    command = shlex.split(said.stdout.splitlines()[-1].partition("python -m vision ")[2])
+    assert build_parser().parse_args(command).bundle == Path("tableware.zip")
+
+
 def test_the_page_lies_where_the_readme_says():
     assert "docs/own-pictures.md" in (ROOT / "README.md").read_text()
 
@@ -166,7 +226,6 @@ def test_the_page_lies_where_the_readme_says():
 # --- the page onto which one drops pictures ---
 
 SERVER = ROOT / ".venv-serve/bin/python"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 needs_browser = pytest.mark.skipif(
     not (CHROMIUM and SERVER.exists()),
     reason="needs Chromium, and Gradio, which `make .venv-serve/.installed` installs",
@@ -194,8 +253,9 @@ class Serving:
         with socket.socket() as unused:
             unused.bind(("127.0.0.1", 0))
             self.port = unused.getsockname()[1]
+        options = ["--bundle", "tableware.zip", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [SERVER, "-m", "vision", "serve", "--port", str(self.port)],
+            [SERVER, "-m", "vision", "serve", *options],
             cwd=project.folder,
             env=os.environ | {"TMPDIR": str(uploads)},
             stdout=subprocess.PIPE,
@@ -218,18 +278,15 @@ def serving(followed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def chromium():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+def browser():
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture
-def open_page(chromium, serving):
+def open_page(browser, serving):
     """Open the page; notes errors that the browser tells, and addresses that it asks for."""
-    context = chromium.new_context()
+    context = browser.new_context()
     context.set_default_timeout(PATIENCE)
 
     def open_():
@@ -286,6 +343,19 @@ def test_many_people_at_once_each_get_their_own_answer(serving, open_page):
         page.wait_for_selector(".answers")
         shown = page.locator(".answers figure:first-child figcaption").all_inner_texts()
         assert shown == [f"{number}-a.jpg", f"{number}-b.jpg"]
+        assert page.errors == []
+    assert serving.kept() == []
+
+
+@needs_browser
+def test_many_people_may_drop_the_same_file_at_once(serving, open_page):
+    pages = [open_page() for _ in range(6)]
+    for page in pages:
+        drop(page, {"same.jpg": encoded("glass", 7)})
+    for page in pages:
+        page.wait_for_selector(".answers")
+        (heading,) = page.locator(".answers h3").all_inner_texts()
+        assert not heading.startswith("Not read")
         assert page.errors == []
     assert serving.kept() == []
 

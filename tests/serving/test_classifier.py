@@ -1,13 +1,17 @@
 """The classifier, and where it comes from."""
 
 import dataclasses
+import json
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 from serving import classifier
+from tests.serving.conftest import SIZE
 from vision.calibration import Calibration
+from vision.engine import Engine
 from vision.errors import UserError
 
 
@@ -56,6 +60,72 @@ def test_without_a_run_it_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=r"models/finetuned.json is missing; `make repro` trains"):
         classifier.from_workspace()
+
+
+@pytest.fixture
+def members():
+    """Of a bundle of a model of three classes."""
+    pictures = keras.Input((SIZE, SIZE, 3))
+    flat = keras.layers.Flatten()(keras.layers.AveragePooling2D(SIZE)(pictures))
+    network = keras.Model(pictures, keras.layers.Dense(3, "softmax")(flat))
+    return {
+        "model.json": {"classes": ["a", "b", "c"], "image_size": SIZE, "backbone": "none"},
+        "calibration.json": {"mirror": True, "temperature": 1.5, "unsure_below": 0.6},
+        "model.tflite": Engine(network).content,
+    }
+
+
+def write(members, folder):
+    folder.mkdir()
+    for name, content in members.items():
+        content = content if isinstance(content, bytes) else json.dumps(content).encode()
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("model.json", b"{", "Expecting property name"),
+        ("model.json", b"[]", "must be a mapping"),
+        ("model.json", b"\xff\xfe\xfd", "decode"),
+        ("model.json", {"classes": ["a", "b", "c"]}, "missing 2 required"),
+        ("model.json", {"depth": 3}, "unexpected keyword"),
+        (
+            "model.json",
+            {"classes": ["a", "b"], "image_size": SIZE, "backbone": "none"},
+            "2 classes, where it has 3 outputs",
+        ),
+        (
+            "model.json",
+            {"classes": ["a", "b", "c"], "image_size": 9, "backbone": "none"},
+            f"9 pixels, where it takes {SIZE}",
+        ),
+        ("calibration.json", b"null", "must be a mapping"),
+        ("calibration.json", {"mirror": True, "temperature": "x", "unsure_below": 0}, "operand"),
+        ("calibration.json", {"mirror": True, "temperature": 0, "unsure_below": 0}, "zero"),
+        ("model.tflite", b"", "model"),
+        ("model.tflite", b"TFL3" * 100, "not a valid Flatbuffer"),
+    ],
+)
+def test_broken_parts_are_told_in_one_line(members, name, content, why, tmp_path):
+    classifier.from_bundle(write(members, tmp_path / "whole"))
+    folder = write(members | {name: content}, tmp_path / "broken")
+    with pytest.raises(UserError, match=rf"^the model of .*broken is broken, or of .*: .*{why}"):
+        classifier.from_bundle(folder)
+
+
+def test_a_bundle_that_was_cut_short_or_changed(members, tmp_path):
+    path = tmp_path / "bundle.zip"
+    folder = write(members, tmp_path / "folder")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in members:
+            archive.write(folder / name, name)
+    whole = path.read_bytes()
+    for content in (whole[:-30], whole[: len(whole) // 2], whole[:40] + b"!!!!" + whole[44:]):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match="is no bundle of this project"):
+            classifier.from_bundle(path)
 
 
 def test_a_file_that_is_no_bundle(tmp_path):

@@ -21,7 +21,7 @@ def vision(*arguments, **options):
     )
 
 
-@pytest.mark.parametrize("command", [[], ["predict"], ["bundle"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], ["predict"], ["bundle"], ["serve"]], ids=" ".join)
 def test_help_has_examples_that_the_parser_takes(command, capsys):
     parser = build_parser()
     with pytest.raises(SystemExit) as exit_:
@@ -45,6 +45,8 @@ def test_help_has_examples_that_the_parser_takes(command, capsys):
         ["predict"],
         ["predict", "--json", "--csv", "a.jpg"],
         ["predict", "--rev", "main", "--bundle", "bundle.zip", "a.jpg"],
+        ["serve", "--rev", "main", "--bundle", "bundle.zip"],
+        ["serve", "--port", "door"],
     ],
     ids=" ".join,
 )
@@ -64,16 +66,58 @@ def test_what_makes_no_sense_is_refused(arguments, capsys):
     ],
 )
 def test_the_shell_completes_it(typed, offered, tmp_path):
-    """By argcomplete's protocol, which its scripts for bash and zsh speak."""
-    completed = tmp_path / "completed"
+    assert completed(typed, tmp_path) == offered
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A git repository with branches, a tag, an experiment, and what DVC keeps beside those."""
+
+    def git(*arguments):
+        identity = ["-c", "user.name=A", "-c", "user.email=a@b"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True)
+
+    git("init", "--quiet", "--initial-branch", "main")
+    git("commit", "--quiet", "--allow-empty", "-m", "Begin")
+    git("branch", "feature/more-data")
+    git("tag", "v1.0")
+    git("update-ref", "refs/exps/0a/1b2c3d4e5f/puffy-daks", "HEAD")
+    git("update-ref", "refs/exps/stash", "HEAD")
+    git("update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
+    return tmp_path / ".git"
+
+
+@pytest.mark.parametrize("command", ["predict", "serve"])
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("ma", "main"),
+        ("feat", "feature/more-data"),
+        ("v", "v1.0"),
+        ("pu", "puffy-daks"),
+        ("st", ""),
+        ("EX", ""),
+    ],
+)
+def test_the_shell_completes_branches_tags_and_experiments(
+    command, typed, offered, repository, tmp_path
+):
+    said = completed(f"vision {command} --rev {typed}", tmp_path, GIT_DIR=str(repository))
+    assert said == offered
+
+
+def completed(typed, folder, **environment):
+    """Complete by argcomplete's protocol, which its scripts for bash and zsh speak."""
+    told = folder / "completed"
     vision(
         env=os.environ
+        | environment
         | {
             "_ARGCOMPLETE": "1",
-            "_ARGCOMPLETE_STDOUT_FILENAME": str(completed),
+            "_ARGCOMPLETE_STDOUT_FILENAME": str(told),
             "COMP_LINE": typed,
             "COMP_POINT": str(len(typed)),
         },
         check=True,
     )
-    assert completed.read_text().strip() == offered
+    return told.read_text().strip()

@@ -96,6 +96,22 @@ def test_large_pictures_are_drawn_smaller(explained, picture):
     assert Image.open(drawn).size == (1024, 512)
 
 
+def test_only_what_is_drawn_of_a_large_picture_is_held(explained, picture, monkeypatch):
+    files = [picture(f"{number}.png", "red") for number in range(3)]
+    for file in files:
+        Image.new("RGB", (3000, 1500), "red").save(file)
+    held = []
+    draw = explain.Explainer.draw
+
+    def note(explainer, decoded, labels):
+        held.extend(each.size for each in decoded)
+        return draw(explainer, decoded, labels)
+
+    monkeypatch.setattr(explain.Explainer, "draw", note)
+    list(explain.write_all(explained, predict.classify(explained, files), Path(files[0] + "s")))
+    assert held == [(1024, 512)] * 3
+
+
 @pytest.mark.parametrize(
     ("file", "place"),
     [
@@ -120,3 +136,13 @@ def test_drawings_among_the_pictures_are_refused(explained, spotted):
     with pytest.raises(UserError, match=r"^--explain in/out would put drawings among"):
         predict.print_predictions(explained, ["in"], "csv", Path("in/out"))
     assert not Path("in/out").exists()
+
+
+def test_a_file_where_drawings_should_go_is_refused(explained, spotted):
+    Path("heat").touch()
+    with pytest.raises(UserError, match=r"^--explain heat names a file; name a folder"):
+        predict.print_predictions(explained, ["in"], "csv", Path("heat"))
+    Path("out").mkdir()
+    Path("out/in").touch()
+    with pytest.raises(UserError, match=r"^out/in/a.png.png can't be written, since out/in is no"):
+        predict.print_predictions(explained, ["in"], "csv", Path("out"))

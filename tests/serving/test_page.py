@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import re
 import signal
 import sys
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from serving import page, serve
+from serving.uploads import Uploads
 from vision.errors import UserError
 
 
@@ -108,26 +108,17 @@ def test_more_than_so_many_are_left_alone(picture):
     assert "3 more were left alone" in said
 
 
-def test_what_was_answered_is_removed_also_where_that_fails(picture, monkeypatch):
+def test_what_was_answered_is_removed_also_where_that_fails(picture, monkeypatch, tmp_path):
+    uploads = Uploads(tmp_path)
     path = picture("a.png", (0, 250, 0))
-    none, said = serve._answer(MODEL, EXPLAINER, [str(path)])
+    none, said = serve._answer(MODEL, EXPLAINER, uploads, [str(path)])
     assert (none, "grün" in said, path.exists()) == (None, True, False)
 
     path = picture("a.png", (0, 250, 0))
     monkeypatch.setattr(Colours, "classes", ())
     with pytest.raises(IndexError):
-        serve._answer(MODEL, EXPLAINER, [str(path)])
+        serve._answer(MODEL, EXPLAINER, uploads, [str(path)])
     assert not path.exists()
-
-
-def test_what_was_broken_off_is_swept_away(tmp_path):
-    (tmp_path / "folder").mkdir()
-    for name in ("old", "folder/old", "new"):
-        (tmp_path / name).touch()
-    for name in ("old", "folder/old"):
-        os.utime(tmp_path / name, (0, 0))
-    serve.sweep(tmp_path, age=600)
-    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["new"]
 
 
 def test_without_gradio_it_says_how_to_get_it(tmp_path, monkeypatch):

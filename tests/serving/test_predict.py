@@ -1,9 +1,11 @@
 """Classifying what the command line names."""
 
 import csv
+import errno
 import io
 import json
 import os
+import tempfile
 import tracemalloc
 from pathlib import Path
 
@@ -83,6 +85,63 @@ def test_a_folder_is_all_that_is_below_it_but_what_is_hidden(picture, tmp_path):
     ]
 
 
+def test_links_are_followed_but_not_in_circles(picture, tmp_path):
+    picture("a/1.png", "red")
+    picture("elsewhere/2.png", "red")
+    (tmp_path / "a/back").symlink_to(tmp_path / "a")
+    (tmp_path / "a/further").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(tmp_path / "a")
+    why = "a link to a folder that it lies in; not followed"
+    assert list(predict.find([f"{tmp_path}/a"])) == [
+        f"{tmp_path}/a/1.png",
+        Unread(f"{tmp_path}/a/back", why),
+        f"{tmp_path}/a/further/2.png",
+        Unread(f"{tmp_path}/a/further/round", why),
+    ]
+
+
+def test_links_to_nothing_and_to_themselves_are_named(colours, tmp_path):
+    (tmp_path / "a.png").symlink_to("gone.png")
+    (tmp_path / "b.png").symlink_to("b.png")
+    found = predict.classify(colours, predict.find([str(tmp_path)]))
+    assert list(found) == [
+        Unread(f"{tmp_path}/a.png", "No such file or directory"),
+        Unread(f"{tmp_path}/b.png", "Too many levels of symbolic links"),
+    ]
+
+
+def test_a_folder_that_may_not_be_read_is_named_and_the_rest_goes_on(
+    colours, picture, tmp_path, monkeypatch, capsys
+):
+    for name in ("1.png", "closed/2.png", "open/3.png"):
+        picture(name, "red")
+    # Root may read everything.
+    scan = os.scandir
+
+    def refuse(folder):
+        if Path(folder).name == "closed":
+            raise PermissionError(errno.EACCES, "", folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match="1 of what was named could not be classified"):
+        predict.print_predictions(colours, [str(tmp_path)], "csv")
+    said = capsys.readouterr()
+    assert said.err == f"{tmp_path}/closed: Permission denied\n"
+    assert [line.partition(",")[0] for line in said.out.splitlines()[1:]] == [
+        f"{tmp_path}/1.png",
+        f"{tmp_path}/open/3.png",
+    ]
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_named_once(tmp_path, monkeypatch):
+    def refuse(folder):
+        raise PermissionError(errno.EACCES, "", folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert list(predict.find([str(tmp_path)])) == [Unread(str(tmp_path), "Permission denied")]
+
+
 def test_a_folder_without_files_is_named(tmp_path):
     named = str(tmp_path)
     assert list(predict.find([named])) == [Unread(named, "no file is in this folder")]
@@ -121,6 +180,24 @@ def peak_bytes(model, folder):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
+
+
+def test_of_a_folder_of_200_000_files_only_the_names_are_held(tmp_path):
+    count = 200_000
+    # Removed at once: pytest would keep it for some runs.
+    with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+        originals = [Path(folder, f".{number}") for number in range(8)]
+        for number, original in enumerate(originals):
+            original.touch()
+            for name in range(number, count, len(originals)):  # a file has 65,000 names at most
+                os.link(original, f"{folder}/{name}.jpg")
+        tracemalloc.start()
+        found = sum(1 for _ in predict.find([folder]))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert found == count
+    # A name takes some 60 bytes, and up to 15 more in a list and while that is sorted.
+    assert peak < 80 * count
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(colours, picture, tmp_path):

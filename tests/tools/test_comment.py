@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.stubs import StubProject
-from tools.comment import CURVES, METRICS
+from tools.comment import CURVES, METRICS, REMARK
 
 WORKFLOW = YAML(typ="safe").load(ROOT / ".github/workflows/pull-request.yml")
 STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
@@ -41,6 +41,7 @@ def test_the_comment_has_the_changed_metrics_and_the_curves_that_there_are(proje
     project.tool("comment", "base", "comment")
     report = (project.folder / "comment/report.md").read_text()
     assert re.search(r"\| metrics/evaluate.json +\| accuracy +\| 0.5 +\| 0.75 +\| 0.25 +\|", report)
+    assert REMARK in report
     shown = re.findall(r"!\[(.*)\]\(./(.*)\)", report)
     assert shown == [item for item in CURVES.items() if item[0].endswith("head")]
     for _, file in shown:
@@ -62,6 +63,12 @@ def test_an_unknown_base_is_told_in_one_line(project):
 
 
 # --- the workflow that posts it ---
+
+
+def test_the_metrics_are_all_that_the_pipeline_measures():
+    stages = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"].values()
+    measured = [file for stage in stages for each in stage.get("metrics", []) for file in each]
+    assert measured == METRICS
 
 
 def test_the_curves_are_those_that_dvc_draws():

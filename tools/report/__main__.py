@@ -8,6 +8,7 @@ REV, a branch, a tag, a commit or an experiment: what changed since then is show
 import argparse
 from pathlib import Path
 
+from serving.places import make_room
 from tools.report import contents, page
 from vision.program import run
 
@@ -28,6 +29,7 @@ def main() -> None:
         help="the file to write; report.html where none is named",
     )
     options = parser.parse_args()
+    make_room(options.to)
     text = page.render(contents.gather(options.rev or None))
     options.to.write_text(text, encoding="utf-8", newline="\n")
     print(f"{options.to}: open it in a browser")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from ruamel.yaml import YAML
 
-from serving.classifier import read_revision
+from serving.revision import read_revision
+from serving.run import LOCK, parse
 from tools import compare
 from tools.paired import pair
 from tools.report import charts, images
@@ -18,7 +18,6 @@ from vision.errors import UserError
 
 TEST = Path("data/subset/test")
 METRICS = Path("metrics/evaluate.json")
-LOCK = Path("dvc.lock")
 
 NOW = "this run"
 NAMES = {"head": "head alone", "finetuned": "fine-tuned"}
@@ -83,7 +82,7 @@ def since(revision: str, parameters: dict[str, object], metrics: dict) -> Change
     UserError
         There is no such revision, or it has no run.
     """
-    before = used_parameters(read_revision(revision, LOCK).decode())
+    before = parse(read_revision(revision, LOCK).decode()).parameters
     other = json.loads(read_revision(revision, METRICS))
     names = sorted(set(before) | set(parameters), key=[*before, *parameters].index)
     changes = Changes(
@@ -141,23 +140,6 @@ def _said(row: pd.Series) -> str:
     probabilities = row.filter(regex=f"^{_MODEL}_").astype(float)
     label = probabilities.index[int(np.argmax(probabilities))].removeprefix(f"{_MODEL}_")
     return f"{label} {probabilities.max():.2f}"
-
-
-def used_parameters(lock: str) -> dict[str, object]:
-    """Give the parameters with which the stages of a dvc.lock ran, as `finetune.epochs`."""
-    found: dict[str, object] = {}
-    for stage in YAML(typ="safe", pure=True).load(lock)["stages"].values():
-        for content in stage.get("params", {}).values():
-            found |= dict(_flat(content))
-    return found
-
-
-def _flat(content: dict, before: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
 
 
 def said(value: object) -> str:

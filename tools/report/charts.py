@@ -47,10 +47,21 @@ _numbers = itertools.count(1)
 
 
 def learning_curve(
-    history: pd.DataFrame, figure: str, y_label: str, best_epoch: int, model: str
+    history: pd.DataFrame, figure: str, y_label: str, summary: dict[str, float], model: str
 ) -> Markup:
-    """Draw a figure of each epoch, on the training and on the validation pictures."""
+    """Draw a figure of each epoch, on the training and on the validation pictures.
+
+    Parameters
+    ----------
+    summary : of the training, as `vision.training.fit` gives it. Where nothing became better, the
+        validation pictures' curve starts before the first epoch, which is the one that was kept.
+    """
     train, validation = history[f"train_{figure}"], history[f"validation_{figure}"]
+    epochs, best_epoch = history["epoch"], summary["best_epoch"]
+    if not best_epoch:
+        epochs = pd.concat([pd.Series([0]), epochs])
+        validation = pd.concat([pd.Series([summary[f"validation_{figure}_before"]]), validation])
+    kept = validation[epochs == best_epoch].iloc[0]
 
     def draw(axes: Axes) -> None:
         marker = "o" if len(history) == 1 else ""
@@ -62,19 +73,24 @@ def learning_curve(
             marker=marker,
             label="training",
         )
-        axes.plot(history["epoch"], validation, color=_FIRST, marker=marker, label="validation")
-        axes.plot(best_epoch, validation[history["epoch"] == best_epoch], "o", color=_FIRST)
+        axes.plot(epochs, validation, color=_FIRST, marker=marker, label="validation")
+        axes.plot(best_epoch, kept, "o", color=_FIRST)
         axes.set_xlabel("Epoch")
         axes.set_ylabel(y_label)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(loc="best")
 
-    at_best = validation[history["epoch"] == best_epoch].iloc[0]
+    told = (
+        f"goes from {validation.iloc[0]:.3f} to {kept:.3f} in the kept epoch, {best_epoch} of "
+        f"{len(history)}"
+        if best_epoch
+        else f"was {kept:.3f} before the training, which was kept, and ends at "
+        f"{validation.iloc[-1]:.3f}"
+    )
     return _chart(
         draw,
         f"{y_label} by epoch, {model}",
-        f"On the validation pictures it goes from {validation.iloc[0]:.3f} to {at_best:.3f} in the "
-        f"kept epoch, {best_epoch} of {len(history)}; on the training pictures it ends at "
+        f"On the validation pictures it {told}; on the training pictures it ends at "
         f"{train.iloc[-1]:.3f}.",
     )
 
@@ -114,15 +130,14 @@ def reliability(tables: dict[str, pd.DataFrame]) -> Markup:
         axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
         styles = [(_SECOND, (0, (4, 2))), (_FIRST, "-")][-len(tables) :]
         for (name, table), (colour, line) in zip(tables.items(), styles, strict=True):
-            share = table["pictures"] / table["pictures"].sum()
-            axes.plot(
-                table["confidence"], table["accuracy"], color=colour, linestyle=line, label=name
-            )
-            axes.scatter(table["confidence"], table["accuracy"], 12 + 130 * share, color=colour)
+            sizes = 12 + 130 * table["pictures"] / table["pictures"].sum()
+            places = table["confidence"], table["accuracy"]
+            axes.plot(*places, color=colour, linestyle=line, label=name)
+            axes.scatter(*places, sizes, color=colour, clip_on=False)
         _unit(axes, "Mean probability of the predicted class", "Share that is right")
         least = min(table["confidence"].min() for table in tables.values())
         axes.set_xlim(max(0, least - 0.06), 1.03)
-        axes.legend(loc="upper left")
+        axes.legend(loc="best")
 
     name, table = list(tables.items())[-1]
     said = "; ".join(

@@ -10,8 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from tools.compare import MODELS, WORKSPACE, read_predictions
-from tools.report import changes, charts, images, intervals
+from serving import intervals
+from serving.run import LOCK, read_run
+from tools.compare import MODELS, PREDICTIONS, WORKSPACE, read_predictions
+from tools.report import changes, charts, images
 from tools.report.changes import NAMES
 from vision import pictures, scores
 from vision.augmentation import augment
@@ -21,8 +23,8 @@ from vision.errors import UserError
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
-LOCK = Path("dvc.lock")
 SUBSET = Path("data/subset")
+_PICTURES = [SUBSET, SUBSET / "train", SUBSET / "test"]
 RAW = Path("data/raw")
 LEFT_OUT = Path("data/left_out.csv")
 FINDINGS = Path("data/audit.csv")
@@ -35,11 +37,14 @@ METRICS = {
 }
 HISTORIES = {"head": Path("plots/head.csv"), "finetune": Path("plots/finetune.csv")}
 PLOTS = Path("plots/evaluate")
+_OF_THE_RUN = [
+    *(path for name, path in METRICS.items() if name != "environment"),  # which is beside it
+    *HISTORIES.values(),
+    *(MODEL, CALIBRATION, PREDICTIONS, LEFT_OUT, FINDINGS, AUDIT),
+]
 
 # How many are shown. Of classes: more make a table that nobody reads.
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
-# Height and width at which mistakes are explained, at most; the networks take less.
-_LARGEST = 1024
 _FIGURES = {
     "accuracy": "Accuracy",
     "roc_auc": "Area under the ROC curve",
@@ -93,11 +98,16 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Contents:
-    """All that the page shows; what a run hasn't is None or empty."""
+    """All that the page shows; what a run hasn't is None or empty.
+
+    Attributes
+    ----------
+    doubts : by what the files here are not one finished run.
+    """
 
     classes: list[str]
     commit: str
-    stale: list[str]
+    doubts: list[str]
     counts: dict[str, dict[str, int]]
     left_out: int
     audit: list[tuple[str, int]]
@@ -105,7 +115,7 @@ class Contents:
     count_findings: int
     samples: dict[str, list[Captioned]]
     views: list[Captioned]
-    curves: list[tuple[str, list[Markup]]]
+    curves: list[tuple[str, bool, list[Markup]]]
     metrics: dict
     figures: list[tuple[str, bool, dict[str, tuple[float, float, float]]]]
     confusion: list[list[int]] | None
@@ -133,9 +143,16 @@ def gather(revision: str | None) -> Contents:
     UserError
         There is no finished run here, or the revision can't be read.
     """
-    params = load_params(PARAMS)
     metrics = {name: read_json(path) for name, path in METRICS.items()}
-    needed = [*METRICS.values(), *HISTORIES.values(), LOCK, SUBSET, MODEL, CALIBRATION, LEFT_OUT]
+    needed = [
+        *METRICS.values(),
+        *HISTORIES.values(),
+        LOCK,
+        *_PICTURES,
+        MODEL,
+        CALIBRATION,
+        LEFT_OUT,
+    ]
     missing = [path for path in needed if not path.exists()]
     if missing:
         raise UserError(
@@ -150,14 +167,15 @@ def gather(revision: str | None) -> Contents:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
-    used = changes.used_parameters(LOCK.read_text(encoding="utf-8"))
+    now, run = load_params(PARAMS), read_run()
+    params, used = run.params(now), run.parameters
     findings = read_table(FINDINGS)
     # First, since a wrong name is told sooner so.
     changed = changes.since(revision, used, metrics["evaluate"]) if revision else None
     return Contents(
         classes=classes,
         commit=commit(),
-        stale=stale(params, used),
+        doubts=run.doubts(now, [path for path in _OF_THE_RUN if path.exists()]),
         counts=metrics["subset"],
         left_out=len(read_table(LEFT_OUT)),
         audit=list(told(read_json(AUDIT) or {})),
@@ -207,7 +225,12 @@ def gather(revision: str | None) -> Contents:
 
 
 def read_json(path: Path) -> dict | list | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); `dvc repro` writes it anew") from None
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -225,17 +248,6 @@ def commit() -> str:
         text=True,
     )
     return told.stdout.strip()
-
-
-def stale(params: Params, used: dict[str, object]) -> list[str]:
-    """Name the parameters that were changed after the run."""
-    now = {
-        f"{section}.{name}": value
-        for section, content in params.model_dump().items()
-        if isinstance(content, dict)
-        for name, value in content.items()
-    } | {name: value for name, value in params.model_dump().items() if not isinstance(value, dict)}
-    return [name for name, value in now.items() if name in used and used[name] != value]
 
 
 def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
@@ -293,18 +305,22 @@ def views(params: Params) -> list[Captioned]:
     return [Captioned(*each) for each in zip(shown, names, strict=True)]
 
 
-def learning_curves(metrics: dict) -> list[tuple[str, list[Markup]]]:
-    """Draw loss and accuracy of both trainings; one of no epochs has no curve."""
+def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
+    """Draw loss and accuracy of both trainings; one of no epochs has no curve.
+
+    Returns
+    -------
+    Of each its name, whether its result was kept, and the charts.
+    """
     found = []
     for stage, title in {"head": "The head", "finetune": "Fine-tuning"}.items():
         history = read_table(HISTORIES[stage])
-        if len(history) and metrics[stage]["best_epoch"]:
-            best = metrics[stage]["best_epoch"]
+        if len(history):
             drawn = [
-                charts.learning_curve(history, figure, label, best, title.lower())
+                charts.learning_curve(history, figure, label, metrics[stage], title.lower())
                 for figure, label in (("loss", "Loss (nats)"), ("accuracy", "Accuracy"))
             ]
-            found.append((title, drawn))
+            found.append((title, bool(metrics[stage]["best_epoch"]), drawn))
     return found
 
 
@@ -377,30 +393,25 @@ def mistakes(
     if not len(worst):
         return []
     # Brings in TensorFlow, which a run without mistakes, and the rest of the page, do without.
-    from serving.gradcam import GradCam
+    from serving.explain import Explainer, decode
     from vision import models
 
     files = list(predictions.index[worst])
-    decoded = [pictures.decode(SUBSET / "test" / file, _LARGEST) for file in files]
-    for picture in decoded:
-        picture.thumbnail((_LARGEST, _LARGEST))
-    said = final[worst].argmax(axis=1)
-    explain = GradCam(models.load(MODEL)[0])
-    mirror = params.evaluate.mirror
-    for_said = explain.overlays(decoded, said, mirror)
-    for_label = explain.overlays(decoded, labels[worst], mirror)
+    explainer = Explainer(models.load(MODEL)[0], classes, params.evaluate.mirror)
     found = []
-    for number, file in enumerate(files):
-        own, other = classes[labels[worst[number]]], classes[said[number]]
+    for number, file in zip(worst, files, strict=True):
+        own, other = classes[labels[number]], classes[final[number].argmax()]
+        picture = decode(SUBSET / "test" / file)
+        for_other, for_own = explainer.draw([picture, picture], [other, own])
         found.append(
             Mistake(
                 file,
                 own,
                 other,
-                float(final[worst[number]].max()),
-                images.shown(decoded[number], f"{file}, a picture of {own}"),
-                images.shown(for_said[number], f"the same with the heat of what spoke for {other}"),
-                images.shown(for_label[number], f"the same with the heat of what spoke for {own}"),
+                float(final[number].max()),
+                images.shown(picture, f"{file}, a picture of {own}"),
+                images.shown(for_other, f"the same with the heat of what spoke for {other}"),
+                images.shown(for_own, f"the same with the heat of what spoke for {own}"),
             )
         )
     return found

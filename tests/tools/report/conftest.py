@@ -13,6 +13,7 @@ from keras import layers
 from PIL import Image
 from ruamel.yaml import YAML
 
+from serving.run import LOCK
 from tests.code import ROOT
 from tools import compare
 from tools.report import changes, contents, page
@@ -58,7 +59,6 @@ def write_run(folder):
                 path = folder / f"data/subset/{split}/{label}/{number}.png"
                 Image.fromarray(pixels).save(path)
     (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-    YAML().dump({"stages": {"all": {"params": {"params.yaml": PARAMS}}}}, folder / "dvc.lock")
     write_csv(pd.DataFrame(columns=["file", "reason"]), folder / "data/left_out.csv")
     table = predictions(folder)
     write_csv(table, folder / "data/predictions.csv")
@@ -104,6 +104,19 @@ def write_run(folder):
     chosen = {"mirror": True, "temperature": 1.5, "unsure_below": 0.6}
     write_json(chosen, folder / "models/calibration.json")
     models.save(model_of(8), Description(CLASSES, 8, "none"), folder / "models/finetuned.keras")
+    note(folder)
+
+
+def note(folder):
+    """Write dvc.lock: all parameters, and every file, as if a single stage had made it."""
+    files = [path for top in ("data", "metrics", "models", "plots") for path in
+             sorted((folder / top).glob("**/*.*")) if path.is_file()]  # fmt: skip
+    outs = [
+        {"path": path.relative_to(folder).as_posix(), "md5": pictures.digest(path)}
+        for path in files
+    ]
+    stage = {"params": {"params.yaml": PARAMS}, "outs": outs}
+    YAML().dump({"stages": {"all": stage}}, folder / "dvc.lock")
 
 
 def model_of(size):
@@ -165,6 +178,7 @@ def whole(finished_run, before, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole") / "run"
     shutil.copytree(finished_run, folder)
     write_audit(folder)
+    note(folder)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         _patch_revision(patch, before)
         found = contents.gather("main")
@@ -181,7 +195,7 @@ def _patch_revision(patch, before):
     buffer = io.StringIO()
     YAML().dump(before["lock"], buffer)
     told = {
-        changes.LOCK: buffer.getvalue().encode(),
+        LOCK: buffer.getvalue().encode(),
         changes.METRICS: json.dumps(before["metrics"]).encode(),
     }
     here = compare.read_predictions

@@ -4,6 +4,8 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
+from serving.run import read_run
+from tools.report import __main__ as program
 from tools.report import changes, contents, page
 from vision.errors import UserError
 
@@ -53,13 +55,28 @@ def test_a_run_without_an_audit_has_no_word_of_it(within):
 def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
     folder = shutil.copytree(within, tmp_path / "run")
     monkeypatch.chdir(folder)
+    unchanged = contents.gather(None)
+    assert not unchanged.doubts
     params = YAML().load(folder / "params.yaml")
     params["lr"], params["finetune"]["epochs"] = 0.125, 77
+    params["augmentation"]["rotation"], params["evaluate"]["mistakes"] = 0, 1
     YAML().dump(params, folder / "params.yaml")
     found = contents.gather(None)
-    assert found.stale == ["finetune.epochs", "lr"]
+    changed = "augmentation.rotation, evaluate.mistakes, finetune.epochs, lr"
+    assert found.doubts == [f"params.yaml was changed since the run: {changed}"]
+    assert changed in page.render(found)
+    assert len(found.mistakes) == 4
+    assert found.views == unchanged.views
     assert ("lr", "5e-05") in found.parameters[""]
     assert ("epochs", "2") in found.parameters["finetune"]
+
+
+def test_a_file_of_another_run_is_told(within, tmp_path, monkeypatch):
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    (folder / "metrics/finetune.json").write_text('{"epochs": 0, "best_epoch": 0, "loss": 1}')
+    (doubt,) = contents.gather(None).doubts
+    assert doubt.startswith("metrics/finetune.json is not what dvc.lock says")
 
 
 def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
@@ -68,7 +85,8 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
 
 
 @pytest.mark.parametrize(
-    "missing", ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset"]
+    "missing",
+    ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset/test"],
 )
 def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
     folder = shutil.copytree(within, tmp_path / "run")
@@ -76,6 +94,40 @@ def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
     (folder / missing).rename(tmp_path / "elsewhere")
     with pytest.raises(UserError, match=rf"^{missing} is missing; `make repro`"):
         contents.gather(None)
+
+
+def test_metrics_that_are_no_json_are_named(within, tmp_path, monkeypatch):
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    (folder / "metrics/head.json").write_text("{")
+    with pytest.raises(UserError, match=r"^metrics/head.json is no JSON"):
+        contents.gather(None)
+
+
+def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["report", "models/finetuned.keras/report.html"])
+    monkeypatch.setattr(contents, "gather", None)
+    with pytest.raises(UserError, match=r"since models/finetuned\.keras is no folder"):
+        program.main()
+
+
+def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(
+    whole, within, tmp_path, monkeypatch
+):
+    assert [(name, kept) for name, kept, _ in whole[0].curves] == [("The head", True)]
+    assert "discarded" not in whole[1]
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    shutil.copy("plots/head.csv", "plots/finetune.csv")
+    before = {"validation_loss_before": 0.25, "validation_accuracy_before": 0.875}
+    summary = {"epochs": 3, "best_epoch": 0} | before
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary))
+    found = contents.gather(None)
+    _, (name, kept, (loss, accuracy)) = found.curves
+    assert (name, kept) == ("Fine-tuning", False)
+    assert "it was 0.250 before the training, which was kept, and ends at 0.700" in loss
+    assert "it was 0.875 before" in accuracy
+    assert "what was trained is discarded" in page.render(found)
 
 
 # --- what changed ---
@@ -98,20 +150,7 @@ def test_changes_are_told(whole):
 def test_other_test_pictures_are_not_compared(within, before, monkeypatch, patch_revision):
     patch_revision(monkeypatch, before | {"predictions": before["predictions"][1:]})
     metrics = json.loads((within / "metrics/evaluate.json").read_text())
-    used = changes.used_parameters((within / "dvc.lock").read_text())
-    found = changes.since("main", used, metrics)
+    found = changes.since("main", read_run().parameters, metrics)
     assert "tested on different pictures" in found.apart
     assert found.parameters
     assert found.verdicts is None
-
-
-def test_parameters_of_all_stages_are_found_by_their_full_names():
-    lock = (
-        "stages: {a: {params: {params.yaml: {seed: 1, finetune: {epochs: 2}}}}, "
-        "b: {params: {params.yaml: {activations.views: 3}}}, c: {cmd: x}}"
-    )
-    assert changes.used_parameters(lock) == {
-        "seed": 1,
-        "finetune.epochs": 2,
-        "activations.views": 3,
-    }

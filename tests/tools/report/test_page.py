@@ -1,16 +1,14 @@
 """The page in a browser, and what must be true of its text."""
 
+import dataclasses
 import re
-import shutil
 from html.parser import HTMLParser
 
 import pytest
 
+from tests.browser import chromium, needs_chromium
 from tools.report import page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed here")
 WIDTHS = {"phone": 400, "desk": 1280}
 
 
@@ -90,12 +88,8 @@ def test_the_title_asks_what_the_model_answers(classes, question):
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started:
-        # Its sandbox needs what containers often don't give; the page is our own.
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with chromium() as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -105,12 +99,33 @@ def file(whole, tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="module")
+def file_of_twelve(whole, tmp_path_factory):
+    """The page of as many classes as have a confusion matrix, with long names."""
+    classes = [f"Größtdampfschifffahrt Nr. {number}" for number in range(12)]
+    counts = {split: dict.fromkeys(classes, 12_345) for split in ("train", "validation", "test")}
+    of_classes = [
+        {"class": label, "pictures": 12_345, "precision": 0.5, "recall": 0.5, "f1": 0.5}
+        for label in classes
+    ]
+    contents = dataclasses.replace(
+        whole[0],
+        classes=classes,
+        counts=counts,
+        confusion=[[1_234] * 12] * 12,
+        of_classes=of_classes,
+    )
+    path = tmp_path_factory.mktemp("page") / "twelve.html"
+    path.write_text(page.render(contents), encoding="utf-8")
+    return path
+
+
 @pytest.fixture
-def opened(browser, file, request):
+def opened(browser, file):
     """Opens the page, and notes what the console says and what is asked for."""
     contexts = []
 
-    def open_page(width=1280, scheme="light"):
+    def open_page(width=1280, scheme="light", file=file):
         context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
         )
@@ -220,3 +235,26 @@ def test_printed_it_is_dark_on_white_even_in_the_dark(opened):
     (texts,) = tab.evaluate(CONTRASTS, {"svg text": "fill"})
     assert min(texts) >= TEXT
     assert len(tab.pdf()) > 50_000
+
+
+# Between the margins of an upright sheet of A4, in pixels of the style sheet.
+SHEET = 672
+CUT_OFF = """() => [...document.querySelectorAll('body *:not(svg *)')]
+    .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1
+        || e.getBoundingClientRect().right > innerWidth + 1)
+    .map(e => e.tagName + ' ' + e.className + ' ' + e.scrollWidth)"""
+
+
+@needs_chromium
+@pytest.mark.parametrize("classes", [2, 12])
+def test_printed_nothing_is_cut_off(opened, file, file_of_twelve, classes):
+    tab = opened(SHEET, file=file if classes == 2 else file_of_twelve)
+    tab.emulate_media(media="print")
+    assert tab.evaluate(CUT_OFF) == []
+
+
+@needs_chromium
+def test_twelve_classes_fit_a_phone(opened, file_of_twelve):
+    """Where a table is wider than that, it is moved within itself."""
+    tab = opened(WIDTHS["phone"], file=file_of_twelve)
+    assert tab.evaluate("document.documentElement.scrollWidth") == WIDTHS["phone"]

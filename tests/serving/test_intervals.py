@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tools.report import intervals
+from serving import intervals
 from vision import scores
 
 

@@ -1,0 +1,30 @@
+"""Reads what the run of a branch, a tag, a commit or an experiment wrote."""
+
+from pathlib import Path
+
+from vision.errors import UserError
+
+
+def read_revision(revision: str, path: Path) -> bytes:
+    """Read a file that a revision's run wrote; DVC takes it from its cache, or from a remote.
+
+    Raises
+    ------
+    UserError
+        There is no such revision, or it has no such file that can be had.
+    """
+    # Imported here, since they take longer than all else, and who names no revision needs none.
+    from dvc.api import read
+    from dvc.exceptions import DvcException, PathMissingError
+
+    try:
+        return read(str(path), rev=revision, mode="rb")
+    except (FileNotFoundError, PathMissingError):
+        raise UserError(
+            f"{revision} has no {path} here; `dvc pull` it, or run `dvc repro` there"
+        ) from None
+    except DvcException as error:
+        raise UserError(
+            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
+            "`dvc exp show` lists experiments"
+        ) from None
