@@ -64,7 +64,8 @@ def fit(
 
     def measure(split: str, inputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         measures = measured.test_on_batch(inputs, labels[:, np.newaxis], return_dict=True)
-        return training.named(split, {name: float(value) for name, value in measures.items()})
+        digits = {name: round(float(value), 7) for name, value in measures.items()}  # float32's
+        return training.named(split, digits)
 
     def after_step(point: np.ndarray) -> None:
         assign(point)
