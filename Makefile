@@ -37,7 +37,7 @@ repro: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
-	@$(RUN) python -m pytest --numprocesses logical --dist loadfile
+	@$(RUN) python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 # One that failed has no metrics of its own; DVC would show those of the commit in its place.
 experiments: $(VENV)/.installed

@@ -22,6 +22,7 @@ NOBODY = {
     "DVC_GLOBAL_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
     "DVC_SYSTEM_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
 }
+MAKES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 OWN_FOLDERS = ("stages", "vision", "serving", "tools", "recipes")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/corrections.csv")
 
@@ -82,7 +83,9 @@ class Project:
     def _environment(self) -> dict[str, str]:
         programs = [*([forks.programs()] if self.forks else []), Path(sys.executable).parent]
         path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
-        return os.environ | NOBODY | {"PATH": path}
+        # Under `make test`, a make within would tell that it is one.
+        users = {name: value for name, value in os.environ.items() if name not in MAKES}
+        return users | NOBODY | {"PATH": path}
 
     def copy_to(self, folder: Path, **attributes: object) -> "Project":
         """Copy the project as it stands, with DVC's cache."""

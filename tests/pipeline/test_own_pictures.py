@@ -209,7 +209,7 @@ def test_two_runs_are_compared(followed):
 
 def test_make_serve_takes_a_bundle():
     said = subprocess.run(
-        ["make", "--dry-run", "serve", "OPTIONS=--bundle tableware.zip"],
+        ["make", "--no-print-directory", "--dry-run", "serve", "OPTIONS=--bundle tableware.zip"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -80,7 +80,9 @@ def test_an_unknown_name_is_answered_with_the_names(project):
     )
 
 
-@pytest.mark.parametrize("path", (ROOT / "metrics/results").glob("*.json"), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "metrics/results").glob("*.json")), ids=lambda p: p.stem
+)
 def test_the_committed_figures_are_of_the_run_of_their_name(path, monkeypatch):
     monkeypatch.chdir(ROOT)
     measured = json.loads(path.read_text())["params"]
