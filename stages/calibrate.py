@@ -1,7 +1,7 @@
 """Makes the final model's probabilities mean what they say, and tells which to call unsure.
 
-Both are chosen on the validation pictures; the test pictures' stored predictions measure how well
-that did.
+Both are chosen by what it said of the validation pictures; what it said of the test pictures
+measures how well that did.
 """
 
 from dataclasses import asdict
@@ -9,22 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from vision import calibration, pictures, scores
-from vision.ahead import load_ahead
+from vision import calibration, scores
 from vision.calibration import Calibration
 from vision.description import Description, class_probabilities
-from vision.litert import Network
 from vision.output import write_json
 from vision.params import load_params
 from vision.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
-VALIDATION = Path("data/subset/validation")
-PREDICTIONS = Path("data/predictions.csv")
-MODEL = Path("models/finetuned.tflite")
+VALIDATION = Path("data/validation_predictions.csv")
+TEST = Path("data/predictions.csv")
 DESCRIPTION = Path("models/finetuned.json")
 CALIBRATION = Path("models/calibration.json")
 METRICS = Path("metrics/calibration.json")
@@ -33,13 +29,7 @@ METRICS = Path("metrics/calibration.json")
 def main() -> None:
     params = load_params(PARAMS)
     description = Description.from_json(DESCRIPTION.read_bytes())
-    index = pictures.index(VALIDATION)
-    labels = numbers(index["label"], description)
-    probabilities = predict(
-        Network(MODEL.read_bytes()),
-        [VALIDATION / file for file in index["file"]],
-        params.evaluate.mirror,
-    )
+    labels, probabilities = read(VALIDATION, description.classes)
     temperature = calibration.fit_temperature(labels, probabilities)
     threshold = calibration.choose_threshold(
         labels, calibration.scale(probabilities, temperature), params.calibrate.most_wrong
@@ -47,36 +37,25 @@ def main() -> None:
     chosen = Calibration(params.evaluate.mirror, temperature, threshold)
     write_json(asdict(chosen), CALIBRATION)
     bins = params.evaluate.calibration_bins
-    test = pd.read_csv(PREDICTIONS, dtype={"label": str}, keep_default_na=False)
-    columns = [f"finetuned_{label}" for label in description.classes]
-    of_test = class_probabilities(test[columns].to_numpy())  # they were rounded
     measured = {
         "validation": measure(labels, probabilities, chosen, bins),
-        "test": measure(numbers(test["label"], description), of_test, chosen, bins),
+        "test": measure(*read(TEST, description.classes), chosen, bins),
     }
     write_json({"temperature": temperature, "unsure_below": threshold} | measured, METRICS)
 
 
-def numbers(labels: pd.Series, description: Description) -> np.ndarray:
-    """Give the number of each label's class."""
-    return labels.map(description.classes.index).to_numpy()
+def read(predictions: Path, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Read what the final model said.
 
-
-def predict(network: Network, paths: list[Path], mirror: bool) -> np.ndarray:
-    """Give the probabilities of each class as `evaluate` does, shape (pictures, classes).
-
-    Parameters
-    ----------
-    mirror : whether to give the mean of those of the pictures and of their mirror images.
+    Returns
+    -------
+    The number of each picture's class, shape (pictures,), and the probabilities, shape (pictures,
+    classes).
     """
-
-    def compute(path: Path) -> np.ndarray:
-        picture = pictures.load(path, network.image_size)
-        views = np.stack([picture, picture[:, ::-1]] if mirror else [picture])
-        return class_probabilities(network(views)).mean(axis=0)
-
-    rows = load_ahead(compute, paths)
-    return np.stack(list(tqdm(rows, "validation", len(paths), unit="picture", disable=None)))
+    table = pd.read_csv(predictions, dtype={"label": str}, keep_default_na=False)
+    probabilities = table[[f"finetuned_{label}" for label in classes]].to_numpy()
+    labels = table["label"].map(classes.index).to_numpy()
+    return labels, class_probabilities(probabilities)  # they were rounded
 
 
 def measure(

@@ -1,5 +1,7 @@
 """Measures the head and the fine-tuned model on the test pictures, and draws what came out.
 
+What they say of the validation pictures is written for `calibrate`.
+
 The augmentation is drawn here and not in fine-tuning, so that a change of how figures look
 trains nothing anew.
 """
@@ -10,10 +12,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vision import cut, determinism, features, figures, models, pictures, scores
+from vision import determinism, figures, models, pictures, scores
 from vision.augmentation import augment
-from vision.description import class_probabilities
-from vision.engine import Engine
+from vision.inference import SideBySide
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 from vision.program import run
@@ -21,12 +22,14 @@ from vision.program import run
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 TRAIN = Path("data/subset/train")
+VALIDATION = Path("data/subset/validation")
 TEST = Path("data/subset/test")
 PICKED = Path("data/picked.csv")
 FINDINGS = Path("data/audit.csv")
 MODELS = {"head": Path("models/head.keras"), "finetuned": Path("models/finetuned.keras")}
 METRICS = Path("metrics/evaluate.json")
 PREDICTIONS = Path("data/predictions.csv")
+OF_VALIDATION = Path("data/validation_predictions.csv")
 CLASSES = Path("data/classes.csv")
 PLOTS = Path("plots/evaluate")
 MISTAKES = Path("plots/mistakes.png")
@@ -39,26 +42,22 @@ VIEWS = 17
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    index = pictures.index(TEST)
+    (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
+    both = SideBySide(
+        [head, finetuned], description.backbone, of_finetuned.trained_from, params.store.max_gb
+    )
+    write_csv(predict(both, VALIDATION, description.classes, params)[0], OF_VALIDATION)
+    predictions, by_model = predict(both, TEST, description.classes, params)
+    index = predictions[["file", "label"]]
+    labels = index["label"].map(description.classes.index).to_numpy()
     metrics: dict[str, object] = {"pictures": len(index)}
-    # The digest tells pictures of the same name apart, for comparing runs.
-    predictions = index.assign(md5=[pictures.digest(TEST / file) for file in index["file"]])
     of_classes = []
     mistakes = []
-    (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
-    both = Engine(
-        cut.side_by_side([head, finetuned], description.backbone, of_finetuned.trained_from)
-    )
-    labels = index["label"].map(description.classes.index).to_numpy()
-    paths = [TEST / file for file in index["file"]]
-    by_model = predict(both, paths, params.evaluate.mirror)
-    for name, probabilities in zip(MODELS, by_model, strict=True):
+    for name, probabilities in by_model.items():
         metrics[name] = scores.score(labels, probabilities, params.evaluate.calibration_bins)
         table = scores.score_classes(labels, probabilities, description.classes)
         of_classes.append(table.assign(model=name))
         write_plots(name, labels, probabilities, description.classes, params)
-        columns = [f"{name}_{label}" for label in description.classes]
-        predictions = predictions.join(pd.DataFrame(probabilities, columns=columns))
         worst = scores.most_confident_mistakes(labels, probabilities, params.evaluate.mistakes)
         said = probabilities[worst].argmax(axis=1)
         mistakes += [
@@ -92,24 +91,24 @@ def read_findings() -> dict[str, str]:
     return dict(zip(files, of_test["kind"], strict=True))
 
 
-def predict(network: Engine, paths: list[Path], mirror: bool) -> np.ndarray:
-    """Give the probabilities of each class by each of MODELS, shape (models, pictures, classes).
+def predict(
+    both: SideBySide, folder: Path, classes: list[str], params: Params
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Ask both models about the pictures of a split.
 
-    Parameters
-    ----------
-    network : gives the outputs of all of them, side by side.
-    mirror : whether to give the mean of those of the pictures and of their mirror images.
+    Returns
+    -------
+    A table of file, label, md5 and each model's probability of each class, head_cat and so on; and
+    the probabilities by the model's name, shape (pictures, classes).
     """
-    outputs = [np.concatenate(list(features.run(network, paths, "test")))]
-    if mirror:
-        mirrored = features.run(
-            network, paths, "test, mirrored", lambda batch, _: batch[:, :, ::-1]
-        )
-        outputs.append(np.concatenate(list(mirrored)))
-    passes = [np.split(each, len(MODELS), axis=1) for each in outputs]
-    return np.mean(
-        [[class_probabilities(of_model) for of_model in each] for each in passes], axis=0
-    )
+    index = pictures.index(folder)
+    paths = [folder / file for file in index["file"]]
+    # The digest tells pictures of the same name apart, for comparing runs.
+    table = index.assign(md5=[pictures.digest(path) for path in paths])
+    probabilities = both.probabilities(paths, params.evaluate.mirror, folder.name)
+    by_model = dict(zip(MODELS, probabilities, strict=True))
+    columns = [f"{name}_{label}" for name in by_model for label in classes]
+    return table.join(pd.DataFrame(np.hstack(probabilities), columns=columns)), by_model
 
 
 def write_plots(

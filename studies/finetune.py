@@ -8,13 +8,10 @@ on 50 pictures of each class, from the head that was trained on the same ones.
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from studies import draws
-from vision import determinism, environment, features, finetuning, models, pictures, scores
+from vision import determinism, environment, finetuning, models, pictures, scores
 from vision.checkpoint import Checkpoint, fingerprint
-from vision.description import class_probabilities
-from vision.engine import Engine
+from vision.inference import SideBySide
 from vision.output import write_json
 from vision.params import load_params
 from vision.program import run
@@ -56,8 +53,11 @@ def main() -> None:
     )
     _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)
-    outputs = features.run(Engine(model), [TEST / file for file in index["file"]], "test")
-    probabilities = class_probabilities(np.concatenate(list(outputs)))
+    of_one = SideBySide(
+        [model], description.backbone, params.finetune.unfreeze_from, params.store.max_gb
+    )
+    paths = [TEST / file for file in index["file"]]
+    probabilities = of_one.probabilities(paths, mirror=False, progress="test")[0]
     accuracy = scores.accuracy(
         index["label"].map(description.classes.index).to_numpy(), probabilities
     )

@@ -37,21 +37,27 @@ def split(model: keras.Model, backbone: str, block: str) -> tuple[keras.Model, k
     conv_base = model.get_layer("backbone")
     lower, upper = backbones.split(conv_base, backbone, block)
     prepared = model.get_layer("preprocessing")(model.input)
-    flat = [layers.Flatten()(part) for part in tree.flatten(lower(prepared))]
-    activations = flat[0] if len(flat) == 1 else layers.Concatenate()(flat)
+    parts = tree.flatten(lower(prepared))
+    flat = [layers.Flatten(name=f"flat_{n}")(part) for n, part in enumerate(parts)]
+    activations = flat[0] if len(flat) == 1 else layers.Concatenate(name="activations")(flat)
     entering = keras.Input(activations.shape[1:], name="activations")
     outputs = upper(_parts(entering, tree.flatten(upper.input)))
     for layer in model.layers[model.layers.index(conv_base) + 1 :]:
         outputs = layer(outputs)
-    return keras.Model(model.input, activations), keras.Model(entering, outputs)
+    # All names are the same in every process, whatever else it built: they are a part of what
+    # tells a network's rows in the store from another's.
+    return keras.Model(model.input, activations, name="below"), keras.Model(entering, outputs)
 
 
-def side_by_side(models: list[keras.Model], backbone: str, block: str) -> keras.Model:
-    """Put models together that are the same below a block, and run what they share once.
+def side_by_side(
+    models: list[keras.Model], backbone: str, block: str
+) -> tuple[keras.Model, keras.Model]:
+    """Put models together that are the same below a block, so that what they share runs once.
 
     Returns
     -------
-    A model from RGB pictures 0-255 to the outputs of all the models, in one row a picture.
+    The lower part that they share, and the upper one, from the activations at the cut to the
+    outputs of all the models, in one row; see `split`.
 
     Raises
     ------
@@ -64,8 +70,9 @@ def side_by_side(models: list[keras.Model], backbone: str, block: str) -> keras.
         pairs = zip(lower.get_weights(), other.get_weights(), strict=True)
         if not all(np.array_equal(one, another) for one, another in pairs):
             raise ValueError(f"the models differ below {block}")
-    outputs = [upper(lower.output) for _, upper in halves]
-    return keras.Model(lower.input, layers.Concatenate()(outputs))
+    entering = keras.Input(lower.output.shape[1:], name="activations")
+    outputs = [upper(entering) for _, upper in halves]
+    return lower, keras.Model(entering, layers.Concatenate()(outputs))
 
 
 def _parts(

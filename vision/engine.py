@@ -15,7 +15,8 @@ class Engine(Network):
 
     Parameters
     ----------
-    network : from RGB pictures 0-255, shape (pictures, size, size, 3), to rows of numbers.
+    network : from RGB pictures 0-255, shape (pictures, size, size, 3), or from activations, shape
+        (pictures, numbers), to rows of numbers.
 
     Attributes
     ----------

@@ -111,24 +111,34 @@ def write(
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
-        for number, row in _rows(network, paths, progress, store_gb, named, np.dtype(dtype)):
-            file.seek(begin + number * len(row))
-            file.write(row)
+        for number, row in rows(network, paths, progress, store_gb, named, dtype):
+            file.seek(begin + number * row.nbytes)
+            file.write(row.tobytes())
 
 
-def _rows(
+def rows(
     network: Engine,
     paths: Sequence[Path],
     progress: str,
-    store_gb: float,
-    named: Named | None,
-    dtype: np.dtype,
-) -> Iterator[tuple[int, bytes]]:
-    """Yield the number and the bytes of each picture's row, in whatever order.
+    store_gb: float = 0,
+    named: Named | None = None,
+    dtype: type[np.floating] = np.float32,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Run an extractor, or a part of one, over pictures that the store doesn't know.
 
-    What the store has comes first: what is computed may take its place there.
+    Parameters
+    ----------
+    progress : what the progress bar says.
+    store_gb, named, dtype : see `write`.
+
+    Yields
+    ------
+    The number of each picture among the paths and its row, shape (numbers,), little-endian, in
+    whatever order: what the store has comes first, since what is computed may take its place there.
     """
-    store = Store(fingerprint([network.digest, dtype], []), store_gb) if store_gb else None
+    stored = np.dtype(dtype).newbyteorder("<")
+    work = fingerprint([network.digest, stored], [])
+    store = Store(work, store_gb) if store_gb else None
     keys: list[str] = []
     new = list(range(len(paths)))
     if store:
@@ -139,7 +149,7 @@ def _rows(
             if row is None:
                 new.append(number)
             else:
-                yield number, row
+                yield number, np.frombuffer(row, stored)
         if known := len(paths) - len(new):
             print(f"{progress}: {known:,} of {len(paths):,} pictures were run before", flush=True)
     if not new:
@@ -148,11 +158,10 @@ def _rows(
     largest = np.finfo(dtype).max
     for start, batch in zip(range(0, len(new), _BATCH_SIZE), computed, strict=True):
         numbers = new[start : start + _BATCH_SIZE]
-        rows = np.clip(batch, -largest, largest).astype(dtype.newbyteorder("<"))
-        content = [row.tobytes() for row in rows]
+        kept = np.clip(batch, -largest, largest).astype(stored)
         if store:
-            store.add([(keys[n], row) for n, row in zip(numbers, content, strict=True)])
-        yield from zip(numbers, content, strict=True)
+            store.add([(keys[n], row.tobytes()) for n, row in zip(numbers, kept, strict=True)])
+        yield from zip(numbers, kept, strict=True)
 
 
 def run(

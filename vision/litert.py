@@ -19,13 +19,15 @@ _ONE_AT_A_TIME = threading.Lock()
 class Network:
     """A network from a single RGB picture 0-255, shape (1, size, size, 3), to a row of numbers.
 
+    It may also be the upper part of one, from the activations that enter it, shape (1, numbers).
+
     Parameters
     ----------
     content : of a .tflite file.
 
     Attributes
     ----------
-    image_size : height and width of the pictures.
+    image_size : height and width of the pictures; of activations, how many they are.
     numbers : the length of a row.
 
     Raises
@@ -43,7 +45,10 @@ class Network:
         self.numbers = int(unready.get_output_details()[0]["shape"][1])
 
     def __call__(self, pictures: np.ndarray) -> np.ndarray:
-        """Run the network over pictures, of any type: float32, shape (pictures, numbers)."""
+        """Run the network over pictures, of any type: float32, shape (pictures, numbers).
+
+        Pictures may be the rows of activations that the network takes.
+        """
         interpreter = self._interpreter()
         entrance = interpreter.get_input_details()[0]["index"]
         exit_ = interpreter.get_output_details()[0]["index"]

@@ -1,8 +1,6 @@
 """What the stage `calibrate` measures."""
 
 import numpy as np
-import pytest
-from PIL import Image
 
 from stages import calibrate
 from vision.calibration import Calibration
@@ -25,19 +23,14 @@ def test_where_all_are_unsure_there_is_no_accuracy_of_the_others():
     assert "sure_accuracy" not in figures
 
 
-class Brightness:
-    """To it, the chance of the second class is the brightness of the left half."""
-
-    image_size = 32
-
-    def __call__(self, pictures):
-        return pictures[:, :, :16].mean(axis=(1, 2, 3))[:, None] / 255
-
-
-@pytest.mark.parametrize(("mirror", "expected"), [(False, [0, 1]), (True, [0.5, 0.5])])
-def test_the_validation_pictures_are_predicted_as_the_test_pictures_are(tmp_path, mirror, expected):
-    pixels = np.zeros((32, 32, 3), np.uint8)
-    pixels[:, :16] = 255
-    Image.fromarray(pixels).save(tmp_path / "left.png")
-    predicted = calibrate.predict(Brightness(), [tmp_path / "left.png"], mirror)
-    assert predicted.tolist() == [expected]
+def test_reads_what_the_final_model_said_of_each_picture(tmp_path):
+    """Of classes that look like numbers, and of probabilities that were rounded."""
+    (tmp_path / "said.csv").write_text(
+        "file,label,md5,head_01,head_NA,finetuned_01,finetuned_NA\n"
+        "NA/a.jpg,NA,d1,0.9,0.1,0.25,0.75\n"
+        "01/a.jpg,01,d2,0.9,0.1,0.6000001,0.4\n"
+    )
+    labels, probabilities = calibrate.read(tmp_path / "said.csv", ["01", "NA"])
+    assert labels.tolist() == [1, 0]
+    assert probabilities[0].tolist() == [0.25, 0.75]
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-15)

@@ -1,44 +1,37 @@
-"""How test pictures are predicted."""
+"""What the stage `evaluate` writes."""
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from stages import evaluate
-from vision.engine import Engine
+from tests.code import ROOT
+from vision import pictures
+from vision.params import load_params
 
 
-@pytest.fixture
-def model():
-    """To one model, the chance of the second class is the mean brightness of the left half; to the
-    other it is that of the first class.
-    """
-    pictures = keras.Input((32, 32, 3))
-    left = keras.layers.Cropping2D(((0, 0), (0, 16)))(pictures)
-    mean = keras.layers.GlobalAveragePooling2D()(left)
-    second = keras.layers.Rescaling(1 / 255)(mean[:, :1])
-    return Engine(keras.Model(pictures, keras.layers.Concatenate()([second, 1 - second])))
+class Judges:
+    """To one, the chance of the second class is a picture's brightness; to the other, half."""
+
+    def probabilities(self, paths, mirror, progress):
+        light = np.array([np.asarray(Image.open(path)).mean() / 255 for path in paths])
+        return np.stack([np.column_stack([1 - chance, chance]) for chance in (light, light / 2)])
 
 
-@pytest.fixture
-def paths(tmp_path):
-    """A picture of which the left half is white, and one of which the right half is."""
-    pixels = np.zeros((32, 32, 3), np.uint8)
-    pixels[:, :16] = 255
-    for name, content in {"left": pixels, "right": pixels[:, ::-1]}.items():
-        Image.fromarray(content).save(tmp_path / f"{name}.png")
-    return [tmp_path / "left.png", tmp_path / "right.png"]
-
-
-def test_every_class_gets_its_probability_by_each_model(model, paths):
-    one, other = evaluate.predict(model, paths, mirror=False).tolist()
-    assert one == [[0, 1], [1, 0]]
-    assert other == [[1, 0], [0, 1]]
-
-
-def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(model, paths):
-    assert evaluate.predict(model, paths, mirror=True).tolist() == [[[0.5, 0.5]] * 2] * 2
+def test_both_models_predictions_stand_beside_each_picture_and_its_label(tmp_path):
+    for label, light in (("dark", 51), ("light", 204)):
+        (tmp_path / label).mkdir()
+        Image.new("RGB", (8, 8), (light, light, light)).save(tmp_path / label / "a.png")
+    params = load_params(ROOT / "params.yaml")
+    table, by_model = evaluate.predict(Judges(), tmp_path, ["dark", "light"], params)
+    assert [*table] == [
+        *("file", "label", "md5"),
+        *("head_dark", "head_light", "finetuned_dark", "finetuned_light"),
+    ]
+    digest = pictures.digest(tmp_path / "light/a.png")
+    assert table.iloc[1].tolist()[:3] == ["light/a.png", "light", digest]
+    assert table.iloc[1].tolist()[3:] == pytest.approx([0.2, 0.8, 0.6, 0.4])
+    np.testing.assert_allclose(by_model["finetuned"], [[0.9, 0.1], [0.6, 0.4]])
 
 
 def test_a_test_picture_is_known_by_what_the_audit_found_of_it(tmp_path, monkeypatch):

@@ -121,10 +121,10 @@ def test_without_epochs_the_model_stays_as_it_was(subset, activations, tmp_path)
 def test_side_by_side_each_model_says_what_it_says_alone(subset, activations, tmp_path):
     before = classifier()
     after, _ = finetuned(subset, activations, tmp_path)
-    both = cut.side_by_side([before, after], NAME, BLOCK)
+    lower, upper = cut.side_by_side([before, after], NAME, BLOCK)
     some = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3)).astype(np.float32)
     alone = np.hstack([np.asarray(before(some)), np.asarray(after(some))])
-    np.testing.assert_array_equal(np.asarray(both(some)), alone)
+    np.testing.assert_array_equal(np.asarray(upper(lower(some))), alone)
 
 
 def test_models_that_differ_below_the_cut_are_not_put_side_by_side(subset, activations, tmp_path):

@@ -96,7 +96,10 @@ class Backbone:
     def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
         """See `split`."""
         entering = base.layers[self._start(base, name, block)].input
-        return keras.Model(base.input, entering), keras.Model(entering, base.output)
+        return (
+            keras.Model(base.input, entering, name=f"{base.name}_below"),
+            keras.Model(entering, base.output, name=f"{base.name}_above"),
+        )
 
     def depths(self, base: keras.Model) -> dict[int, int]:
         """See `depths`."""
@@ -193,7 +196,10 @@ class Joint:
             entering.append(keras.Input(trained.input.shape[1:]))
             maps.append(trained(entering[-1]))
         joined = base.get_layer("maps")(maps)
-        return keras.Model(base.input, activations), keras.Model(entering, joined)
+        return (
+            keras.Model(base.input, activations, name="backbone_below"),
+            keras.Model(entering, joined, name="backbone_above"),
+        )
 
 
 BACKBONES = {

@@ -1,0 +1,100 @@
+"""What models say of pictures."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.code import ROOT
+from tests.vision.test_heads import settings
+from vision import features, pictures
+from vision.engine import Engine
+from vision.heads import build_head
+from vision.inference import SideBySide
+from vision.params import Backbone
+
+NAME = "efficientnet_lite0"
+BLOCK = "block7a"
+GB = 1
+
+
+def classifier(seed: int, classes: int = 2) -> keras.Model:
+    backbone = Backbone(name=NAME, weights="imagenet", pooling="avg", image_size=64)
+    extractor = features.build_extractor(backbone, ROOT)
+    head = build_head(extractor.output.shape[1], classes, settings(), seed)
+    return keras.Model(extractor.input, head(extractor.output))
+
+
+@pytest.fixture(scope="module")
+def models():
+    return [classifier(seed, classes=3) for seed in (0, 1)]
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """Pictures, the second one the mirror image of the first."""
+    rng = np.random.default_rng(0)
+    some = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    some[1] = some[0, :, ::-1]
+    for number, pixels in enumerate(some):
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    return [tmp_path / f"{number}.png" for number in range(3)]
+
+
+@pytest.fixture(autouse=True)
+def looked_at(tmp_path, monkeypatch):
+    """The pictures that were decoded; the store is a new one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    files = []
+    load_batch = features.pictures.load_batch
+    monkeypatch.setattr(
+        features.pictures, "load_batch", lambda p, size: files.extend(p) or load_batch(p, size)
+    )
+    return files
+
+
+def test_each_model_says_what_it_says_alone(models, paths):
+    said = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, False, "test")
+    assert said.shape == (2, 3, 3)
+    some = np.stack([pictures.load(path, 64) for path in paths])
+    for model, of_model in zip(models, said, strict=True):
+        np.testing.assert_allclose(of_model, Engine(model)(some), atol=1e-5)
+
+
+def test_a_single_sigmoid_gives_both_classes_their_probability(paths):
+    said = SideBySide([classifier(0)], NAME, BLOCK, 0).probabilities(paths, False, "test")
+    assert said.shape == (1, 3, 2)
+    np.testing.assert_allclose(said.sum(axis=2), 1)
+
+
+def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(models, paths):
+    judges = SideBySide(models, NAME, BLOCK, 0)
+    alone = judges.probabilities(paths, False, "test")
+    averaged = judges.probabilities(paths, True, "test")
+    np.testing.assert_array_equal(averaged[:, 0], averaged[:, 1])
+    np.testing.assert_array_equal(averaged[:, 0], alone[:, :2].mean(axis=1))
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_pictures_seen_before_are_not_decoded_again_whatever_changed_above_the_cut(
+    models, paths, looked_at, mirror
+):
+    fresh = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, mirror, "test")
+    first = SideBySide(models, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    looked_at.clear()
+    again = SideBySide(models, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    np.testing.assert_array_equal([first, again], [fresh, fresh])
+    others = [classifier(seed, classes=3) for seed in (2, 3)]
+    said = SideBySide(others, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    assert looked_at == []
+    np.testing.assert_array_equal(
+        said, SideBySide(others, NAME, BLOCK, 0).probabilities(paths, mirror, "test")
+    )
+
+
+def test_models_that_differ_below_the_block_are_refused(models):
+    other = classifier(0, classes=3)
+    kernel = other.get_layer("backbone").layers[1]
+    kernel.set_weights([2 * each for each in kernel.get_weights()])
+    with pytest.raises(ValueError, match=f"the models differ below {BLOCK}"):
+        SideBySide([models[0], other], NAME, BLOCK, 0)

@@ -1,0 +1,67 @@
+"""What models say of pictures, the part of them that was not trained being run once a picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from vision import cut, features
+from vision.ahead import load_ahead
+from vision.description import class_probabilities
+from vision.engine import Engine
+
+_MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored")
+
+
+class SideBySide:
+    """Models that are the same below a block.
+
+    Parameters
+    ----------
+    models : from RGB pictures 0-255 to probabilities; see `cut.split`.
+    backbone : the name of their convolutional base.
+    block : the lowest one in which they differ.
+    store_gb : the disk that the store of rows may take, which keeps what enters the block, so that
+        of pictures seen before the blocks above are run only; 0: nothing is kept.
+
+    Raises
+    ------
+    ValueError
+        The models differ below the block.
+    """
+
+    def __init__(
+        self, models: list[keras.Model], backbone: str, block: str, store_gb: float
+    ) -> None:
+        self._count = len(models)
+        self._lower, self._upper = map(Engine, cut.side_by_side(models, backbone, block))
+        self._store_gb = store_gb
+
+    def probabilities(self, paths: Sequence[Path], mirror: bool, progress: str) -> np.ndarray:
+        """Give the probabilities of each class by each model, shape (models, pictures, classes).
+
+        Parameters
+        ----------
+        mirror : whether to give the mean of those of the pictures and of their mirror images.
+        progress : what the progress bar says.
+        """
+        passes = [self._run(paths, progress)]
+        if mirror:
+            passes.append(self._run(paths, f"{progress}, mirrored", _MIRRORED))
+        return np.mean(passes, axis=0)
+
+    def _run(
+        self, paths: Sequence[Path], progress: str, named: features.Named | None = None
+    ) -> np.ndarray:
+        def finish(row: tuple[int, np.ndarray]) -> tuple[int, np.ndarray]:
+            number, activations = row
+            return number, self._upper(activations[np.newaxis])[0]
+
+        outputs = np.empty((len(paths), self._upper.numbers), np.float32)
+        activations = features.rows(self._lower, paths, progress, self._store_gb, named)
+        for number, given in load_ahead(finish, activations):
+            outputs[number] = given
+        return np.stack(
+            [class_probabilities(of_one) for of_one in np.split(outputs, self._count, axis=1)]
+        )
