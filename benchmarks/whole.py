@@ -23,17 +23,16 @@ from tabulate import tabulate
 from benchmarks.__main__ import keep
 from benchmarks.project import change, clone
 
-# What both revisions know; the rest is each one's own.
+# What both revisions know.
 LITE0 = {
     "backbone.name": "efficientnet_lite0",
     "backbone.image_size": 224,
     "finetune.unfreeze_from": "block5a",
     "finetune.epochs": 4,
     "lr": 5e-5,
-    "evaluate.mirror": False,
 }
-# As many views as epochs, since fresh augmentation had as many.
-VIEWS = {"activations.views": 4}
+# What came since: as many views as epochs, since fresh augmentation had as many.
+SINCE = {"activations.views": 4, "evaluate.mirror": False}
 ANOTHER_RATE = {"lr": 1e-5}
 NOW = "HEAD"
 EXTERNAL = {
@@ -55,7 +54,7 @@ def report(revision: str, external: Path | None) -> Iterator[str]:
     for kind, pictures in kinds:
         for name, at, params in (
             ("Lite0, before", revision, LITE0),
-            ("Lite0, now", NOW, LITE0 | VIEWS),
+            ("Lite0, now", NOW, LITE0 | SINCE),
             ("default, now", NOW, {}),
         ):
             print(f"benchmarks.whole: {kind}, {name}", file=sys.stderr, flush=True)
