@@ -283,3 +283,13 @@ def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
     for name in ("features/train.npy", "features/test.npy", "activations/train/0.npy"):
         scratch = (two_classes.folder / "data" / name).read_bytes()
         assert (another.folder / "data" / name).read_bytes() == scratch
+
+    # Nor are those that the models are measured on, whatever was trained on top.
+    another.run("dvc", "repro", env=own)
+    scratch = (two_classes.folder / "data/predictions.csv").read_bytes()
+    assert (another.folder / "data/predictions.csv").read_bytes() == scratch
+    another.set(lr=2e-5)
+    said = another.run("dvc", "repro", env=own).stdout
+    assert stages_run(said) == ["finetune", "evaluate", "calibrate"]
+    assert "validation: 12 of 12 pictures were run before" in said
+    assert "test: 12 of 12 pictures were run before" in said
