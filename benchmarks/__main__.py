@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import extraction, finetuning, growth, head, start_up, storage
+from benchmarks import extraction, finetuning, growth, head, new_pictures, start_up, storage
 from vision import environment
 
 DOCUMENT = Path("docs/benchmarks.md")
@@ -19,6 +19,7 @@ MEASURED = Path("benchmarks/measured")
 # Each gives its table as it is so far; the last one is whole.
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "extraction": extraction.report,
+    "new_pictures": new_pictures.report,
     "finetuning": finetuning.report,
     "head": head.report,
     "start_up": start_up.report,

@@ -51,15 +51,15 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#5
 MARKERS = "osD^vXP"
 
 
-def report(counts: Sequence[int] = COUNTS) -> Iterator[str]:
+def report(counts: Sequence[int] = COUNTS, figure: Path = FIGURE) -> Iterator[str]:
     """Measure, draw and give a table, anew after each step: what fails later loses nothing."""
-    FIGURE.parent.mkdir(parents=True, exist_ok=True)
+    figure.parent.mkdir(parents=True, exist_ok=True)
     found = pd.DataFrame()
     for count in counts:
         for step, seconds, peak in measure(count):
             row = {"pictures": count, "step": step, "seconds": seconds, "peak_mb": peak}
             found = pd.concat([found, pd.DataFrame([row])], ignore_index=True)
-            draw(found).savefig(FIGURE)
+            draw(found).savefig(figure)
             yield tables(found)
 
 
@@ -173,8 +173,9 @@ def draw(found: pd.DataFrame) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("counts", type=int, nargs="*", metavar="PICTURES")
-    for table in report(parser.parse_args().counts or COUNTS):
-        print(table, end="\n\n", flush=True)
+    with tempfile.TemporaryDirectory() as folder:  # a trial leaves the document's figure alone
+        for table in report(parser.parse_args().counts or COUNTS, Path(folder) / FIGURE.name):
+            print(table, end="\n\n", flush=True)
 
 
 if __name__ == "__main__":

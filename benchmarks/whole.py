@@ -21,7 +21,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from benchmarks.__main__ import keep
-from benchmarks.project import change, clone
+from benchmarks.project import ROOT, change, clone
 
 # What both revisions know.
 LITE0 = {
@@ -34,7 +34,6 @@ LITE0 = {
 # What came since: as many views as epochs, since fresh augmentation had as many.
 SINCE = {"activations.views": 4, "evaluate.mirror": False}
 ANOTHER_RATE = {"lr": 1e-5}
-NOW = "HEAD"
 EXTERNAL = {
     "download.source": "external",
     "subset.train": 1000,
@@ -47,6 +46,9 @@ AGAIN = "then, with another lr"
 
 def report(revision: str, external: Path | None) -> Iterator[str]:
     """Measure, and give a table, anew after each run: what fails later loses nothing."""
+    head = ["git", "rev-parse", "HEAD"]
+    now = subprocess.run(head, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    now = now.stdout.strip()
     kinds = [("the default's pictures", {})]
     if external:
         kinds.append((external.stem, EXTERNAL))
@@ -54,12 +56,12 @@ def report(revision: str, external: Path | None) -> Iterator[str]:
     for kind, pictures in kinds:
         for name, at, params in (
             ("Lite0, before", revision, LITE0),
-            ("Lite0, now", NOW, LITE0 | SINCE),
-            ("default, now", NOW, {}),
+            ("Lite0, now", now, LITE0 | SINCE),
+            ("default, now", now, {}),
         ):
             print(f"benchmarks.whole: {kind}, {name}", file=sys.stderr, flush=True)
             chosen = external if pictures else None
-            runs[f"{kind}: {name}"] = measure(at, params | pictures, chosen)
+            runs[f"{kind}: {name}"] = measure(at, params | pictures, chosen, again=at == now)
             yield table(runs)
 
 
@@ -73,12 +75,14 @@ def table(runs: dict[str, dict[str, float]]) -> str:
     return tabulate(rows, ["stage, s", *runs], tablefmt="github", disable_numparse=True)
 
 
-def measure(revision: str, params: dict[str, object], external: Path | None) -> dict[str, float]:
-    """Run the pipeline of a revision anew, and the present one with another learning rate, too.
+def measure(
+    revision: str, params: dict[str, object], external: Path | None, again: bool
+) -> dict[str, float]:
+    """Run the pipeline of a revision anew, and if asked again, with another learning rate.
 
     Returns
     -------
-    The seconds of each stage, of all, and of the second run.
+    The seconds of each stage, of all, and of the second run, if there is one.
     """
     with tempfile.TemporaryDirectory() as parent:
         folder = clone(Path(parent) / "project", {})
@@ -87,7 +91,7 @@ def measure(revision: str, params: dict[str, object], external: Path | None) -> 
         if external:
             shutil.copy(external, folder / "data/external")
         seconds = reproduce(folder, "--force")
-        if revision == NOW:
+        if again:
             change(folder, ANOTHER_RATE)
             seconds[AGAIN] = reproduce(folder)[ALL]
     return seconds

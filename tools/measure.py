@@ -79,10 +79,12 @@ def main() -> None:
                 f"{to} is of other parameters ({key} = {result['params'].get(key)!r}, which is "
                 f"{wanted.get(key)!r} now); remove it to measure anew"
             )
+    seeds = range(params.seed, params.seed + options.seeds)
+    missing = [seed for seed in seeds if str(seed) not in result["seeds"]]
+    if not missing:
+        print(f"{to} has these seeds already; remove it to measure anew")
     try:
-        for seed in range(params.seed, params.seed + options.seeds):
-            if str(seed) in result["seeds"]:
-                continue
+        for seed in missing:
             cost = reproduce(changes | {"seed": seed}, anew=not result["seeds"])
             if not result["seeds"]:
                 result |= {"params": flatten(load_params(PARAMS).model_dump())}

@@ -11,6 +11,9 @@ from vision.ahead import load_ahead
 from vision.description import class_probabilities
 from vision.engine import Engine
 
+# Of the store, that the pictures asked about at once may take.
+_SHARE = 0.25
+_GB = 1e9
 _MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored")
 
 
@@ -22,8 +25,9 @@ class SideBySide:
     models : from RGB pictures 0-255 to probabilities; see `cut.split`.
     backbone : the name of their convolutional base.
     block : the lowest one in which they differ.
-    store_gb : the disk that the store of rows may take, which keeps what enters the block, so that
-        of pictures seen before the blocks above are run only; 0: nothing is kept.
+    store_gb : the disk that the store of rows may take. It keeps what enters the block, so that of
+        pictures seen before, only the blocks above are run; but not where the pictures asked about
+        would take more than a quarter of it: they would push out one another, and all else.
 
     Raises
     ------
@@ -46,20 +50,22 @@ class SideBySide:
         mirror : whether to give the mean of those of the pictures and of their mirror images.
         progress : what the progress bar says.
         """
-        passes = [self._run(paths, progress)]
-        if mirror:
-            passes.append(self._run(paths, f"{progress}, mirrored", _MIRRORED))
+        changes = {progress: None} | ({f"{progress}, mirrored": _MIRRORED} if mirror else {})
+        row = self._lower.numbers * np.dtype(np.float32).itemsize
+        needed = len(changes) * len(paths) * row / _GB
+        store_gb = self._store_gb if needed <= _SHARE * self._store_gb else 0
+        passes = [self._run(paths, told, named, store_gb) for told, named in changes.items()]
         return np.mean(passes, axis=0)
 
     def _run(
-        self, paths: Sequence[Path], progress: str, named: features.Named | None = None
+        self, paths: Sequence[Path], progress: str, named: features.Named | None, store_gb: float
     ) -> np.ndarray:
         def finish(row: tuple[int, np.ndarray]) -> tuple[int, np.ndarray]:
             number, activations = row
             return number, self._upper(activations[np.newaxis])[0]
 
         outputs = np.empty((len(paths), self._upper.numbers), np.float32)
-        activations = features.rows(self._lower, paths, progress, self._store_gb, named)
+        activations = features.rows(self._lower, paths, progress, store_gb, named)
         for number, given in load_ahead(finish, activations):
             outputs[number] = given
         return np.stack(

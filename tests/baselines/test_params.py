@@ -1,5 +1,6 @@
 """baselines/params.yaml and its schema; what the loader says of bad values is tested with it."""
 
+import json
 import re
 
 import pytest
@@ -11,6 +12,7 @@ from vision.errors import UserError
 from vision.params import load_params
 
 COMMITTED = ROOT / "baselines/params.yaml"
+MEASURED = ROOT / "metrics/baselines"
 LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
 
 
@@ -69,3 +71,11 @@ def test_an_unknown_key_is_answered_with_those_beside_it(tmp_path):
     )
     said = refusal(tmp_path, lambda content: content.update(blog_2016=1))
     assert said.endswith("known there are seed, blog-2016, book-1st-edition, book-2nd-edition")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in MEASURED.glob("*.json")))
+def test_the_committed_results_stopped_where_these_parameters_say(name):
+    network, _, form = name.rpartition("-")
+    chosen = getattr(load_params(COMMITTED, Params).network(network), form)
+    found = json.loads((MEASURED / f"{name}.json").read_text(encoding="utf-8"))
+    assert found["epochs"] == min(chosen.epochs, found["best_epoch"] + chosen.patience)

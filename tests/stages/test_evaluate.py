@@ -14,16 +14,23 @@ class Judges:
     """To one, the chance of the second class is a picture's brightness; to the other, half."""
 
     def probabilities(self, paths, mirror, progress):
+        self.mirror = mirror
         light = np.array([np.asarray(Image.open(path)).mean() / 255 for path in paths])
         return np.stack([np.column_stack([1 - chance, chance]) for chance in (light, light / 2)])
 
 
-def test_both_models_predictions_stand_beside_each_picture_and_its_label(tmp_path):
+@pytest.mark.parametrize("mirror", [True, False])
+def test_both_models_predictions_stand_beside_each_picture_and_its_label(tmp_path, mirror):
     for label, light in (("dark", 51), ("light", 204)):
         (tmp_path / label).mkdir()
         Image.new("RGB", (8, 8), (light, light, light)).save(tmp_path / label / "a.png")
     params = load_params(ROOT / "params.yaml")
-    table, by_model = evaluate.predict(Judges(), tmp_path, ["dark", "light"], params)
+    params = params.model_copy(
+        update={"evaluate": params.evaluate.model_copy(update={"mirror": mirror})}
+    )
+    judges = Judges()
+    table, by_model = evaluate.predict(judges, tmp_path, ["dark", "light"], params)
+    assert judges.mirror == mirror
     assert [*table] == [
         *("file", "label", "md5"),
         *("head_dark", "head_light", "finetuned_dark", "finetuned_light"),
