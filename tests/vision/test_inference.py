@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.code import ROOT
 from tests.vision.test_heads import settings
-from vision import cut, features, pictures
+from vision import cut, features, inference, pictures
 from vision.engine import Engine
 from vision.heads import build_head
 from vision.inference import SideBySide
@@ -103,12 +103,15 @@ def test_pictures_seen_before_are_not_decoded_again_whatever_changed_above_the_c
     )
 
 
-def test_what_would_take_most_of_the_store_is_not_kept(models, paths, looked_at, tmp_path):
-    row = 4 * cut.split(models[0], NAME, BLOCK)[0].output.shape[1] / 1e9
-    enough = 4 * len(paths) * row
-    for store_gb, decoded in ((enough, 0), (0.99 * enough, len(paths))):
-        judges = SideBySide(models, NAME, BLOCK, store_gb)
-        judges.probabilities(paths, False, "test")
-        looked_at.clear()
-        judges.probabilities(paths, False, "test")
-        assert len(looked_at) == decoded
+@pytest.mark.parametrize(("mirror", "kept"), [(False, True), (True, False)])
+def test_what_would_take_too_much_of_the_store_is_not_kept(
+    models, paths, looked_at, monkeypatch, mirror, kept
+):
+    lower, _ = cut.split(models[0], NAME, BLOCK)
+    of_one_pass = len(paths) * lower.output.shape[1] * 4 / 1e9
+    monkeypatch.setattr(inference, "_SHARE", of_one_pass / GB)
+    judges = SideBySide(models, NAME, BLOCK, GB)
+    judges.probabilities(paths, mirror, "test")
+    looked_at.clear()
+    judges.probabilities(paths, mirror, "test")
+    assert bool(looked_at) != kept
