@@ -6,10 +6,14 @@ The test pictures are not looked at: by these figures the settings of the pipeli
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
+import keras
+
 from studies.params import Params, Variant
-from vision import determinism, environment, features, finetuning, head_training
+from vision import determinism, environment, features, finetuning, head_training, models
+from vision.description import Description
 from vision.errors import UserError
 from vision.output import write_json
 from vision.params import Finetune, load_params
@@ -45,6 +49,7 @@ def main() -> None:
         model, description, *_ = head_training.fit(
             extractor, params.backbone.name, stored, params.train_head, seed
         )
+        model = read_anew(model, description)
         source = finetuning.Source(SUBSET, ACTIVATIONS, params.augmentation, seed)
         _, measured[seed] = finetuning.fit(
             model, description, settings, variant.lr or params.lr, source
@@ -53,6 +58,14 @@ def main() -> None:
         {"set": variant.model_dump(exclude_none=True), "seeds": measured}, METRICS / f"{name}.json"
     )
     environment.note(f"studies: variants {name}", ENVIRONMENT)
+
+
+def read_anew(model: keras.Model, description: Description) -> keras.Model:
+    """Give a model as the pipeline's fine-tuning finds it, with its dropout at the beginning."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "head.keras"
+        models.save(model, description, path)
+        return models.load(path)[0]
 
 
 def with_changes(settings: Finetune, variant: Variant) -> Finetune:

@@ -101,6 +101,11 @@ def test_variants_are_compared_on_the_validation_pictures_from_the_same_heads(st
     assert losses[0] != losses[1]
 
 
+def test_the_first_variant_is_the_pipeline_s_own_fine_tuning(studied):
+    own = metrics(studied, "studies/variants/as-it-is")
+    assert own["seeds"]["1337"] == metrics(studied, "finetune")
+
+
 def test_the_curve_is_drawn(studied):
     curve = pd.read_csv(studied.folder / "plots/studies/learning_curve.csv")
     assert curve["pictures_per_class"].tolist() == [4, 12]
