@@ -27,11 +27,12 @@ PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 SUBSET = Path("data/subset")
 WAYS = (PLAIN, "fresh", "stored")
-# The networks, their sizes, and the lowest block that is trained.
-NETWORKS = {
-    "efficientnet_lite0": (224, "block5a"),
-    "efficientnet_lite1+efficientnet_lite2": (300, "block7a"),
-}
+# Networks, their sizes, and the lowest block that is trained.
+NETWORKS = [
+    ("efficientnet_lite0", "224", "block5a"),
+    ("efficientnet_lite0", "224", "block7a"),
+    ("efficientnet_lite1+efficientnet_lite2", "300", "block7a"),
+]
 BATCH_SIZE = 32
 # Pictures of each class and split; more would only take longer.
 MOST = {"train": 128, "validation": 64}
@@ -42,8 +43,8 @@ LR = 1e-5
 def report() -> Iterator[str]:
     """Measure all ways, and give a table."""
     rows = []
-    for network, (size, block) in NETWORKS.items():
-        found = measure("benchmarks.finetuning", WAYS, network)
+    for network, size, block in NETWORKS:
+        found = measure("benchmarks.finetuning", WAYS, network, size, block)
         seconds = {way: figures["epoch_seconds"] for way, figures in found.items()}
         rows.append(
             [f"{network}, {size} px, from {block}"]
@@ -60,17 +61,16 @@ def report() -> Iterator[str]:
     yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
-def time_way(way: str, network: str) -> dict[str, float]:
+def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import keras
 
     from vision import backbones, features, heads
     from vision.params import load_params
 
-    size, block = NETWORKS[network]
     params = load_params(PARAMS)
     backbone = params.backbone.model_copy(
-        update={"name": network, "image_size": size, "weights": "imagenet"}
+        update={"name": network, "image_size": int(size), "weights": "imagenet"}
     )
     finetune = params.finetune.model_copy(update={"unfreeze_from": block})
     params = params.model_copy(update={"backbone": backbone, "finetune": finetune})

@@ -37,6 +37,11 @@ class LearningCurve(Section):
     draws: Annotated[int, Field(ge=1, le=1000)]
 
 
+class Ensembles(Section):
+    heads: Annotated[int, Field(ge=2, le=100)]
+    ensembles: Annotated[int, Field(ge=2, le=100)]
+
+
 class Variant(Section):
     """What takes the place of the pipeline's own: its lr, and settings of finetune."""
 
@@ -62,4 +67,5 @@ class Params(Section):
     l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(all_different)]
     cross_validate: CrossValidate
     learning_curve: LearningCurve
+    ensembles: Ensembles
     variants: Variants

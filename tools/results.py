@@ -26,12 +26,13 @@ TEXT = Path("results/text.md")
 PIPELINE = Path("dvc.yaml")
 STUDIES = Path("studies/params.yaml")
 # The same fine-tuning from stored views, and from views that every epoch makes anew.
-STORED_AND_FRESH = ("lite0", "lite0-fresh")
+STORED_AND_FRESH = [("lite0", "lite0-fresh"), ("lite0-block7a", "lite0-block7a-fresh")]
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
 VARIANTS = Path("metrics/studies/variants")
+ENSEMBLES = Path("metrics/studies/ensembles.json")
 CURVE = Path("plots/studies/learning_curve.csv")
 DOCUMENT = Path("docs/results.md")
 FIGURES = Path("docs/results")
@@ -93,6 +94,7 @@ def main() -> None:
         "paired": paired(),
         "costs": costs(runs),
         "variants": variants(),
+        "ensembles": ensembles(),
         "cross_validation": cross_validation(),
         "learning_curve": curve(),
     }
@@ -211,22 +213,29 @@ def pretrained(runs: dict) -> str:
 
 def paired() -> str:
     """Draw up what stored and fresh views came to on the validation pictures, seed by seed."""
-    stored, fresh = (read(RESULTS / f"{name}.json") for name in STORED_AND_FRESH)
-    if not stored or not fresh:
-        return MISSING
     rows = []
-    for seed in stored["seeds"]:
-        if seed in fresh["seeds"]:
+    for names in STORED_AND_FRESH:
+        stored, fresh = (read(RESULTS / f"{name}.json") for name in names)
+        if not stored or not fresh:
+            rows.append([f"`{names[0]}`", MISSING])
+            continue
+        for seed in sorted(stored["seeds"].keys() & fresh["seeds"].keys()):
             one, other = (run["seeds"][seed]["finetune"] for run in (stored, fresh))
             rows.append(
                 [
+                    f"`{names[0]}`",
                     seed,
-                    *(f"{run['validation_accuracy']:.3f}" for run in (one, other)),
+                    f"{one['validation_loss_before']:.4f}",
                     *(f"{run['validation_loss']:.4f}" for run in (one, other)),
+                    *(f"{run['validation_accuracy']:.3f}" for run in (one, other)),
                 ]
             )
-    names = ("accuracy", "loss")
-    header = ["seed", *(f"{name}, {way}" for name in names for way in ("stored", "fresh"))]
+    header = [
+        "run",
+        "seed",
+        "loss of the head",
+        *(f"{name}, {way}" for name in ("loss", "accuracy") for way in ("stored", "fresh")),
+    ]
     return table(rows, header)
 
 
@@ -288,6 +297,21 @@ def costs(runs: dict) -> str:
                 ]
             )
     return table(rows, ["run", *(f"{stage}, s" for stage in stages), "all, min", "memory, MB", ""])
+
+
+def ensembles() -> str:
+    found = read(ENSEMBLES)
+    if not found:
+        return f"Ensembles of heads: {MISSING}."
+    rows = [
+        [title]
+        + [
+            f"{found[key][name]:.4f} ± {found[key][f'{name}_sd']:.4f}"
+            for name in ("loss", "accuracy")
+        ]
+        for key, title in (("one", "one head"), ("ensemble", f"{found['heads']} heads, averaged"))
+    ]
+    return table(rows, ["", "validation loss", "validation accuracy"])
 
 
 def cross_validation() -> str:

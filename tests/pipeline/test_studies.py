@@ -21,6 +21,7 @@ VARIANTS = {"as-it-is": {}, "constant": {"schedule": "constant"}}
 ALL = sorted(
     [
         "cross_validate",
+        "ensembles",
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
         *(f"variants@{name}" for name in VARIANTS),
@@ -43,6 +44,8 @@ def with_studies(project):
         learning_curve__sizes=[int(size) for size in SIZES],
         learning_curve__draws=2,
         cross_validate__folds=3,
+        ensembles__heads=2,
+        ensembles__ensembles=2,
         variants__seeds=2,
         variants__settings=VARIANTS,
     )
@@ -104,6 +107,13 @@ def test_variants_are_compared_on_the_validation_pictures_from_the_same_heads(st
 def test_the_first_variant_is_the_pipeline_s_own_fine_tuning(studied):
     own = metrics(studied, "studies/variants/as-it-is")
     assert own["seeds"]["1337"] == metrics(studied, "finetune")
+
+
+def test_averaged_heads_lose_no_more_than_their_mean(studied):
+    found = metrics(studied, "studies/ensembles")
+    assert found["heads"] == 2
+    assert found["one"]["loss_sd"] > 0
+    assert found["ensemble"]["loss"] < found["one"]["loss"]
 
 
 def test_the_curve_is_drawn(studied):
@@ -178,6 +188,7 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
     ("file", "parameter", "value", "expected"),
     [
         (PARAMS, "cross_validate__folds", 4, ["cross_validate"]),
+        (PARAMS, "ensembles__heads", 3, ["ensembles"]),
         (
             PARAMS,
             "learning_curve__sizes",
