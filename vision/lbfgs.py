@@ -39,11 +39,10 @@ def fit(
     -------
     The history and the summary of `training.fit`.
     """
-    measured = keras.Model(model.input, model.output)
-    measured.compile(loss=training.loss(model), metrics=training.metrics(model))
-    progress = training.Progress(measured, settings)
+    progress = training.Progress(model, settings)
     inputs, labels = (tf.constant(part) for part in (train[0], train[1][:, np.newaxis]))
     cross_entropy = training.loss(model)
+    measures = training.measures(model)
     weights = [variable.value for variable in model.trainable_variables]
     ends = np.cumsum([weight.shape.num_elements() for weight in weights])
 
@@ -63,8 +62,8 @@ def fit(
         return float(value), _flat(gradients)
 
     def measure(split: str, inputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        measures = measured.test_on_batch(inputs, labels[:, np.newaxis], return_dict=True)
-        digits = {name: round(float(value), 7) for name, value in measures.items()}  # float32's
+        measured = measures(tf.constant(labels[:, np.newaxis]), model(inputs, training=False))
+        digits = {name: round(float(value), 7) for name, value in measured.items()}  # float32's
         return training.named(split, digits)
 
     def after_step(point: np.ndarray) -> None:

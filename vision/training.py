@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby, islice
 from typing import Literal, Protocol
 
 import keras
@@ -21,6 +22,8 @@ Loader = Callable[[np.ndarray, int], np.ndarray]
 Tell = Callable[[pd.DataFrame], None]
 
 _MOMENTUM = 0.9
+_AT_ONCE = 16_000_000  # bytes of the batches that one call of TensorFlow takes
+_MEASURES = ("loss", "accuracy", "cross_entropy")
 _HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
@@ -126,32 +129,32 @@ def fit(
     UserError
         The loss is no number any more: the learning rate is too high.
     """
-    # Compiled apart from the model, which is then saved without an optimizer's state.
-    trained = keras.Model(model.input, model.output)
-    trained.compile(
-        optimizer=_optimizer(
-            settings.optimizer, _rate(learning_rate, len(train) * settings.epochs, steps), steps
-        ),
-        loss=loss(model, steps.label_smoothing),
-        metrics=metrics(model),
-        jit_compile=False,
+    optimizer = _optimizer(
+        settings.optimizer, _rate(learning_rate, len(train) * settings.epochs, steps), steps
     )
-    trained.optimizer.build(trained.trainable_variables)
-    progress = Progress(trained, settings)
+    optimizer.build(model.trainable_variables)
+    train_in_turn = _in_turn(model, steps.label_smoothing, optimizer)
+    evaluate_in_turn = _in_turn(model)
+
+    def evaluate() -> dict[str, float]:
+        return _run(evaluate_in_turn, validation, 0, "validation", "validation")
+
+    progress = Progress(model, settings, optimizer)
     stored = checkpoint.load() if checkpoint else None
     if stored:
         progress.restore(*stored)
         print(f"goes on after epoch {progress.epochs}, where it was interrupted")
     else:
-        progress.add(_evaluate(trained, validation))
+        progress.add(evaluate())
     while not progress.finished:
-        measures = _train(trained, train, progress.epochs) | _evaluate(trained, validation)
-        if not np.isfinite(list(measures.values())).all():
+        epoch = progress.epochs
+        measured = _run(train_in_turn, train, epoch, "train", f"epoch {epoch + 1}") | evaluate()
+        if not np.isfinite(list(measured.values())).all():
             raise UserError(
-                f"training diverged in epoch {progress.epochs + 1}; "
+                f"training diverged in epoch {epoch + 1}; "
                 f"lower the learning rate ({learning_rate:g})"
             )
-        progress.add(measures)
+        progress.add(measured)
         if checkpoint:
             checkpoint.save(*progress.state())
         if tell:
@@ -165,8 +168,9 @@ class Progress:
 
     Parameters
     ----------
-    trained : the model, with its weights as they are before training, where these are measured
-        and added, or after the last epoch.
+    model : with its weights as they are before training, where these are measured and added, or
+        after the last epoch.
+    optimizer : whose state `state` gives, too.
 
     Attributes
     ----------
@@ -174,8 +178,14 @@ class Progress:
     best_weights : those of the row with the least validation loss.
     """
 
-    def __init__(self, trained: keras.Model, settings: Settings):
-        self._trained = trained
+    def __init__(
+        self,
+        model: keras.Model,
+        settings: Settings,
+        optimizer: keras.optimizers.Optimizer | None = None,
+    ):
+        self._model = model
+        self._optimizer = optimizer
         self._settings = settings
         self.rows: list[dict[str, float | int]] = []
         self.best_weights: list[np.ndarray] = []
@@ -184,7 +194,7 @@ class Progress:
         """Take in the measures before training, or after one more epoch."""
         self.rows.append({"epoch": len(self.rows)} | measures)
         if self.best_epoch == self.epochs:
-            self.best_weights = self._trained.get_weights()
+            self.best_weights = self._model.get_weights()
 
     def state(self) -> tuple[object, Arrays]:
         """Give all that the next epoch starts from, the state of the optimizer included."""
@@ -200,7 +210,7 @@ class Progress:
 
     def _variables(self) -> list[keras.Variable]:
         # With the states of the dropout, which `weights` leaves out.
-        return [*self._trained.variables, *self._trained.optimizer.variables]
+        return [*self._model.variables, *(self._optimizer.variables if self._optimizer else [])]
 
     @property
     def epochs(self) -> int:
@@ -229,7 +239,7 @@ class Progress:
 
     def finish(self) -> tuple[pd.DataFrame, dict[str, float | int]]:
         """Give the model its best weights; return the history and the summary, as `fit` does."""
-        self._trained.set_weights(self.best_weights)
+        self._model.set_weights(self.best_weights)
         before, best = self.rows[0], self.rows[self.best_epoch]
         return self.history(), {
             "epochs": self.epochs,
@@ -241,22 +251,46 @@ class Progress:
         }
 
 
-def _train(trained: keras.Model, batches: Batches, epoch: int) -> dict[str, float]:
-    measures = _run(trained.train_on_batch, trained, batches, epoch, f"epoch {epoch + 1}")
-    return named("train", measures)
+# Takes a step on each of the batches that are stacked in its arguments, and gives their measures.
+_InTurn = Callable[[np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
 
 
-def _evaluate(trained: keras.Model, batches: Batches) -> dict[str, float]:
-    return named("validation", _run(trained.test_on_batch, trained, batches, 0, "validation"))
+def _in_turn(
+    model: keras.Model,
+    label_smoothing: float = 0.0,
+    optimizer: keras.optimizers.Optimizer | None = None,
+) -> _InTurn:
+    """Compile steps on many batches, one after the other; without an optimizer, they only measure.
 
+    TensorFlow is called once for all of them: a step of a head takes less than the call.
+    """
+    wanted = loss(model, label_smoothing)
+    measured = measures(model)
+    variables = model.trainable_variables
 
-def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
-    """Name what the metrics measured on a split as the history does."""
-    return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
+    def step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        inputs, labels = batch
+        with tf.GradientTape() as tape:
+            probabilities = model(inputs, training=optimizer is not None)
+            total = wanted(labels, probabilities) + sum(model.losses)
+        if optimizer is not None:
+            optimizer.apply(tape.gradient(total, variables), variables)
+        return measured(labels, probabilities) | {"loss": total}
+
+    def in_turn(inputs: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        numbers = dict.fromkeys(_MEASURES, tf.float32)
+        return tf.map_fn(step, (inputs, labels), parallel_iterations=1, fn_output_signature=numbers)
+
+    batches = (None, None)  # how many, and how large
+    signature = [
+        tf.TensorSpec((*batches, *model.input.shape[1:])),
+        tf.TensorSpec((*batches, 1), tf.int64),
+    ]
+    return tf.function(in_turn, signature, autograph=False)
 
 
 def _run(
-    step: Callable, trained: keras.Model, batches: Batches, epoch: int, progress: str
+    in_turn: _InTurn, batches: Batches, epoch: int, split: str, progress: str
 ) -> dict[str, float]:
     """Take a step for each batch of an epoch, and give the mean measures of its examples.
 
@@ -264,13 +298,31 @@ def _run(
     of those that compute: the same steps took half as long again.
     """
     sums: dict[str, float] = defaultdict(float)
-    epoch_batches = batches.epoch(epoch)
-    for inputs, labels in tqdm(epoch_batches, progress, len(batches), disable=None, leave=False):
-        for name, mean in step(inputs, labels, return_dict=True).items():
-            sums[name] += float(mean) * len(labels)
-        if not np.isfinite(sums["loss"]):
-            return dict.fromkeys(sums, math.nan)
-    return {name: total / len(batches.labels) for name, total in sums.items()}
+    with tqdm(desc=progress, total=len(batches), disable=None, leave=False) as bar:
+        for inputs, labels in _stacked(batches.epoch(epoch)):
+            for name, means in in_turn(inputs, labels).items():
+                for mean in means.numpy():
+                    sums[name] += float(mean) * labels.shape[1]
+            if not np.isfinite(sums["loss"]):
+                return named(split, dict.fromkeys(sums, math.nan))
+            bar.update(len(inputs))
+    return named(split, {name: total / len(batches.labels) for name, total in sums.items()})
+
+
+def _stacked(
+    batches: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Stack batches of one size, as many as `_AT_ONCE` allows, but one at least."""
+    for size, alike in groupby(batches, key=lambda batch: batch[0].nbytes):
+        most = max(_AT_ONCE // size, 1)
+        while some := list(islice(alike, most)):
+            inputs, labels = zip(*some, strict=True)
+            yield np.stack(inputs), np.stack(labels)
+
+
+def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
+    """Name what the metrics measured on a split as the history does."""
+    return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
 
 
 def loss(model: keras.Model, label_smoothing: float = 0.0) -> Callable:
@@ -288,17 +340,24 @@ def loss(model: keras.Model, label_smoothing: float = 0.0) -> Callable:
     return of_numbers
 
 
-def metrics(model: keras.Model) -> list[str | keras.metrics.Metric]:
-    """Give what is measured: accuracy, and the loss without what training adds to it.
+def measures(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """Give what measures a model's probabilities, given the labels first.
 
-    That is the L2 penalty, and what smoothed labels do.
+    That are the accuracy, and the cross-entropy without what training adds to it: the L2 penalty,
+    and what smoothed labels do.
     """
-    kind = (
-        keras.metrics.BinaryCrossentropy
-        if model.output.shape[-1] == 1
-        else keras.metrics.SparseCategoricalCrossentropy
-    )
-    return ["accuracy", kind(name="cross_entropy")]
+    of_one_unit = model.output.shape[-1] == 1
+    cross_entropy = loss(model)
+
+    def measure(labels: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+        predicted = probabilities > 0.5 if of_one_unit else tf.argmax(probabilities, 1)[:, None]
+        right = tf.equal(tf.cast(predicted, labels.dtype), labels)
+        return {
+            "accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
+            "cross_entropy": cross_entropy(labels, probabilities),
+        }
+
+    return measure
 
 
 def _rate(

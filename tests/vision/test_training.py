@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.vision.test_heads import settings
-from vision import backbones
+from vision import backbones, training
 from vision.checkpoint import Checkpoint
 from vision.errors import UserError
 from vision.features import build_extractor
@@ -144,6 +144,48 @@ def test_the_same_seed_gives_the_same_bytes(rng):
 
     assert trained(1) == trained(1)
     assert trained(1) != trained(2)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_an_epoch_is_that_of_keras_own_steps(rng, classes):
+    train, validation = two_clouds(rng, 60, classes), two_clouds(rng, 20, classes)
+    ours, keras_own = (build_head(4, classes, settings(l2=0.01), seed=0) for _ in range(2))
+    chosen = settings(epochs=1, patience=1)
+    history, _ = fit(
+        ours, batches(*train, seed=0), batches(*validation), chosen, 0.01, steps=Steps("constant")
+    )
+    kind = "binary" if classes == 2 else "sparse_categorical"
+    keras_own.compile(keras.optimizers.Adam(0.01), f"{kind}_crossentropy", metrics=["accuracy"])
+    accuracies = []
+    for inputs, labels in batches(*train, seed=0).epoch(0):
+        measured = keras_own.train_on_batch(inputs, labels, return_dict=True)
+        accuracies += [measured["accuracy"]] * len(labels)
+    for one, other in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    assert history["train_accuracy"][0] == pytest.approx(np.mean(accuracies))
+
+
+def test_batches_at_once_are_taken_one_after_the_other(rng, monkeypatch):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+    asked = []
+
+    def trained():
+        def load(chosen, _epoch):
+            asked.append(len(chosen))
+            return train[0][chosen]
+
+        head = build_head(4, 2, settings(dropout=0.5), seed=0)
+        chosen = settings(epochs=3, patience=3)
+        history, _ = fit(
+            head, Batches(load, train[1], 8, shuffle_seed=0), batches(*validation), chosen, 0.01
+        )
+        return history.to_csv() + str([weight.tobytes() for weight in head.get_weights()])
+
+    at_once = trained()
+    assert asked == [8, 8, 8, 8, 8, 8, 8, 4] * 3
+    for bytes_ in (1, 2 * 8 * 4 * 4):  # one batch at a time, and two
+        monkeypatch.setattr(training, "_AT_ONCE", bytes_)
+        assert trained() == at_once
 
 
 class Dies(Checkpoint):
