@@ -312,12 +312,15 @@ def _run(
 def _stacked(
     batches: Iterable[tuple[np.ndarray, np.ndarray]],
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Stack batches of one size, as many as `_AT_ONCE` allows, but one at least."""
+    """Stack batches of one size, as many as `_AT_ONCE` allows, but one at least; one uncopied."""
     for size, alike in groupby(batches, key=lambda batch: batch[0].nbytes):
         most = max(_AT_ONCE // size, 1)
         while some := list(islice(alike, most)):
-            inputs, labels = zip(*some, strict=True)
-            yield np.stack(inputs), np.stack(labels)
+            inputs, labels = (
+                part[0][np.newaxis] if len(part) == 1 else np.stack(part)
+                for part in zip(*some, strict=True)
+            )
+            yield inputs, labels
 
 
 def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
