@@ -124,7 +124,7 @@ def rows(
     named: Named | None = None,
     dtype: type[np.floating] = np.float32,
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Run an extractor, or a part of one, over pictures that the store doesn't know.
+    """Give what an extractor, or a part of one, makes of pictures, from the store where it has it.
 
     Parameters
     ----------

@@ -5,7 +5,9 @@ and by the code and the environment that computed it; so what is found is what w
 the byte. The store lies in the user's cache folder, whatever clone or temporary copy asks, and may
 be deleted at any time. It is diskcache's: transactions of SQLite, so that a crash leaves no half of
 a row and several processes may use it at once, and the rows least recently used go when it is full.
-Each has its digest with it: larger rows are files beside the database, which a crash may cut short.
+All are in the database, large ones too: a file of its own would be left uncounted where a process
+is killed before it is entered. Each has its digest with it, since SQLite doesn't look at what a
+failing disk gives back.
 """
 
 import hashlib
@@ -18,6 +20,8 @@ from platformdirs import user_cache_path
 
 _NAME = "few-pictures"
 _DIGEST_SIZE = hashlib.sha256().digest_size
+# Of a row that would be a file of its own, in bytes: none is so large, since SQLite takes none.
+_FILE_SIZE = 2**31
 # What the disk or another program may do to the store, at any time.
 _ERRORS = (sqlite3.Error, diskcache.Timeout, OSError)
 
@@ -30,7 +34,8 @@ class Store:
     Parameters
     ----------
     work : tells everything that a row depends on, but for its picture.
-    max_gb : the disk that the store may take, in GB (1e9 bytes); 0: there is none.
+    max_gb : the disk that the store may take, in GB (1e9 bytes), but for SQLite's log of the last
+        few batches; 0: there is none.
     folder : where it lies.
     """
 
@@ -44,7 +49,10 @@ class Store:
                 str(folder or user_cache_path(_NAME) / "rows"),
                 size_limit=int(max_gb * 1e9),
                 eviction_policy="least-recently-used",
+                cull_limit=0,
+                disk_min_file_size=_FILE_SIZE,
             )
+            self._cache.cull()
         except _ERRORS:
             self._cache = None
 
@@ -68,13 +76,18 @@ class Store:
         return row if digest == _digest(row) else None
 
     def add(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Keep rows, all of them or, where the store fails, none."""
+        """Keep rows, all of them or, where the store fails, none; and drop what is too much then.
+
+        What is dropped within the same transaction would not be seen to be gone, so that more and
+        more were.
+        """
         if self._cache is None:
             return
         try:
             with self._cache.transact():
                 for key, row in rows:
                     self._cache.set(key, _digest(row) + row)
+            self._cache.cull()
         except _ERRORS:
             return
 
