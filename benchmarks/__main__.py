@@ -6,6 +6,7 @@ What a benchmark measured is kept in benchmarks/measured/, so that one of them c
 """
 
 import argparse
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "growth": growth.report,
 }
 # Run by hand, since they take an archive or a revision: python -m benchmarks.whole
-BY_HAND = ("decoding", "whole")
+BY_HAND = ("extraction_originals", "paired", "decoding", "whole")
 
 
 def main() -> None:
@@ -44,12 +45,14 @@ def main() -> None:
 
 
 def keep(name: str, table: str) -> None:
-    """Keep what a benchmark measured, and write the document anew."""
+    """Keep what a benchmark measured, where and of which commit, and write the document anew."""
     described = environment.describe()
     processor = described["processor"]["name"]
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
     where = (
         f"*{processor}, {described['threads']} threads, "
-        f"TensorFlow {described['libraries']['tensorflow']}.*"
+        f"TensorFlow {described['libraries']['tensorflow']}, commit {commit}.*"
     )
     MEASURED.mkdir(exist_ok=True)
     (MEASURED / f"{name}.md").write_text(f"{table}\n\n{where}\n", encoding="utf-8")

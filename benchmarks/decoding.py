@@ -29,12 +29,11 @@ from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
 from benchmarks.__main__ import keep
+from benchmarks.files import unpacked
 from vision import features, pictures
 from vision.ahead import load_ahead
 from vision.engine import Engine
 from vision.params import Backbone
-from vision.sources.tree import Bounds
-from vision.sources.unpack import unpack
 
 WEIGHTS = Path("data/weights")
 SIZE = 224
@@ -52,15 +51,11 @@ FOLDS = 5
 def report(archive: Path, most: int | None) -> str:
     """Measure, and give a table."""
     with tempfile.TemporaryDirectory() as folder:
-        source, unpacked = Path(folder) / "source", Path(folder) / "pictures"
-        source.mkdir()
-        unpacked.mkdir()
-        (source / archive.name).symlink_to(archive.absolute())
-        unpack(source, unpacked, Bounds(files=1_000_000, gb=100))
-        chosen = pictures.index(unpacked).groupby("label").head(most or sys.maxsize)
-        readable = [not pictures.why_unreadable(unpacked / file) for file in chosen["file"]]
+        source = unpacked(archive, Path(folder))
+        chosen = pictures.index(source).groupby("label").head(most or sys.maxsize)
+        readable = [not pictures.why_unreadable(source / file) for file in chosen["file"]]
         chosen = chosen[readable]
-        paths = [unpacked / file for file in chosen["file"]]
+        paths = [source / file for file in chosen["file"]]
         phone = enlarge(paths[:: -(-len(paths) // ENLARGED)], Path(folder) / "enlarged")
         return table(paths, chosen["label"].to_numpy(str), phone)
 

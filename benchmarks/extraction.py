@@ -1,25 +1,29 @@
 """Times the extraction of features against the plain way, on the same network and JPEG files.
 
-    python -m benchmarks.extraction
+    python -m benchmarks extraction
+    python -m benchmarks.extraction ARCHIVE
 
-After a run. The plain way is the listing of "Deep Learning with Python": pictures by
-`image_dataset_from_directory`, `predict` batch by batch, `np.concatenate`, with TensorFlow's own
-defaults. The other ways but the last run the network on pictures that are decoded already: Keras
-with oneDNN's kernels, OpenVINO where it is installed (`pip install openvino`), and the engine of
-this project, LiteRT. The last is all that the stage does, with an empty store: it hashes the
-pictures, decodes and runs them, keeps their rows in the store and writes them.
+After a run, on its test pictures; or on those of an archive, with EfficientNet-Lite0 alone. The
+plain way is the listing of "Deep Learning with Python": pictures by `image_dataset_from_directory`,
+`predict` batch by batch, `np.concatenate`, with TensorFlow's own defaults. The other ways but the
+last run the network on pictures that are decoded already: Keras with oneDNN's kernels, OpenVINO
+where it is installed (`pip install openvino`), and the engine of this project, LiteRT. The last is
+all that the stage does, with an empty store: it hashes the pictures, decodes and runs them, keeps
+their rows in the store and writes them.
 """
 
+import argparse
 import importlib.util
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from benchmarks.files import lay_out, unpacked
 from benchmarks.side_by_side import PLAIN, measure, run
 
 if TYPE_CHECKING:
@@ -29,27 +33,28 @@ if TYPE_CHECKING:
 WEIGHTS = Path("data/weights")
 PICTURES = Path("data/subset/test")
 KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
-# The networks, their sizes, pictures enough for some seconds, and turns. Where the weights come
-# from makes no difference to the time; random ones need no network.
+# The networks, their sizes, and pictures enough for some seconds. Where the weights come from makes
+# no difference to the time; random ones need no network.
 NETWORKS = {
-    "efficientnet_lite0": ("imagenet", 224, 640, 3),
-    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 192, 3),
-    "mobilenet_v2": ("random", 160, 640, 1),
-    "resnet50": ("random", 224, 192, 1),
-    "vgg16": ("random", 150, 192, 1),
+    "efficientnet_lite0": ("imagenet", 224, 640),
+    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 192),
+    "mobilenet_v2": ("random", 160, 640),
+    "resnet50": ("random", 224, 192),
+    "vgg16": ("random", 150, 192),
 }
 BATCH_SIZE = 32
 STORE_GB = 4
 
 
-def report() -> Iterator[str]:
-    """Measure all networks and ways, and give a table."""
+def report(networks: Iterable[str] = tuple(NETWORKS), pictures: Path = PICTURES) -> Iterator[str]:
+    """Measure networks in all ways, and give a table."""
     ways = [PLAIN, KERAS, LITERT, OURS]
     if importlib.util.find_spec("openvino"):
         ways.insert(2, OPENVINO)
     rows = []
-    for network, (_, size, _, turns) in NETWORKS.items():
-        found = measure("benchmarks.extraction", ways, network, turns=turns)
+    for network in networks:
+        _, size, _ = NETWORKS[network]
+        found = measure("benchmarks.extraction", ways, network, str(pictures))
         speed = {way: figures["pictures_per_second"] for way, figures in found.items()}
         rows.append(
             [f"{network}, {size} px"]
@@ -61,7 +66,16 @@ def report() -> Iterator[str]:
     yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
-def time_way(way: str, network: str) -> dict[str, float]:
+def report_of_archive(archive: Path) -> Iterator[str]:
+    """Measure the first network on the first pictures of an archive."""
+    network = next(iter(NETWORKS))
+    with tempfile.TemporaryDirectory() as folder:
+        chosen = Path(folder) / "chosen"
+        lay_out(unpacked(archive, Path(folder)), chosen, NETWORKS[network][2])
+        yield from report([network], chosen)
+
+
+def time_way(way: str, network: str, folder: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import numpy as np
 
@@ -70,13 +84,13 @@ def time_way(way: str, network: str) -> dict[str, float]:
     from vision.engine import Engine
     from vision.params import Backbone
 
-    weights, size, count, _ = NETWORKS[network]
+    weights, size, count = NETWORKS[network]
     extractor = features.build_extractor(
         Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
     )
-    paths = [PICTURES / file for file in pictures.index(PICTURES)["file"]][:count]
+    paths = [Path(folder) / file for file in pictures.index(Path(folder))["file"]][:count]
     if way == PLAIN:
-        return {"pictures_per_second": plain(extractor, size, count)}
+        return {"pictures_per_second": plain(extractor, Path(folder), size, count)}
     decoded = pictures.load_batch(paths, size)
     expected = extractor.predict(decoded[:BATCH_SIZE], BATCH_SIZE, verbose=0)
     if way == KERAS:
@@ -91,9 +105,9 @@ def time_way(way: str, network: str) -> dict[str, float]:
         parts = np.array_split(decoded, len(decoded) // BATCH_SIZE)
         seconds, _ = timed(lambda: list(load_ahead(engine, parts)))
         return {"pictures_per_second": len(paths) / seconds}
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["XDG_CACHE_HOME"] = folder  # where the store lies: it is empty
-        to = Path(folder) / "features.npy"
+    with tempfile.TemporaryDirectory() as empty:
+        os.environ["XDG_CACHE_HOME"] = empty  # where the store lies
+        to = Path(empty) / "features.npy"
         seconds, _ = timed(lambda: features.write(engine, paths, to, STORE_GB))
         rows = np.load(to)
     return {
@@ -103,18 +117,13 @@ def time_way(way: str, network: str) -> dict[str, float]:
     }
 
 
-def plain(extractor: "keras.Model", size: int, count: int) -> float:
+def plain(extractor: "keras.Model", folder: Path, size: int, count: int) -> float:
     """Extract as the book does; give pictures a second."""
-    import keras
-    import numpy as np
+    from benchmarks.plain import dataset, extract
 
-    dataset = keras.utils.image_dataset_from_directory(
-        PICTURES, image_size=(size, size), batch_size=BATCH_SIZE, shuffle=False, verbose=False
-    ).take(count // BATCH_SIZE)
-    extractor.predict(next(iter(dataset))[0], verbose=0)  # compiles
-    seconds, rows = timed(
-        lambda: np.concatenate([extractor.predict(batch, verbose=0) for batch, _ in dataset])
-    )
+    batches = dataset(folder, size, BATCH_SIZE, shuffle=False).take(count // BATCH_SIZE)
+    extractor.predict(next(iter(batches))[0], verbose=0)  # compiles
+    seconds, (rows, _) = timed(lambda: extract(extractor, batches))
     return len(rows) / seconds
 
 
@@ -147,5 +156,14 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
+def main() -> None:
+    from benchmarks.__main__ import keep
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of pictures")
+    for table in report_of_archive(parser.parse_args().archive):
+        keep("extraction_originals", table)
+
+
 if __name__ == "__main__":
-    run(time_way, report)
+    run(time_way, main)

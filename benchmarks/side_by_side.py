@@ -4,21 +4,23 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
 PLAIN = "plain"
+WAY = "--way"
 TURNS = 3
 
 
-def run(time_way: Callable[..., dict[str, float]], report: Callable[[], Iterator[str]]) -> None:
-    """Be the program of a benchmark: time the way that is named, or report on all of them."""
-    if len(sys.argv) == 1:
-        print(*report())
+def run(time_way: Callable[..., dict[str, float]], main: Callable[[], None]) -> None:
+    """Be the program of a benchmark: `measure` has it time one way; else it does what it does."""
+    if sys.argv[1:2] != [WAY]:
+        main()
         return
-    way, *further = sys.argv[1:]
+    way, *further = sys.argv[2:]
     # It chooses the kernels when it is imported; plain is what a freshly installed TensorFlow does.
     import vision  # noqa: F401
 
@@ -30,7 +32,7 @@ def run(time_way: Callable[..., dict[str, float]], report: Callable[[], Iterator
 def measure(
     module: str, ways: Sequence[str], *further: str, turns: int = TURNS
 ) -> dict[str, dict[str, float]]:
-    """Run `python -m MODULE WAY FURTHER` for each way, one after the other, several times round.
+    """Run `python -m MODULE --way WAY FURTHER` for each way in turns, several times round.
 
     Each prints a JSON object of figures as its last line.
 
@@ -44,7 +46,7 @@ def measure(
             named = " ".join([way, *further])
             print(f"{module}: {named}, turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
             finished = subprocess.run(
-                [sys.executable, "-m", module, way, *further],
+                [sys.executable, "-m", module, WAY, way, *further],
                 cwd=ROOT,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -55,3 +57,8 @@ def measure(
         way: {name: median(figures[name] for figures in of_way) for name in of_way[0]}
         for way, of_way in found.items()
     }
+
+
+def between(ends: Sequence[float]) -> float:
+    """Give the median of the times from the end of one epoch to that of the next."""
+    return median(end - begin for begin, end in pairwise(ends))

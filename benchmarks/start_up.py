@@ -3,8 +3,8 @@
     python -m benchmarks.start_up
 
 After a run, in a copy of it. Each stage is made stale, by a comment at the end of its module, and
-`dvc repro STAGE` run until the stage's process first opens a picture, an array, a model or a table
-of predictions, which is its first useful work, and where it is ended. Nothing to do is timed
+`dvc repro STAGE` run until the stage's process first opens a picture, an array or a table of
+predictions, which is its first useful work, and where it is ended. Nothing to do is timed
 against an empty project with as many stages, with as many dependencies and outputs, and as many
 files in them, of a few bytes each.
 """
@@ -45,7 +45,7 @@ def watch(event, arguments):
     if event == "open" and isinstance(arguments[0], str):
         path = os.path.relpath(arguments[0])
         if (
-            path.startswith(("data/", "models/"))
+            path.startswith("data/")
             and not path.startswith(("data/weights/", "data/external/"))
             and not (path.endswith((".csv", ".json")) and "predictions" not in path)
         ):
