@@ -36,8 +36,8 @@ from vision.engine import Engine
 from vision.params import Backbone
 
 WEIGHTS = Path("data/weights")
-SIZE = 224
-BACKBONE = Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=SIZE)
+# Heights and widths of the network's pictures. At 112 px the pipeline scales pictures from 448 on.
+SIZES = (224, 112)
 # Times the network's size that a decoded picture has at least; None: its own.
 LEAST = (None, 2, 1)
 TURNS = 3
@@ -57,39 +57,10 @@ def report(archive: Path, most: int | None) -> str:
         chosen = chosen[readable]
         paths = [source / file for file in chosen["file"]]
         phone = enlarge(paths[:: -(-len(paths) // ENLARGED)], Path(folder) / "enlarged")
-        return table(paths, chosen["label"].to_numpy(str), phone)
-
-
-def table(paths: Sequence[Path], labels: np.ndarray, phone: Sequence[Path]) -> str:
-    network = Engine(features.build_extractor(BACKBONE, WEIGHTS))
-    rows_of = [extract(network, paths, least) for least in LEAST]
-    seconds, of_phone = timed(paths), timed(phone)
-    own = [cross_validated(of_way, labels, of_way) == labels for of_way in rows_of]
-    crossed = [cross_validated(rows_of[0], labels, of_way) == labels for of_way in rows_of]
-    moved = [np.abs(of_way - rows_of[0]).mean(axis=1) / rows_of[0].std() for of_way in rows_of]
-    acts = np.array([[is_scaled(path, least) for least in LEAST] for path in paths])
-    rows = []
-    for kind, chosen in (
-        ("all", np.full(len(paths), True)),
-        ("too small to be scaled", ~acts[:, 2]),
-        (f"scaled at least to 1 × {SIZE}", acts[:, 2] & ~acts[:, 1]),
-        (f"scaled at least to 2 × {SIZE}", acts[:, 1]),
-    ):
-        for number, least in enumerate(LEAST) if chosen.any() else ():
-            rows.append(
-                [
-                    f"{kind}: {chosen.sum():,}",
-                    named(least),
-                    f"{1000 * seconds[number, chosen].mean():.1f}",
-                    f"{moved[number][chosen].mean():.4f}",
-                    f"{own[number][chosen].mean():.4f}",
-                    f"{crossed[number][chosen].mean():.4f}",
-                ]
-            )
-    for number, least in enumerate(LEAST):
-        ms = f"{1000 * of_phone[number].mean():.1f}"
-        rows.append([f"enlarged to 12 megapixels: {len(phone):,}", named(least), ms])
+        labels = chosen["label"].to_numpy(str)
+        rows = [row for size in SIZES for row in measure(paths, labels, phone, size)]
     header = [
+        "network",
         "pictures",
         "decoded",
         "ms a picture",
@@ -100,39 +71,82 @@ def table(paths: Sequence[Path], labels: np.ndarray, phone: Sequence[Path]) -> s
     return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
-def named(least: int | None) -> str:
-    return "in full" if least is None else f"at least at {least} × {SIZE}"
+def measure(
+    paths: Sequence[Path], labels: np.ndarray, phone: Sequence[Path], size: int
+) -> list[list[str]]:
+    """Give the rows of the table for one size of the network's pictures."""
+    backbone = Backbone(
+        name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=size
+    )
+    network = Engine(features.build_extractor(backbone, WEIGHTS))
+    rows_of = [extract(network, paths, least) for least in LEAST]
+    seconds, of_phone = timed(paths, size), timed(phone, size)
+    own = [cross_validated(of_way, labels, of_way) == labels for of_way in rows_of]
+    crossed = [cross_validated(rows_of[0], labels, of_way) == labels for of_way in rows_of]
+    moved = [np.abs(of_way - rows_of[0]).mean(axis=1) / rows_of[0].std() for of_way in rows_of]
+    acts = np.array([[is_scaled(path, least, size) for least in LEAST] for path in paths])
+    rows = []
+    for kind, chosen in (
+        ("all", np.full(len(paths), True)),
+        ("too small to be scaled", ~acts[:, 2]),
+        (f"scaled at least to 1 × {size}", acts[:, 2] & ~acts[:, 1]),
+        (f"scaled at least to 2 × {size}", acts[:, 1]),
+    ):
+        for number, least in enumerate(LEAST) if chosen.any() else ():
+            rows.append(
+                [
+                    f"{size} px",
+                    f"{kind}: {chosen.sum():,}",
+                    named(least, size),
+                    f"{1000 * seconds[number, chosen].mean():.1f}",
+                    f"{moved[number][chosen].mean():.4f}",
+                    f"{own[number][chosen].mean():.4f}",
+                    f"{crossed[number][chosen].mean():.4f}",
+                ]
+            )
+    for number, least in enumerate(LEAST):
+        ms = f"{1000 * of_phone[number].mean():.1f}"
+        kind = f"enlarged to 12 megapixels: {len(phone):,}"
+        rows.append([f"{size} px", kind, named(least, size), ms])
+    return rows
 
 
-def load(path: Path, least: int | None) -> np.ndarray:
+def named(least: int | None, size: int) -> str:
+    return "in full" if least is None else f"at least at {least} × {size}"
+
+
+def load(path: Path, least: int | None, size: int) -> np.ndarray:
     """Decode and resize a picture as the pipeline does, but for the least size."""
-    decoded = pictures.decode(path, least and least * SIZE)
-    return np.asarray(decoded.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    decoded = pictures.decode(path, least and least * size)
+    return np.asarray(decoded.resize((size, size), Image.Resampling.BILINEAR))
 
 
-def is_scaled(path: Path, least: int | None) -> bool:
+def is_scaled(path: Path, least: int | None, size: int) -> bool:
     """Tell whether the decoder makes less of a file than there is."""
     with Image.open(path) as image:
-        size = image.size
+        whole = image.size
         if least:
-            image.draft(None, (least * SIZE, least * SIZE))
-        return image.size != size
+            image.draft(None, (least * size, least * size))
+        return image.size != whole
 
 
 def extract(network: Engine, paths: Sequence[Path], least: int | None) -> np.ndarray:
     batches = [paths[start : start + BATCH_SIZE] for start in range(0, len(paths), BATCH_SIZE)]
-    rows = load_ahead(lambda batch: network(np.stack([load(p, least) for p in batch])), batches)
+    size = network.image_size
+    rows = load_ahead(
+        lambda batch: network(np.stack([load(path, least, size) for path in batch])), batches
+    )
     return np.concatenate(list(rows))
 
 
-def timed(paths: Sequence[Path]) -> np.ndarray:
+def timed(paths: Sequence[Path], size: int) -> np.ndarray:
     """Give the seconds that each picture takes, medians over the turns: (ways, pictures)."""
     seconds = np.zeros((TURNS, len(LEAST), len(paths)))
     for turn in range(TURNS):
         for way, least in enumerate(LEAST):
             for number, path in enumerate(paths):
                 start = time.perf_counter()
-                load(path, least)
+                load(path, least, size)
                 seconds[turn, way, number] = time.perf_counter() - start
     return np.median(seconds, axis=0)
 

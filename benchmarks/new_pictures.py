@@ -1,9 +1,9 @@
-"""Times extraction where all pictures but a few were seen before.
+"""Times features and activations where all pictures but a few were seen before.
 
     python -m benchmarks.new_pictures
 
-After a run, on all its pictures; EfficientNet-Lite0 at 224 px. The store is empty at first, then
-has all pictures but a hundred, then all.
+After a run, on all its pictures; EfficientNet-Lite0 at 224 px, in whole and up to a block. The
+store is empty at first, then has all pictures but a hundred, then all.
 """
 
 import json
@@ -25,32 +25,42 @@ WEIGHTS = Path("data/weights")
 STORE_GB = 4
 # Of the pictures, how many the store has: none, all but the new ones, all.
 KNOWN = ("none", f"all but {NEW}", "all")
+FEATURES, ACTIVATIONS = "features", "activations at block7a"
 
 
 def report() -> Iterator[str]:
     """Measure, and give a table."""
-    found: dict[str, list[float]] = {known: [] for known in KNOWN}
-    for turn in range(TURNS):
-        print(f"benchmarks.new_pictures: turn {turn + 1} of {TURNS}", file=sys.stderr, flush=True)
+    found = {kind: measure(kind) for kind in (FEATURES, ACTIVATIONS)}
+    rows = [
+        [kind, known, took, took / seconds[KNOWN[0]]]
+        for kind, seconds in found.items()
+        for known, took in seconds.items()
+        if known in KNOWN
+    ]
+    count = found[FEATURES]["pictures"]
+    header = ["kept", f"of {count:,} pictures the store has", "seconds", "to none"]
+    yield tabulate(rows, header, tablefmt="github", floatfmt=("", "", ".1f", ".3f"))
+
+
+def measure(kind: str) -> dict[str, float]:
+    """Give the medians of what the turns told."""
+    turns = []
+    for number in range(TURNS):
+        told = f"{kind}, turn {number + 1} of {TURNS}"
+        print(f"benchmarks.new_pictures: {told}", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as cache:
             finished = subprocess.run(
-                [sys.executable, "-m", "benchmarks.new_pictures", "turn"],
+                [sys.executable, "-m", "benchmarks.new_pictures", kind],
                 env=os.environ | {"XDG_CACHE_HOME": cache},  # where the store lies
                 stdout=subprocess.PIPE,
                 text=True,
                 check=True,
             )
-        told = json.loads(finished.stdout.splitlines()[-1])
-        count = told.pop("pictures")
-        for known, seconds in told.items():
-            found[known].append(seconds)
-    seconds = {known: median(of_known) for known, of_known in found.items()}
-    rows = [[known, took, took / seconds[KNOWN[0]]] for known, took in seconds.items()]
-    header = [f"of {count:,} pictures the store has", "seconds", "to none"]
-    yield tabulate(rows, header, tablefmt="github", floatfmt=("", ".1f", ".3f"))
+        turns.append(json.loads(finished.stdout.splitlines()[-1]))
+    return {name: median(turn[name] for turn in turns) for name in turns[0]}
 
 
-def turn() -> dict[str, float]:
+def turn(kind: str) -> dict[str, float]:
     """Extract with an empty store, with one that lacks the new pictures, and with a whole one.
 
     Raises
@@ -60,16 +70,21 @@ def turn() -> dict[str, float]:
     """
     import random
 
-    from vision import features, pictures
+    import numpy as np
+
+    from vision import cut, features, pictures
     from vision.engine import Engine
     from vision.params import Backbone
 
-    network = Engine(
-        features.build_extractor(
-            Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=224),
-            WEIGHTS,
-        )
+    name = "efficientnet_lite0"
+    model = features.build_extractor(
+        Backbone(name=name, weights="imagenet", pooling="avg", image_size=224), WEIGHTS
     )
+    dtype = np.float32
+    if kind == ACTIVATIONS:
+        model, _ = cut.split(model, name, "block7a")
+        dtype = np.float16
+    network = Engine(model)
     paths = [
         SUBSET / split / file
         for split in pictures.SPLITS
@@ -84,9 +99,9 @@ def turn() -> dict[str, float]:
         for known in KNOWN:
             if known == KNOWN[1]:
                 os.environ["XDG_CACHE_HOME"] = str(lacking)
-                features.write(network, paths[NEW:], to, STORE_GB)
+                features.write(network, paths[NEW:], to, STORE_GB, dtype=dtype)
             start = time.perf_counter()
-            features.write(network, paths, to, STORE_GB)
+            features.write(network, paths, to, STORE_GB, dtype=dtype)
             seconds[known] = time.perf_counter() - start
             written.add(to.read_bytes())
     assert len(written) == 1, "the store gave other rows"
@@ -97,6 +112,6 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         import vision  # noqa: F401  (it chooses the kernels)
 
-        print(json.dumps(turn()))
+        print(json.dumps(turn(sys.argv[1])))
     else:
         print(*report())

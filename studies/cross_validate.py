@@ -4,6 +4,7 @@ The test pictures are left alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,18 +36,11 @@ SPLITS = ("train", "validation")
 def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
-    index = pd.concat([read_index(split) for split in SPLITS], ignore_index=True)
-    stored = Stored(FEATURES, VIEWS)
-    (training, *views), (validation,) = (stored.rows(split) for split in SPLITS)
-    features = np.concatenate([training, validation])
-    _, labels = np.unique(index["label"], return_inverse=True)
-    groups = np.arange(len(index))
-    if study.cross_validate.groups == "near_duplicates":
-        digests = [pictures.digest(SUBSET / file) for file in index["path"]]
-        groups = duplicates.group(digests, features, study.cross_validate.similarity)
-    check(index["label"], groups, study.cross_validate.folds)
+    together = read(study)
+    labels, groups = together.labels, together.groups
+    check(together.classes, groups, study.cross_validate.folds)
     table = cross_validate(
-        [features, *views],
+        [together.features, *Stored(FEATURES, VIEWS).rows("train")[1:]],
         labels,
         folds(
             labels, groups, study.cross_validate.folds, study.cross_validate.repeats, params.seed
@@ -58,7 +52,7 @@ def main() -> None:
     chosen = table[table["l2"] == best["l2"]]
     figures = ("accuracy", "accuracy_sd", "loss", "loss_sd")
     write_json(
-        {"pictures": len(index), "groups": int(groups.max()) + 1, "l2": float(best["l2"])}
+        {"pictures": len(labels), "groups": int(groups.max()) + 1, "l2": float(best["l2"])}
         | {name: float(best[name]) for name in figures}
         | {"fold_accuracy": dict(zip(chosen["fold"].astype(str), chosen["accuracy"], strict=True))},
         METRICS,
@@ -67,17 +61,55 @@ def main() -> None:
     environment.note("studies: cross_validate", ENVIRONMENT)
 
 
+@dataclass(frozen=True)
+class Together:
+    """The training and the validation pictures.
+
+    Attributes
+    ----------
+    features : shape (pictures, features).
+    labels : the number of the class of each.
+    classes : its name.
+    groups : a number for each; those of near-duplicates are the same.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    classes: pd.Series
+    groups: np.ndarray
+
+
+def read(study: Params) -> Together:
+    """Read the training and validation pictures' features, and group the pictures."""
+    index = pd.concat([read_index(split) for split in SPLITS], ignore_index=True)
+    stored = Stored(FEATURES, VIEWS)
+    features = np.concatenate([stored.rows(split)[0] for split in SPLITS])
+    _, labels = np.unique(index["label"], return_inverse=True)
+    groups = np.arange(len(index))
+    if study.cross_validate.groups == "near_duplicates":
+        digests = [pictures.digest(SUBSET / file) for file in index["path"]]
+        groups = duplicates.group(digests, features, study.cross_validate.similarity)
+    return Together(features, labels, index["label"], groups)
+
+
 def read_index(split: str) -> pd.DataFrame:
     index = pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False)
     return index.assign(path=split + "/" + index["file"])
 
 
-def check(classes: pd.Series, groups: np.ndarray, count: int) -> None:
-    """Refuse more folds than a class has groups: some fold would be without the class."""
+def check(
+    classes: pd.Series, groups: np.ndarray, count: int, name: str = "cross_validate.folds"
+) -> None:
+    """Refuse more folds than a class has groups: some fold would be without the class.
+
+    Parameters
+    ----------
+    name : of the parameter that is the count.
+    """
     fewest = pd.Series(groups).groupby(classes.to_numpy()).nunique()
     if fewest.min() < count:
         raise UserError(
-            f"cross_validate.folds = {count} is too many for class {fewest.idxmin()}, which has "
+            f"{name} = {count} is too many for class {fewest.idxmin()}, which has "
             f"{fewest.min()} different pictures for training and validation; "
             f"set it to {fewest.min()} or less in {PARAMS}, or add pictures"
         )

@@ -3,9 +3,9 @@
 What each knob does is said there.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_type_hints
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, create_model
 
 from vision.params import (
     BatchSize,
@@ -17,6 +17,7 @@ from vision.params import (
     Rate,
     Schedule,
     Section,
+    TrainHead,
     Warmup,
     WeightDecay,
     all_different,
@@ -40,6 +41,25 @@ class LearningCurve(Section):
 class Ensembles(Section):
     heads: Annotated[int, Field(ge=2, le=100)]
     ensembles: Annotated[int, Field(ge=2, le=100)]
+
+
+# What takes the place of the pipeline's own settings of train_head: any of them.
+HeadVariant = create_model(
+    "HeadVariant",
+    __base__=Section,
+    **{
+        name: (kind | None, None)
+        for name, kind in get_type_hints(TrainHead, include_extras=True).items()
+        if name in TrainHead.model_fields
+    },
+)
+
+
+class Nested(Section):
+    folds: Annotated[int, Field(ge=2, le=100)]
+    parts: Annotated[int, Field(ge=2, le=100)]
+    repeats: Annotated[int, Field(ge=1, le=100)]
+    settings: Annotated[dict[str, HeadVariant], Field(min_length=1)]
 
 
 class Variant(Section):
@@ -68,4 +88,5 @@ class Params(Section):
     cross_validate: CrossValidate
     learning_curve: LearningCurve
     ensembles: Ensembles
+    nested: Nested
     variants: Variants

@@ -29,12 +29,12 @@ KEPT = """\
 
 - *The store*, `~/.cache/few-pictures/rows` (in `$XDG_CACHE_HOME`, where that is set): features and
   activations of pictures already seen, so that only new ones are run, and of those that the models
-  are measured on, only the blocks that were trained; one for all of a user's clones and
-  experiments. A row is found by its picture's content, by what was done to it first (views are
-  drawn by the picture's name), by the network, and by the code of `vision/` and the versions of the
-  libraries that made it: another line there, and it is made anew. `store.max_gb` bounds it, but for
-  SQLite's log of some batches while it is written: the ones least recently used go first. It may be
-  deleted at any time.
+  are measured on (where they take a quarter of the store at most), only the blocks that were
+  trained; one for all of a user's clones and experiments. A row is found by its picture's content,
+  by what was done to it first (views are drawn by the picture's name), by the network, and by the
+  code of `vision/` and the versions of the libraries that made it: another line there, and it is
+  made anew. `store.max_gb` bounds it, but for SQLite's log of some batches while it is written: the
+  ones least recently used go first. It may be deleted at any time.
 - *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
 - *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
   file system has reflinks, which take no disk), and those of each run before that had others.

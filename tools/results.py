@@ -33,6 +33,8 @@ HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
 VARIANTS = Path("metrics/studies/variants")
 ENSEMBLES = Path("metrics/studies/ensembles.json")
+HEADS = Path("metrics/studies/heads")
+NESTED = Path("metrics/studies/nested.json")
 CURVE = Path("plots/studies/learning_curve.csv")
 DOCUMENT = Path("docs/results.md")
 FIGURES = Path("docs/results")
@@ -95,6 +97,7 @@ def main() -> None:
         "costs": costs(runs),
         "variants": variants(),
         "ensembles": ensembles(),
+        "nested": nested(),
         "cross_validation": cross_validation(),
         "learning_curve": curve(),
     }
@@ -123,11 +126,12 @@ def literature() -> str:
 
 
 def measured(network: str, name: str) -> list[str]:
-    """Give the five columns of one protocol, accuracy on the test pictures."""
+    """Give the five columns of one protocol, accuracy on the test and the validation pictures."""
     cells = []
     for form in ("plain", "augmented"):
         found = read(BASELINES / f"{network}-{form}.json")
-        cells.append(f"{found['test']['accuracy']:.3f}" if found else MISSING)
+        both = [found[split]["accuracy"] for split in ("test", "validation")] if found else []
+        cells.append("{:.3f} ({:.3f})".format(*both) if found else MISSING)
     found = read(RESULTS / f"{name}.json")
     plain = read(RESULTS / f"{WITHOUT_VIEWS.get(name, name)}.json")
     cells.append(accuracy(plain, "head") if plain else MISSING)
@@ -143,7 +147,9 @@ def values(result: dict, model: str, figure: str = "accuracy") -> np.ndarray:
 
 
 def accuracy(result: dict, model: str) -> str:
-    return f"{values(result, model).mean():.4f}"
+    stage = {"head": "head", "finetuned": "finetune"}[model]
+    validation = [of_seed[stage]["validation_accuracy"] for of_seed in result["seeds"].values()]
+    return f"{values(result, model).mean():.4f} ({np.mean(validation):.3f})"
 
 
 def with_interval(result: dict, model: str) -> str:
@@ -153,6 +159,11 @@ def with_interval(result: dict, model: str) -> str:
     low, high = scores.accuracy_interval(found.mean() * pictures, pictures)
     spread = f" ± {found.std(ddof=1):.4f}" if len(found) > 1 else ""
     return f"{found.mean():.4f}{spread} ({low:.4f}–{high:.4f})"
+
+
+def with_deviation(figures: Sequence[float]) -> str:
+    spread = f" ± {np.std(figures, ddof=1):.4f}" if len(figures) > 1 else ""
+    return f"{np.mean(figures):.4f}{spread}"
 
 
 def from_scratch() -> str:
@@ -194,7 +205,7 @@ def pretrained(runs: dict) -> str:
             continue
         each = found["seeds"].values()
         validation = [
-            np.mean([of_seed[stage]["validation_loss"] for of_seed in each])
+            [of_seed[stage]["validation_loss"] for of_seed in each]
             for stage in ("head", "finetune")
         ]
         rows.append(
@@ -202,7 +213,7 @@ def pretrained(runs: dict) -> str:
                 f"`{name}`",
                 content["title"],
                 str(len(found["seeds"])),
-                f"{validation[0]:.4f} / {validation[1]:.4f}",
+                " / ".join(with_deviation(losses) for losses in validation),
                 with_interval(found, "head"),
                 with_interval(found, "finetuned"),
             ]
@@ -314,13 +325,31 @@ def ensembles() -> str:
     return table(rows, ["", "validation loss", "validation accuracy"])
 
 
+def nested() -> str:
+    """Draw up what ways to train the head came to where they were not chosen by."""
+    found = read(NESTED)
+    if not found:
+        return f"Nested cross-validation: {MISSING}."
+    rows = [
+        [
+            f"`{name}`",
+            f"{way['wrong']:,} of {way['pictures']:,}",
+            f"{way['loss']:.4f}",
+            f"{way['difference']:+.4f} ± {way['difference_sd']:.4f}",
+        ]
+        for name, way in found["ways"].items()
+    ]
+    return table(rows, ["way", "wrong", "loss", "difference, fold by fold"])
+
+
 def cross_validation() -> str:
     found = read(CROSS_VALIDATION)
     if not found:
         return f"Cross-validation: {MISSING}."
     return (
         f"{found['accuracy']:.4f} ± {found['accuracy_sd']:.4f}: mean and standard deviation over "
-        f"{len(found['fold_accuracy'])} folds of {found['pictures']:,} pictures, at "
+        f"{len(found['fold_accuracy'])} folds of {found['pictures']:,} pictures in "
+        f"{found['groups']:,} groups, at "
         f"l2 = {found['l2']:g}."
     )
 
@@ -330,16 +359,19 @@ def curve() -> str:
         return f"The learning curve: {MISSING}."
     found = pd.read_csv(CURVE)
     learning_curve.draw(found).savefig(FIGURES / "learning_curve.png")
-    rows = [
-        [
-            f"{row.pictures_per_class:,.0f}",
-            f"{row.head:.4f} ({row.head_low:.4f}–{row.head_high:.4f})",
-            f"{row.finetuned:.4f} ({row.finetuned_low:.4f}–{row.finetuned_high:.4f})",
-        ]
-        for row in found.itertuples()
-    ]
+    rows = []
+    for row in found.itertuples():
+        head = read(HEADS / f"{row.pictures_per_class:.0f}.json")
+        rows.append(
+            [
+                f"{row.pictures_per_class:,.0f}",
+                f"{row.head:.4f} ({row.head_low:.4f}–{row.head_high:.4f})",
+                f"{row.finetuned:.4f} ({row.finetuned_low:.4f}–{row.finetuned_high:.4f})",
+                f"{head['pipeline_accuracy']:.4f}" if head else MISSING,
+            ]
+        )
     return (
-        table(rows, ["pictures of each class", "head", "fine-tuned"])
+        table(rows, ["pictures of each class", "head", "fine-tuned", "from a head of"])
         + "\n\n![Accuracy by number of training pictures](results/learning_curve.png)"
     )
 

@@ -7,6 +7,8 @@ from PIL import Image
 from benchmarks import decoding
 from vision import pictures
 
+SIZE = 224
+
 
 @pytest.fixture
 def photograph(tmp_path):
@@ -18,14 +20,16 @@ def photograph(tmp_path):
 
 
 def test_at_least_at_twice_the_size_is_the_pipeline_s_own_way(photograph):
-    assert np.array_equal(decoding.load(photograph, 2), pictures.load(photograph, decoding.SIZE))
-    assert not np.array_equal(decoding.load(photograph, 2), decoding.load(photograph, None))
+    assert np.array_equal(decoding.load(photograph, 2, SIZE), pictures.load(photograph, SIZE))
+    assert not np.array_equal(
+        decoding.load(photograph, 2, SIZE), decoding.load(photograph, None, SIZE)
+    )
 
 
 @pytest.mark.parametrize(("size", "scaled"), [(895, False), (896, True)])
 def test_a_file_is_scaled_where_half_of_it_is_enough(tmp_path, size, scaled):
     path = tmp_path / "a.jpg"
     Image.new("RGB", (2000, size)).save(path)
-    assert not decoding.is_scaled(path, None)
-    assert decoding.is_scaled(path, 2) == scaled
-    assert decoding.is_scaled(path, 1)
+    assert not decoding.is_scaled(path, None, SIZE)
+    assert decoding.is_scaled(path, 2, SIZE) == scaled
+    assert decoding.is_scaled(path, 1, SIZE)

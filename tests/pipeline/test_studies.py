@@ -22,6 +22,7 @@ ALL = sorted(
     [
         "cross_validate",
         "ensembles",
+        "nested",
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
         *(f"variants@{name}" for name in VARIANTS),
@@ -46,6 +47,9 @@ def with_studies(project):
         cross_validate__folds=3,
         ensembles__heads=2,
         ensembles__ensembles=2,
+        nested__folds=2,
+        nested__parts=2,
+        nested__repeats=1,
         variants__seeds=2,
         variants__settings=VARIANTS,
     )
@@ -114,6 +118,15 @@ def test_averaged_heads_lose_no_more_than_their_mean(studied):
     assert found["heads"] == 2
     assert found["one"]["loss_sd"] > 0
     assert found["ensemble"]["loss"] < found["one"]["loss"]
+
+
+def test_ways_to_train_the_head_are_compared_on_pictures_that_chose_nothing(studied):
+    found = metrics(studied, "studies/nested")
+    own, lbfgs = (found["ways"][name] for name in ("as-it-is", "lbfgs"))
+    assert own["pictures"] == lbfgs["pictures"] == found["pictures"]
+    assert own["difference"] == 0
+    assert lbfgs["difference"] == pytest.approx(lbfgs["loss"] - own["loss"])
+    assert lbfgs["loss"] != own["loss"]
 
 
 def test_the_curve_is_drawn(studied):
@@ -189,6 +202,7 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
     [
         (PARAMS, "cross_validate__folds", 4, ["cross_validate"]),
         (PARAMS, "ensembles__heads", 3, ["ensembles"]),
+        (PARAMS, "nested__repeats", 2, ["nested"]),
         (
             PARAMS,
             "learning_curve__sizes",

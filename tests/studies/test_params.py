@@ -40,6 +40,7 @@ def test_every_key_has_a_comment_above_it(number):
         ("learning_curve", "sizes", [0], "greater than or equal to 1"),
         ("ensembles", "heads", 1, "greater than or equal to 2"),
         ("learning_curve", "draws", 0, "greater than or equal to 1"),
+        ("nested", "settings", {"mine": {"l2": -1}}, "greater than or equal to 0"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):

@@ -61,14 +61,23 @@ def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):
         path.write_text(json.dumps(test))
 
     for form, accuracy in (("plain", 0.7), ("augmented", 0.8)):
-        write(f"metrics/baselines/book-2nd-edition-{form}.json", {"test": {"accuracy": accuracy}})
-    models = {"head": {"accuracy": 0.9}, "finetuned": {"accuracy": 0.95}}
-    run = {"params": {"extract.views": 10}, "seeds": {"1": {"evaluate": models}}}
-    write("metrics/results/book-2nd-edition-lite0.json", run)
-    plain = {
-        "params": {"extract.views": 0},
-        "seeds": {"1": {"evaluate": models | {"head": {"accuracy": 0.85}}}},
-    }
-    write("metrics/results/book-2nd-edition-lite0-plain.json", plain)
-    cells = results.measured("book-2nd-edition", "book-2nd-edition-lite0")
-    assert cells == ["0.700", "0.800", "0.8500", "0.9000", "0.9500"]
+        content = {"test": {"accuracy": accuracy}, "validation": {"accuracy": accuracy + 0.01}}
+        write(f"metrics/baselines/book-2nd-edition-{form}.json", content)
+
+    def run(views, head, finetuned):
+        seed = {
+            "head": {"validation_accuracy": head + 0.01},
+            "finetune": {"validation_accuracy": finetuned + 0.01},
+            "evaluate": {"head": {"accuracy": head}, "finetuned": {"accuracy": finetuned}},
+        }
+        return {"params": {"extract.views": views}, "seeds": {"1": seed}}
+
+    write("metrics/results/book-2nd-edition-lite0.json", run(10, 0.9, 0.95))
+    write("metrics/results/book-2nd-edition-lite0-plain.json", run(0, 0.85, 0.93))
+    assert results.measured("book-2nd-edition", "book-2nd-edition-lite0") == [
+        "0.700 (0.710)",
+        "0.800 (0.810)",
+        "0.8500 (0.860)",
+        "0.9000 (0.910)",
+        "0.9500 (0.960)",
+    ]

@@ -1,0 +1,171 @@
+"""Cross-validates ways to train the head, with the choices of each made in folds of their own.
+
+The validation pictures pick the epoch of a head and the strength of its penalty, so that its loss
+on them flatters the way that picks among more. Here each fold is predicted by a head whose choices
+were made on a part of the other folds, and a way is judged by pictures that had no say in it (S.
+Varma and R. Simon, "Bias in error estimation when using cross-validation for model selection", BMC
+Bioinformatics 7, 2006). The test pictures are left alone.
+"""
+
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+from tqdm import tqdm
+
+from studies import cross_validate
+from studies.params import HeadVariant, Nested, Params
+from vision import determinism, environment, features, head_training, scores
+from vision.description import class_probabilities
+from vision.output import write_json
+from vision.params import TrainHead, load_params
+from vision.program import run
+from vision.stored import Stored
+
+PIPELINE_PARAMS = Path("params.yaml")
+PARAMS = Path("studies/params.yaml")
+ENVIRONMENT = Path("metrics/environment.json")
+WEIGHTS = Path("data/weights")
+METRICS = Path("metrics/studies/nested.json")
+
+Predict = Callable[
+    [cross_validate.Together, np.ndarray, np.ndarray, np.ndarray],
+    np.ndarray,
+]
+
+
+def main() -> None:
+    params = load_params(PIPELINE_PARAMS)
+    study = load_params(PARAMS, Params)
+    determinism.enable()
+    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    together = cross_validate.read(study)
+    measured = {
+        name: validate(
+            together,
+            study.nested,
+            params.seed,
+            partial(
+                predict,
+                extractor,
+                params.backbone.name,
+                with_changes(params.train_head, variant),
+                params.seed,
+            ),
+        )
+        for name, variant in study.nested.settings.items()
+    }
+    write_json(
+        {
+            "backbone": params.backbone.name,
+            "pictures": len(together.labels),
+            "folds": study.nested.folds,
+            "repeats": study.nested.repeats,
+            "ways": summarise(measured),
+        },
+        METRICS,
+    )
+    environment.note("studies: nested", ENVIRONMENT)
+
+
+def with_changes(settings: TrainHead, variant: HeadVariant) -> TrainHead:
+    """Put what a variant sets in the place of the pipeline's own."""
+    return settings.model_copy(update=variant.model_dump(exclude_none=True))
+
+
+def predict(
+    extractor: keras.Model,
+    backbone: str,
+    settings: TrainHead,
+    seed: int,
+    together: cross_validate.Together,
+    train: np.ndarray,
+    choose: np.ndarray,
+    held_out: np.ndarray,
+) -> np.ndarray:
+    """Train a head as the stage does on some pictures, choose by others, and predict others.
+
+    Returns
+    -------
+    Probabilities, shape (pictures, classes).
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        stored = lay_out(together, {"train": train, "validation": choose}, Path(folder))
+        whole, *_ = head_training.fit(extractor, backbone, stored, settings, seed)
+    rows = together.features[held_out]
+    return class_probabilities(whole.get_layer("head").predict(rows, verbose=0))
+
+
+def lay_out(
+    together: cross_validate.Together, splits: dict[str, np.ndarray], folder: Path
+) -> Stored:
+    """Write the rows of some pictures as the stages do."""
+    (folder / "views").mkdir()
+    for split, chosen in splits.items():
+        np.save(folder / f"{split}.npy", together.features[chosen])
+        labels = together.classes.iloc[chosen].rename("label")
+        labels.to_csv(folder / f"{split}.csv", index=False)
+    return Stored(folder, folder / "views")
+
+
+def validate(
+    together: cross_validate.Together, study: Nested, seed: int, predict: Predict
+) -> pd.DataFrame:
+    """Predict each fold by a head that it had no part in.
+
+    Parameters
+    ----------
+    predict : from all pictures, and the numbers of those to train on, of those to choose by and of
+        those to predict, gives probabilities of the last.
+
+    Returns
+    -------
+    One row a fold: pictures; wrong, how many of them; loss, the cross-entropy in nats.
+    """
+    labels, groups = together.labels, together.groups
+    cross_validate.check(together.classes, groups, study.folds, "nested.folds")
+    splits = list(cross_validate.folds(labels, groups, study.folds, study.repeats, seed))
+    measured = []
+    for others, held_out in tqdm(splits, unit="fold", disable=None):
+        cross_validate.check(
+            together.classes.iloc[others], groups[others], study.parts, "nested.parts"
+        )
+        parts = StratifiedGroupKFold(study.parts, shuffle=True, random_state=seed)
+        train, choose = next(parts.split(others, labels[others], groups[others]))
+        predicted = predict(together, others[train], others[choose], held_out)
+        truth = labels[held_out]
+        wrong = int((predicted.argmax(axis=1) != truth).sum())
+        loss = scores.cross_entropy(truth, predicted)
+        measured.append({"pictures": len(truth), "wrong": wrong, "loss": loss})
+    return pd.DataFrame(measured)
+
+
+def summarise(measured: dict[str, pd.DataFrame]) -> dict[str, dict[str, float | int]]:
+    """Sum up each way, and how its loss differs from the first one's, fold by fold.
+
+    Returns
+    -------
+    By the way: wrong, of so many pictures; loss, its mean over the folds; and difference and
+    difference_sd, mean and standard deviation over the folds.
+    """
+    first = next(iter(measured.values()))
+    summary = {}
+    for name, table in measured.items():
+        difference = table["loss"] - first["loss"]
+        summary[name] = {
+            "wrong": int(table["wrong"].sum()),
+            "pictures": int(table["pictures"].sum()),
+            "loss": float(table["loss"].mean()),
+            "difference": float(difference.mean()),
+            "difference_sd": float(difference.std(ddof=1)),
+        }
+    return summary
+
+
+if __name__ == "__main__":
+    run(main)
