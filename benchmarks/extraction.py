@@ -5,7 +5,8 @@
 
 After a run, on its test pictures; or on those of an archive, with EfficientNet-Lite0 alone. The
 plain way is the listing of "Deep Learning with Python": pictures by `image_dataset_from_directory`,
-`predict` batch by batch, `np.concatenate`, with TensorFlow's own defaults. The other ways but the
+`predict` batch by batch, `np.concatenate`, with TensorFlow's own defaults; on an archive also with
+oneDNN's kernels off, as they are by default on processors without VNNI. The other ways but the
 last run the network on pictures that are decoded already: Keras with oneDNN's kernels, OpenVINO
 where it is installed (`pip install openvino`), and the engine of this project, LiteRT. The last is
 all that the stage does, with an empty store: it hashes the pictures, decodes and runs them, keeps
@@ -17,14 +18,14 @@ import importlib.util
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
 from benchmarks.files import lay_out, unpacked
-from benchmarks.side_by_side import PLAIN, measure, run
+from benchmarks.side_by_side import PLAIN, PLAIN_OFF, measure, run
 
 if TYPE_CHECKING:
     import keras
@@ -46,11 +47,15 @@ BATCH_SIZE = 32
 STORE_GB = 4
 
 
-def report(networks: Iterable[str] = tuple(NETWORKS), pictures: Path = PICTURES) -> Iterator[str]:
+def report(
+    networks: Iterable[str] = tuple(NETWORKS),
+    pictures: Path = PICTURES,
+    plain: Sequence[str] = (PLAIN,),
+) -> Iterator[str]:
     """Measure networks in all ways, and give a table."""
-    ways = [PLAIN, KERAS, LITERT, OURS]
+    ways = [*plain, KERAS, LITERT, OURS]
     if importlib.util.find_spec("openvino"):
-        ways.insert(2, OPENVINO)
+        ways.insert(-2, OPENVINO)
     rows = []
     for network in networks:
         _, size, _ = NETWORKS[network]
@@ -59,10 +64,12 @@ def report(networks: Iterable[str] = tuple(NETWORKS), pictures: Path = PICTURES)
         rows.append(
             [f"{network}, {size} px"]
             + [f"{speed[way]:.0f}" for way in ways]
-            + [f"{speed[OURS] / speed[PLAIN]:.1f}", f"{speed[OURS] / speed[LITERT]:.0%}"]
+            + [f"{speed[OURS] / speed[way]:.1f}" for way in plain]
+            + [f"{speed[OURS] / speed[LITERT]:.0%}"]
             + [f"{found[OURS]['greatest_difference']:.0e} σ"]
         )
-    header = ["network", *ways, "ours / plain", "ours / LiteRT", "differs from Keras by"]
+    ratios = [f"ours / {way}" for way in (*plain, LITERT)]
+    header = ["network", *ways, *ratios, "differs from Keras by"]
     yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
@@ -72,7 +79,7 @@ def report_of_archive(archive: Path) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         chosen = Path(folder) / "chosen"
         lay_out(unpacked(archive, Path(folder)), chosen, NETWORKS[network][2])
-        yield from report([network], chosen)
+        yield from report([network], chosen, (PLAIN, PLAIN_OFF))
 
 
 def time_way(way: str, network: str, folder: str) -> dict[str, float]:
@@ -89,7 +96,7 @@ def time_way(way: str, network: str, folder: str) -> dict[str, float]:
         Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
     )
     paths = [Path(folder) / file for file in pictures.index(Path(folder))["file"]][:count]
-    if way == PLAIN:
+    if way in (PLAIN, PLAIN_OFF):
         return {"pictures_per_second": plain(extractor, Path(folder), size, count)}
     decoded = pictures.load_batch(paths, size)
     expected = extractor.predict(decoded[:BATCH_SIZE], BATCH_SIZE, verbose=0)
