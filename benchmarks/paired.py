@@ -220,7 +220,7 @@ def fit(
     """
     import keras
 
-    model.compile(optimizer, "binary_crossentropy", ["binary_crossentropy", "accuracy"])
+    model.compile(optimizer, "binary_crossentropy", metrics=["binary_crossentropy", "accuracy"])
     # The loss has the penalty besides, which the pipeline leaves out.
     stop = keras.callbacks.EarlyStopping(
         "val_binary_crossentropy", patience=patience, mode="min", restore_best_weights=True
