@@ -160,7 +160,7 @@ def plain(params: "Params") -> Figures:
     keras.utils.set_random_seed(params.seed)
     size, batch_size = extractor.input.shape[1], params.finetune.batch_size
     train, validation = (
-        dataset(SUBSET / split, size, batch_size, seed=params.seed)
+        dataset(SUBSET / split, size, batch_size, "binary", seed=params.seed)
         for split in ("train", "validation")
     )
     rows, labels = extract(extractor, train)

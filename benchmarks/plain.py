@@ -13,18 +13,25 @@ if TYPE_CHECKING:
 
 
 def dataset(
-    folder: Path, size: int, batch_size: int, shuffle: bool = True, seed: int | None = None
+    folder: Path,
+    size: int,
+    batch_size: int,
+    labels: str = "int",
+    shuffle: bool = True,
+    seed: int | None = None,
 ) -> "tf.data.Dataset":
     """Read pictures, a folder for each class, in batches.
 
     Parameters
     ----------
     size : height and width that they are resized to.
+    labels : int, of shape (pictures,); or binary, of two classes, of shape (pictures, 1).
     """
     import keras
 
     return keras.utils.image_dataset_from_directory(
         folder,
+        label_mode=labels,
         image_size=(size, size),
         batch_size=batch_size,
         shuffle=shuffle,
