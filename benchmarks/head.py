@@ -116,7 +116,7 @@ def studies(views: Path) -> dict[str, float]:
     """Time the path of the penalty, the cross-validation, and the heads of the learning curve."""
     import numpy as np
 
-    from studies import cross_validate, logistic, train_heads
+    from studies import cross_validate, logistic, together, train_heads
     from studies.params import Params
     from vision import duplicates, pictures
     from vision.params import load_params
@@ -137,14 +137,14 @@ def studies(views: Path) -> dict[str, float]:
     seconds[f"{len(strengths)} strengths of the L2 penalty"] = time.perf_counter() - start
 
     start = time.perf_counter()
-    both = cross_validate.SPLITS
-    index = np.concatenate([cross_validate.read_index(split)["path"] for split in both])
+    both = together.SPLITS
+    index = np.concatenate([together.read_index(split)["path"] for split in both])
     x = np.concatenate([rows[split][0] for split in both])
     y = np.concatenate([labels[split] for split in both])
     digests = [pictures.digest(SUBSET / file) for file in index]
     groups = duplicates.group(digests, x, study.cross_validate.similarity)
     count = study.cross_validate.folds
-    folds = cross_validate.folds(y, groups, count, 1, params.seed)
+    folds = together.folds(y, groups, count, 1, params.seed)
     cross_validate.cross_validate([x], y, folds, strengths)
     seconds[f"{count}-fold cross-validation, {len(y):,} pictures, all strengths"] = (
         time.perf_counter() - start

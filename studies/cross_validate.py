@@ -3,19 +3,16 @@
 The test pictures are left alone.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss
-from sklearn.model_selection import StratifiedGroupKFold
 
-from studies import logistic
+from studies import logistic, together
 from studies.params import Params
-from vision import duplicates, environment, pictures, scores
-from vision.errors import UserError
+from vision import environment, scores
 from vision.output import write_csv, write_json
 from vision.params import load_params
 from vision.program import run
@@ -24,25 +21,22 @@ from vision.stored import Stored
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
-SUBSET = Path("data/subset")
 FEATURES = Path("data/features")
 VIEWS = Path("data/views")
 METRICS = Path("metrics/studies/cross_validation.json")
 CURVE = Path("plots/studies/cross_validation.csv")
 
-SPLITS = ("train", "validation")
-
 
 def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
-    together = read(study)
-    labels, groups = together.labels, together.groups
-    check(together.classes, groups, study.cross_validate.folds)
+    both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
+    labels, groups = both.labels, both.groups
+    together.check(both.classes, groups, study.cross_validate.folds)
     table = cross_validate(
-        [together.features, *Stored(FEATURES, VIEWS).rows("train")[1:]],
+        [both.features, *Stored(FEATURES, VIEWS).rows("train")[1:]],
         labels,
-        folds(
+        together.folds(
             labels, groups, study.cross_validate.folds, study.cross_validate.repeats, params.seed
         ),
         study.l2,
@@ -61,76 +55,6 @@ def main() -> None:
     environment.note("studies: cross_validate", ENVIRONMENT)
 
 
-@dataclass(frozen=True)
-class Together:
-    """The training and the validation pictures.
-
-    Attributes
-    ----------
-    features : shape (pictures, features).
-    labels : the number of the class of each.
-    classes : its name.
-    groups : a number for each; those of near-duplicates are the same.
-    """
-
-    features: np.ndarray
-    labels: np.ndarray
-    classes: pd.Series
-    groups: np.ndarray
-
-
-def read(study: Params) -> Together:
-    """Read the training and validation pictures' features, and group the pictures."""
-    index = pd.concat([read_index(split) for split in SPLITS], ignore_index=True)
-    stored = Stored(FEATURES, VIEWS)
-    features = np.concatenate([stored.rows(split)[0] for split in SPLITS])
-    _, labels = np.unique(index["label"], return_inverse=True)
-    groups = np.arange(len(index))
-    if study.cross_validate.groups == "near_duplicates":
-        digests = [pictures.digest(SUBSET / file) for file in index["path"]]
-        groups = duplicates.group(digests, features, study.cross_validate.similarity)
-    return Together(features, labels, index["label"], groups)
-
-
-def read_index(split: str) -> pd.DataFrame:
-    index = pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False)
-    return index.assign(path=split + "/" + index["file"])
-
-
-def check(
-    classes: pd.Series, groups: np.ndarray, count: int, name: str = "cross_validate.folds"
-) -> None:
-    """Refuse more folds than a class has groups: some fold would be without the class.
-
-    Parameters
-    ----------
-    name : of the parameter that is the count.
-    """
-    fewest = pd.Series(groups).groupby(classes.to_numpy()).nunique()
-    if fewest.min() < count:
-        raise UserError(
-            f"{name} = {count} is too many for class {fewest.idxmin()}, which has "
-            f"{fewest.min()} different pictures for training and validation; "
-            f"set it to {fewest.min()} or less in {PARAMS}, or add pictures"
-        )
-
-
-def folds(
-    labels: np.ndarray, groups: np.ndarray, count: int, repeats: int, seed: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cut pictures into folds, with about the same share of each class and groups kept whole.
-
-    Yields
-    ------
-    For each fold of each repeat, the numbers of the pictures to train on and of those to predict.
-    """
-    for repeat in range(repeats):
-        # Lists of numbers seed as well as one does, and the second keeps repeats apart.
-        random = np.random.RandomState([seed, repeat])
-        splitter = StratifiedGroupKFold(count, shuffle=True, random_state=random)
-        yield from splitter.split(labels, labels, groups)
-
-
 def cross_validate(
     rows: Sequence[np.ndarray],
     labels: np.ndarray,
@@ -142,7 +66,7 @@ def cross_validate(
     Parameters
     ----------
     rows : as `logistic.fit` takes them; views are trained on only.
-    splits : as `folds` yields them.
+    splits : as `together.folds` yields them.
 
     Returns
     -------

@@ -18,8 +18,8 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 from tqdm import tqdm
 
-from studies import cross_validate
-from studies.params import HeadVariant, Nested, Params
+from studies import together
+from studies.params import HeadVariant, Params
 from vision import determinism, environment, features, head_training, scores
 from vision.description import class_probabilities
 from vision.output import write_json
@@ -34,7 +34,7 @@ WEIGHTS = Path("data/weights")
 METRICS = Path("metrics/studies/nested.json")
 
 Predict = Callable[
-    [cross_validate.Together, np.ndarray, np.ndarray, np.ndarray],
+    [together.Together, np.ndarray, np.ndarray, np.ndarray],
     np.ndarray,
 ]
 
@@ -44,26 +44,26 @@ def main() -> None:
     study = load_params(PARAMS, Params)
     determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
-    together = cross_validate.read(study)
+    both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
     measured = {
         name: validate(
-            together,
-            study.nested,
+            both,
+            study,
             params.seed,
             partial(
                 predict,
                 extractor,
                 params.backbone.name,
-                with_changes(params.train_head, variant),
+                with_changes(params.train_head, study.nested.settings[name]),
                 params.seed,
             ),
         )
-        for name, variant in study.nested.settings.items()
+        for name in study.nested.settings
     }
     write_json(
         {
             "backbone": params.backbone.name,
-            "pictures": len(together.labels),
+            "pictures": len(both.labels),
             "folds": study.nested.folds,
             "repeats": study.nested.repeats,
             "ways": summarise(measured),
@@ -83,7 +83,7 @@ def predict(
     backbone: str,
     settings: TrainHead,
     seed: int,
-    together: cross_validate.Together,
+    both: together.Together,
     train: np.ndarray,
     choose: np.ndarray,
     held_out: np.ndarray,
@@ -95,27 +95,23 @@ def predict(
     Probabilities, shape (pictures, classes).
     """
     with tempfile.TemporaryDirectory() as folder:
-        stored = lay_out(together, {"train": train, "validation": choose}, Path(folder))
+        stored = lay_out(both, {"train": train, "validation": choose}, Path(folder))
         whole, *_ = head_training.fit(extractor, backbone, stored, settings, seed)
-    rows = together.features[held_out]
+    rows = both.features[held_out]
     return class_probabilities(whole.get_layer("head").predict(rows, verbose=0))
 
 
-def lay_out(
-    together: cross_validate.Together, splits: dict[str, np.ndarray], folder: Path
-) -> Stored:
+def lay_out(both: together.Together, splits: dict[str, np.ndarray], folder: Path) -> Stored:
     """Write the rows of some pictures as the stages do."""
     (folder / "views").mkdir()
     for split, chosen in splits.items():
-        np.save(folder / f"{split}.npy", together.features[chosen])
-        labels = together.classes.iloc[chosen].rename("label")
+        np.save(folder / f"{split}.npy", both.features[chosen])
+        labels = both.classes.iloc[chosen].rename("label")
         labels.to_csv(folder / f"{split}.csv", index=False)
     return Stored(folder, folder / "views")
 
 
-def validate(
-    together: cross_validate.Together, study: Nested, seed: int, predict: Predict
-) -> pd.DataFrame:
+def validate(both: together.Together, study: Params, seed: int, predict: Predict) -> pd.DataFrame:
     """Predict each fold by a head that it had no part in.
 
     Parameters
@@ -127,17 +123,17 @@ def validate(
     -------
     One row a fold: pictures; wrong, how many of them; loss, the cross-entropy in nats.
     """
-    labels, groups = together.labels, together.groups
-    cross_validate.check(together.classes, groups, study.folds, "nested.folds")
-    splits = list(cross_validate.folds(labels, groups, study.folds, study.repeats, seed))
+    labels, groups = both.labels, both.groups
+    together.check(both.classes, groups, study.nested.folds, "nested.folds")
+    splits = list(together.folds(labels, groups, study.nested.folds, study.nested.repeats, seed))
     measured = []
     for others, held_out in tqdm(splits, unit="fold", disable=None):
-        cross_validate.check(
-            together.classes.iloc[others], groups[others], study.parts, "nested.parts"
+        together.check(
+            both.classes.iloc[others], groups[others], study.nested.parts, "nested.parts"
         )
-        parts = StratifiedGroupKFold(study.parts, shuffle=True, random_state=seed)
+        parts = StratifiedGroupKFold(study.nested.parts, shuffle=True, random_state=seed)
         train, choose = next(parts.split(others, labels[others], groups[others]))
-        predicted = predict(together, others[train], others[choose], held_out)
+        predicted = predict(both, others[train], others[choose], held_out)
         truth = labels[held_out]
         wrong = int((predicted.argmax(axis=1) != truth).sum())
         loss = scores.cross_entropy(truth, predicted)

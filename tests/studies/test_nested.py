@@ -5,12 +5,18 @@ import pandas as pd
 import pytest
 
 from studies import nested
-from studies.cross_validate import Together
-from studies.params import HeadVariant, Nested
+from studies.params import HeadVariant, Params
+from studies.together import Together
+from tests.code import ROOT
 from vision.errors import UserError
-from vision.params import TrainHead
+from vision.params import TrainHead, load_params
 
-STUDY = Nested(folds=5, parts=4, repeats=2, settings={"as-it-is": HeadVariant()})
+COMMITTED = load_params(ROOT / "studies/params.yaml", Params)
+
+
+def study(**changes):
+    own = COMMITTED.nested.model_copy(update={"repeats": 2} | changes)
+    return COMMITTED.model_copy(update={"nested": own})
 
 
 @pytest.fixture
@@ -38,7 +44,7 @@ def test_a_fold_is_predicted_by_a_head_that_it_had_no_part_in(together):
         seen.extend(held_out)
         return np.tile([0.8, 0.2], (len(held_out), 1))
 
-    table = nested.validate(together, STUDY, 0, predict)
+    table = nested.validate(together, study(), 0, predict)
     assert sorted(seen) == sorted([*range(120)] * 2)
     assert table["pictures"].sum() == 240
     assert table["wrong"].sum() == 120  # all the dogs, twice
@@ -90,7 +96,8 @@ def test_a_way_takes_the_place_of_what_it_sets_alone():
 
 @pytest.mark.parametrize(("folds", "parts"), [(51, 4), (5, 45)], ids=["folds", "parts"])
 def test_more_parts_than_a_class_has_pictures_are_refused(together, folds, parts):
-    study = STUDY.model_copy(update={"folds": folds, "parts": parts})
     name = "folds" if folds > 5 else "parts"
     with pytest.raises(UserError, match=rf"nested.{name} = .* is too many for class "):
-        nested.validate(together, study, 0, lambda *_: pytest.fail("it trained"))
+        nested.validate(
+            together, study(folds=folds, parts=parts), 0, lambda *_: pytest.fail("it trained")
+        )
