@@ -93,7 +93,7 @@ def table(found: dict[int, dict[str, Figures]]) -> str:
             [
                 seed,
                 *(way[kind] for kind in KINDS for way in (plain, stored)),
-                stored["accuracy"] - plain["accuracy"],
+                round(stored["accuracy"] - plain["accuracy"], 6) + 0.0,  # no -0.0
                 *(stored[kind] / plain[kind] for kind in ("epoch_seconds", "seconds")),
             ]
         )
