@@ -32,6 +32,7 @@ MEASURED = {
     "head": Path("metrics/head.json"),
     "finetune": Path("metrics/finetune.json"),
     "evaluate": Path("metrics/evaluate.json"),
+    "calibrate": Path("metrics/calibration.json"),
 }
 RESULTS = Path("metrics/results")
 # The pictures of "Deep Learning with Python", 2nd edition.

@@ -29,6 +29,7 @@ STUDIES = Path("studies/params.yaml")
 STORED_AND_FRESH = [("lite0", "lite0-fresh"), ("lite0-block7a", "lite0-block7a-fresh")]
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
+COST_OF_BASELINES = Path("metrics/baselines/cost.json")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
 VARIANTS = Path("metrics/studies/variants")
@@ -167,6 +168,7 @@ def with_deviation(figures: Sequence[float]) -> str:
 
 
 def from_scratch() -> str:
+    costs = read(COST_OF_BASELINES) or {"networks": {}}
     histories = {}
     rows = []
     for network, title in draw.NETWORKS.items():
@@ -186,14 +188,27 @@ def from_scratch() -> str:
                     f"{found['validation']['accuracy']:.3f}",
                     f"{test['accuracy']:.3f} "
                     f"({test['accuracy_low']:.3f}–{test['accuracy_high']:.3f})",
+                    *cost_of(costs["networks"].get(f"{network}-{form}"), found["epochs"]),
                 ]
             )
     header = ["network", "form", "parameters", "best epoch", "validation", "test"]
-    text = table(rows, header)
+    text = table(rows, [*header, "an epoch, s", "all, min", "memory, MB"])
     if len(histories) == len(draw.NETWORKS) * len(draw.FORMS):
         draw.draw(histories).savefig(FIGURES / "baselines.png")
         text += "\n\n![Accuracy by epoch](results/baselines.png)"
     return text
+
+
+def cost_of(network: dict | None, epochs: int) -> list[str]:
+    """Tell a network's seconds an epoch, its minutes of so many epochs, and its memory."""
+    if not network:
+        return [MISSING]
+    seconds = network["first_epoch_seconds"] + (epochs - 1) * network["epoch_seconds"]
+    return [
+        f"{network['epoch_seconds']:.1f}",
+        f"{seconds / 60:.1f}",
+        f"{network['peak_memory_mb']:,}",
+    ]
 
 
 def pretrained(runs: dict) -> str:
@@ -214,12 +229,26 @@ def pretrained(runs: dict) -> str:
                 content["title"],
                 str(len(found["seeds"])),
                 " / ".join(with_deviation(losses) for losses in validation),
+                with_deviation(as_tested) if (as_tested := losses_as_tested(found)) else "",
                 with_interval(found, "head"),
                 with_interval(found, "finetuned"),
             ]
         )
-    header = ["run", "", "seeds", "validation loss, head / fine-tuned", "head", "fine-tuned"]
-    return table(rows, header)
+    header = ["run", "", "seeds", "validation loss, head / fine-tuned", "as tested"]
+    return table(rows, [*header, "head", "fine-tuned"])
+
+
+def losses_as_tested(result: dict) -> list[float]:
+    """Give each seed's loss of the final model on the validation pictures, seen as the test's are.
+
+    Earlier measurements have none.
+    """
+    each = result["seeds"].values()
+    return [
+        of_seed["calibrate"]["validation"]["loss_before"]
+        for of_seed in each
+        if "calibrate" in of_seed
+    ]
 
 
 def paired() -> str:

@@ -18,7 +18,7 @@ def project(tmp_path):
     project = StubProject(tmp_path / "project")
     (project.folder / "results").mkdir()
     YAML().dump(RUNS, project.folder / "results/runs.yaml")
-    for name in ("head", "finetune"):  # which the stub's only stage doesn't write
+    for name in ("head", "finetune", "calibration"):  # which the stub's only stage doesn't write
         path = project.folder / f"metrics/{name}.json"
         path.parent.mkdir(exist_ok=True)
         path.write_text('{"validation_loss": 0.1}')

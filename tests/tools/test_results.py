@@ -54,6 +54,12 @@ def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pict
     assert results.with_interval(result, "head") == "0.9850 ± 0.0071 (0.9754–0.9909)"
 
 
+def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others():
+    cost = {"first_epoch_seconds": 30.0, "epoch_seconds": 10.0, "peak_memory_mb": 1234}
+    assert results.cost_of(cost, 10) == ["10.0", "2.0", "1,234"]
+    assert results.cost_of(None, 10) == ["not measured"]
+
+
 def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):
     def write(name, test):
         path = workspace / name
