@@ -28,7 +28,7 @@ from vision.program import run
 
 PARAMS = Path("baselines/params.yaml")
 SUBSET = Path("data/subset")
-COST = Path("metrics/baselines/cost.json")
+COST = Path("metrics/costs/baselines.json")
 EPOCHS = 4
 
 

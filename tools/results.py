@@ -29,7 +29,7 @@ STUDIES = Path("studies/params.yaml")
 STORED_AND_FRESH = [("lite0", "lite0-fresh"), ("lite0-block7a", "lite0-block7a-fresh")]
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
-COST_OF_BASELINES = Path("metrics/baselines/cost.json")
+COSTS_OF_BASELINES = Path("metrics/costs/baselines.json")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
 VARIANTS = Path("metrics/studies/variants")
@@ -168,7 +168,7 @@ def with_deviation(figures: Sequence[float]) -> str:
 
 
 def from_scratch() -> str:
-    costs = read(COST_OF_BASELINES) or {"networks": {}}
+    costs = read(COSTS_OF_BASELINES) or {"networks": {}}
     histories = {}
     rows = []
     for network, title in draw.NETWORKS.items():
