@@ -4,7 +4,7 @@ What each knob does is said once, in params.yaml itself.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Annotated, Literal, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -228,8 +228,12 @@ def _place(location: tuple[int | str, ...], schema: type[BaseModel]) -> tuple[st
     """Name the key that an error is about, with its sections, and those that may stand there."""
     names: list[str] = []
     known: list[str] = []
-    inside: type | None = schema
+    inside: object = schema
     for part in location:
+        if get_origin(inside) is dict:  # of sections, whose names are anybody's
+            names.append(str(part))
+            inside = get_args(inside)[1]
+            continue
         # What follows a key that is no section is a branch of a union.
         if not (isinstance(inside, type) and issubclass(inside, BaseModel)):
             break

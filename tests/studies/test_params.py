@@ -40,7 +40,7 @@ def test_every_key_has_a_comment_above_it(number):
         ("learning_curve", "sizes", [0], "greater than or equal to 1"),
         ("ensembles", "heads", 1, "greater than or equal to 2"),
         ("learning_curve", "draws", 0, "greater than or equal to 1"),
-        ("nested", "settings", {"mine": {"l2": -1}}, "greater than or equal to 0"),
+        ("nested", "settings", 3, "a valid dictionary"),
     ],
 )
 def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):
@@ -49,4 +49,23 @@ def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):
     (content[section] if section else content)[key] = value
     yaml.dump(content, tmp_path / "params.yaml")
     with pytest.raises(UserError, match=rf"{section}\.?{key} = .* is refused: .*{why}"):
+        load_params(tmp_path / "params.yaml", Params)
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "complaint"),
+    [
+        ("nested", {"l2": -1}, r"nested\.settings\.mine\.l2 = -1 is refused: .*equal to 0"),
+        ("nested", {"l3": 1}, r"nested\.settings\.mine\.l3 = 1 is unknown; .*hidden_units, .*l2"),
+        ("variants", {"lr": 0}, r"variants\.settings\.mine\.lr = 0 is refused: .*greater than 0"),
+        ("variants", {"rate": 1}, r"variants\.settings\.mine\.rate = 1 is unknown; .* lr, opt"),
+        ("variants", 3, r"variants\.settings\.mine = 3 is refused: .*keys with values"),
+    ],
+)
+def test_what_is_wrong_with_a_setting_is_named_by_its_name(tmp_path, section, setting, complaint):
+    yaml = YAML()
+    content = yaml.load(COMMITTED)
+    content[section]["settings"]["mine"] = setting
+    yaml.dump(content, tmp_path / "params.yaml")
+    with pytest.raises(UserError, match=complaint):
         load_params(tmp_path / "params.yaml", Params)
