@@ -3,7 +3,7 @@
     python -m benchmarks extraction
     python -m benchmarks.extraction ARCHIVE
 
-After a run, on its test pictures; or on those of an archive, with EfficientNet-Lite0 alone. The
+After a run, on its test pictures; or on those of an archive, with fewer networks. The
 plain way is the listing of "Deep Learning with Python": pictures by `image_dataset_from_directory`,
 `predict` batch by batch, `np.concatenate`, with TensorFlow's own defaults; on an archive also with
 oneDNN's kernels off, as they are by default on processors without VNNI. The other ways but the
@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tabulate import tabulate
 
@@ -38,57 +38,74 @@ WEIGHTS = Path("data/weights")
 PICTURES = Path("data/subset/test")
 KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
 ARITHMETIC = "matrix product"
-# The networks, their sizes, and pictures enough for some seconds. Where the weights come from makes
-# no difference to the time; random ones need no network.
-NETWORKS = {
-    "efficientnet_lite0": ("imagenet", 224, 640),
-    "efficientnet_lite1+efficientnet_lite2": ("imagenet", 300, 192),
-    "mobilenet_v2": ("random", 160, 640),
-    "resnet50": ("random", 224, 192),
-    "vgg16": ("random", 150, 192),
+
+
+class Case(NamedTuple):
+    """A network, and pictures enough for some seconds.
+
+    Where the weights come from makes no difference to the time; random ones need no network.
+    """
+
+    network: str
+    weights: str
+    size: int
+    count: int
+
+
+CASES = {
+    f"{case.network}, {case.size} px": case
+    for case in (
+        Case("efficientnet_lite0", "imagenet", 224, 640),
+        Case("efficientnet_lite1+efficientnet_lite2", "imagenet", 224, 320),
+        Case("efficientnet_lite1+efficientnet_lite2", "imagenet", 300, 192),
+        Case("mobilenet_v2", "random", 160, 640),
+        Case("resnet50", "random", 224, 192),
+        Case("vgg16", "random", 150, 192),
+    )
 }
+# What photographs are measured with.
+FEWER = list(CASES)[:3]
 BATCH_SIZE = 32
 STORE_GB = 4
 MATRIX = 4096  # rows and columns
 
 
 def report(
-    networks: Iterable[str] = tuple(NETWORKS),
+    cases: Iterable[str] = tuple(CASES),
     pictures: Path = PICTURES,
     plain: Sequence[str] = (PLAIN,),
 ) -> Iterator[str]:
-    """Measure networks in all ways, and give a table."""
+    """Measure cases in all ways, and give a table, anew after each."""
     ways = [*plain, KERAS, LITERT, ARITHMETIC, OURS]
     if importlib.util.find_spec("openvino"):
         ways.insert(-3, OPENVINO)
+    ratios = [f"ours / {way}" for way in plain]
+    ratios += [f"LiteRT / {ARITHMETIC}", f"ours / {LITERT}"]
+    header = ["network", *ways, *ratios, "differs from Keras by"]
     rows = []
-    for network in networks:
-        _, size, _ = NETWORKS[network]
-        found = measure("benchmarks.extraction", ways, network, str(pictures))
+    for case in cases:
+        found = measure("benchmarks.extraction", ways, case, str(pictures))
         speed = {way: figures["pictures_per_second"] for way, figures in found.items()}
         rows.append(
-            [f"{network}, {size} px"]
+            [case]
             + [f"{speed[way]:.0f}" for way in ways]
             + [f"{speed[OURS] / speed[way]:.1f}" for way in plain]
             + [f"{speed[LITERT] / speed[ARITHMETIC]:.0%}", f"{speed[OURS] / speed[LITERT]:.0%}"]
             + [f"{found[OURS]['greatest_difference']:.0e} σ"]
         )
-    ratios = [f"ours / {way}" for way in plain]
-    ratios += [f"LiteRT / {ARITHMETIC}", f"ours / {LITERT}"]
-    header = ["network", *ways, *ratios, "differs from Keras by"]
-    yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
+        yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def report_of_archive(archive: Path) -> Iterator[str]:
-    """Measure the first network on the first pictures of an archive."""
-    network = next(iter(NETWORKS))
+    """Measure some of the cases on the first pictures of an archive."""
+    most = max(CASES[case].count for case in FEWER)
     with tempfile.TemporaryDirectory() as folder:
         chosen = Path(folder) / "chosen"
-        lay_out(unpacked(archive, Path(folder)), chosen, NETWORKS[network][2])
-        yield from report([network], chosen, (PLAIN, PLAIN_OFF))
+        lay_out(unpacked(archive, Path(folder)), chosen, most)
+        yield from report(FEWER, chosen, (PLAIN, PLAIN_OFF))
 
 
-def time_way(way: str, network: str, folder: str) -> dict[str, float]:
+def time_way(way: str, case: str, folder: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import numpy as np
 
@@ -97,7 +114,7 @@ def time_way(way: str, network: str, folder: str) -> dict[str, float]:
     from vision.engine import Engine
     from vision.params import Backbone
 
-    weights, size, count = NETWORKS[network]
+    network, weights, size, count = CASES[case]
     extractor = features.build_extractor(
         Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
     )

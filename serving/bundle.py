@@ -29,7 +29,6 @@ TEST = Path("data/subset/test")
 SUBSET = Path("data/subset")
 PREDICTIONS = Path("data/predictions.csv")
 COUNTS = Path("metrics/subset.json")
-FINETUNING = Path("metrics/finetune.json")
 EVALUATION = Path("metrics/evaluate.json")
 CALIBRATION = Path("metrics/calibration.json")
 SCRIPT = Path(__file__).parent / "bundled" / "predict.py"
@@ -56,7 +55,7 @@ def write(to: Path) -> None:
     params = load_params(PARAMS)
     model = classifier.from_workspace()
     run = read_run()
-    results = [PREDICTIONS, COUNTS, FINETUNING, EVALUATION, CALIBRATION]
+    results = [PREDICTIONS, COUNTS, EVALUATION, CALIBRATION]
     # So that the parameters and figures that go with the model are its own.
     if doubts := run.doubts(params, [*FILES.values(), *results]):
         raise UserError(
@@ -178,9 +177,8 @@ def describe(params: Params, model: Classifier, outputs: dict[str, str], figures
 
 def _fine_tuning(model: Classifier) -> str:
     """Tell what of the network was trained; fine-tuning that makes nothing better is dropped."""
-    if read(FINETUNING)["best_epoch"] == 0:
-        return "its head alone is trained, fine-tuning made it no better"
-    return f"trained from {model.description.trained_from} up"
+    block = model.description.trained_from
+    return f"trained from {block} up" if block else "its head alone is trained"
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bins: int) -> dict:

@@ -52,8 +52,14 @@ def write_activations(params: Params) -> None:
         np.float16,
     )
     validation = [VALIDATION / file for file in pictures.index(VALIDATION)["file"]]
+    # `evaluate` takes the same rows, as they are.
     features.write(
-        network, validation, ACTIVATIONS / "validation.npy", params.store.max_gb, dtype=np.float16
+        network,
+        validation,
+        ACTIVATIONS / "validation.npy",
+        params.store.max_gb,
+        dtype=np.float16,
+        kept=np.float32,
     )
 
 

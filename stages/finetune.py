@@ -42,7 +42,9 @@ def main() -> None:
         history, summary = finetuning.fit(
             model, description, params.finetune, params.lr, source, checkpoint, tell
         )
-    trained = replace(description, trained_from=params.finetune.unfreeze_from)
+    # Where no epoch was better, the weights are those of the head's model.
+    block = params.finetune.unfreeze_from if summary["best_epoch"] else None
+    trained = replace(description, trained_from=block)
     models.save(model, trained, MODEL)
     LITERT.write_bytes(Engine(model).content)
     write_json(summary, METRICS)

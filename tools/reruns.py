@@ -31,10 +31,14 @@ KEPT = """\
   activations of pictures already seen, so that only new ones are run, and of those that the models
   are measured on (where they take a quarter of the store at most), only the blocks that were
   trained; one for all of a user's clones and experiments. A row is found by its picture's content,
-  by what was done to it first (views are drawn by the picture's name), by the network, and by the
-  code of `vision/` and the versions of the libraries that made it: another line there, and it is
-  made anew. `store.max_gb` bounds it, but for SQLite's log of some batches while it is written: the
-  ones least recently used go first. It may be deleted at any time.
+  by what was done to it first (views are drawn by the picture's name), by the network, by the code
+  that decodes, changes and runs pictures (`vision/pictures.py`, `features.py`, `litert.py`; of
+  views also `views.py` and `augmentation.py`) and by the versions of the libraries: another line
+  there, and it is made anew. Which stage asks is no matter: `evaluate` finds what `activations` ran
+  of the validation pictures, and where fine-tuning made nothing better, the features that `extract`
+  ran.
+  `store.max_gb` bounds it, but for SQLite's log of some batches while it is written: the ones least
+  recently used go first. It may be deleted at any time.
 - *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
 - *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
   file system has reflinks, which take no disk), and those of each run before that had others.

@@ -15,22 +15,25 @@ from vision import environment
 Arrays = Mapping[str, list[np.ndarray]]
 
 
-def fingerprint(settings: Iterable[object], inputs: Iterable[Path]) -> str:
+def fingerprint(
+    settings: Iterable[object], inputs: Iterable[Path], code: Iterable[str] | None = None
+) -> str:
     """Digest everything that a result depends on; equal only where all of it is.
 
     That is the settings (by what `repr` says of them), the names and contents of the files and
-    folders, this package's loaded code and the program's, and the environment.
+    folders, the code, and the environment.
+
+    Parameters
+    ----------
+    code : the names of the modules that make the result, which are loaded; None: all of this
+        package that are, and the program.
     """
     digest = hashlib.sha256(repr((*settings, environment.describe())).encode())
     # By their names: where a clone lies is no matter.
-    code = {
-        name: Path(module.__file__)
-        for name, module in list(sys.modules.items())
-        if name == "__main__" or name.partition(".")[0] == __package__
-        # A folder without __init__.py has none.
-        if getattr(module, "__file__", None)
-    }
-    files = sorted(code.items())
+    files = [
+        (name, Path(sys.modules[name].__file__))
+        for name in sorted(_loaded() if code is None else code)
+    ]
     for path in inputs:
         below = sorted(path.rglob("*")) if path.is_dir() else [path]
         files += [(str(file), file) for file in below if file.is_file()]
@@ -39,6 +42,17 @@ def fingerprint(settings: Iterable[object], inputs: Iterable[Path]) -> str:
         with file.open("rb") as content:
             hashlib.file_digest(content, lambda: digest)  # goes on with it; a file may be large
     return digest.hexdigest()
+
+
+def _loaded() -> list[str]:
+    """Name this package's loaded modules, and the program."""
+    return [
+        name
+        for name, module in list(sys.modules.items())
+        if name == "__main__" or name.partition(".")[0] == __package__
+        # A folder without __init__.py has none.
+        if getattr(module, "__file__", None)
+    ]
 
 
 class Checkpoint:

@@ -15,7 +15,7 @@ import numpy as np
 from keras import layers
 from tqdm import tqdm
 
-from vision import backbones, pictures
+from vision import backbones, litert, pictures
 from vision.ahead import load_ahead
 from vision.checkpoint import fingerprint
 from vision.engine import Engine
@@ -28,6 +28,9 @@ Change = Callable[[np.ndarray, Sequence[Path]], np.ndarray]
 
 # Pictures that a thread takes at once.
 _BATCH_SIZE = 32
+# The code that makes a row, besides that of a change. The network is known by its content, whatever
+# code built it.
+_CODE = (__name__, pictures.__name__, litert.__name__)
 
 
 def build_extractor(backbone: Backbone, weights_folder: Path) -> keras.Model:
@@ -75,10 +78,12 @@ class Named:
     Attributes
     ----------
     name : tells what is done to the picture of a file; equal only where it is the same.
+    code : the names of the modules that do it.
     """
 
     change: Change
     name: Callable[[Path], str]
+    code: tuple[str, ...]
 
 
 def write(
@@ -88,6 +93,7 @@ def write(
     store_gb: float = 0,
     named: Named | None = None,
     dtype: type[np.floating] = np.float32,
+    kept: type[np.floating] | None = None,
 ) -> None:
     """Run an extractor, or a part of one, over pictures and write what it makes of them.
 
@@ -100,9 +106,12 @@ def write(
         seen before are taken; 0: none.
     named : what to do to the pictures first.
     dtype : of the file; what is beyond its range becomes its largest number.
+    kept : of the rows in the store; None: that of the file. Where other work takes the same rows
+        from there, its own.
     """
+    stored = _little_endian(dtype)
     header = {
-        "descr": np.lib.format.dtype_to_descr(np.dtype(dtype).newbyteorder("<")),
+        "descr": np.lib.format.dtype_to_descr(stored),
         "fortran_order": False,
         "shape": (len(paths), network.numbers),
     }
@@ -111,9 +120,10 @@ def write(
     with to.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
-        for number, row in rows(network, paths, progress, store_gb, named, dtype):
-            file.seek(begin + number * row.nbytes)
-            file.write(row.tobytes())
+        for number, row in rows(network, paths, progress, store_gb, named, kept or dtype):
+            content = _within(row, stored).tobytes()
+            file.seek(begin + number * len(content))
+            file.write(content)
 
 
 def rows(
@@ -129,15 +139,16 @@ def rows(
     Parameters
     ----------
     progress : what the progress bar says.
-    store_gb, named, dtype : see `write`.
+    store_gb, named : see `write`.
+    dtype : of the rows; what is beyond its range becomes its largest number.
 
     Yields
     ------
     The number of each picture among the paths and its row, shape (numbers,), little-endian, in
     whatever order: what the store has comes first, since what is computed may take its place there.
     """
-    stored = np.dtype(dtype).newbyteorder("<")
-    work = fingerprint([network.digest, stored], [])
+    stored = _little_endian(dtype)
+    work = fingerprint([network.digest, stored], [], (*_CODE, *(named.code if named else ())))
     store = Store(work, store_gb) if store_gb else None
     keys: list[str] = []
     new = list(range(len(paths)))
@@ -155,13 +166,22 @@ def rows(
     if not new:
         return
     computed = run(network, [paths[number] for number in new], progress, named and named.change)
-    largest = np.finfo(dtype).max
     for start, batch in zip(range(0, len(new), _BATCH_SIZE), computed, strict=True):
         numbers = new[start : start + _BATCH_SIZE]
-        kept = np.clip(batch, -largest, largest).astype(stored)
+        kept = _within(batch, stored)
         if store:
             store.add([(keys[n], row.tobytes()) for n, row in zip(numbers, kept, strict=True)])
         yield from zip(numbers, kept, strict=True)
+
+
+def _little_endian(dtype: type[np.floating]) -> np.dtype:
+    return np.dtype(dtype).newbyteorder("<")
+
+
+def _within(rows: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Convert numbers; what is beyond the range becomes the largest one."""
+    largest = np.finfo(dtype).max
+    return np.clip(rows, -largest, largest).astype(dtype)
 
 
 def run(

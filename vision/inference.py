@@ -14,7 +14,7 @@ from vision.engine import Engine
 # Of the store, that the pictures asked about at once may take.
 _SHARE = 0.25
 _GB = 1e9
-_MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored")
+_MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored", (__name__,))
 
 
 class SideBySide:
@@ -24,10 +24,11 @@ class SideBySide:
     ----------
     models : from RGB pictures 0-255 to probabilities; see `cut.split`.
     backbone : the name of their convolutional base.
-    block : the lowest one in which they differ.
+    block : the lowest one in which they differ; None: their heads alone do.
     store_gb : the disk that the store of rows may take. It keeps what enters the block, so that of
-        pictures seen before, only the blocks above are run; but not where the pictures asked about
-        would take more than a quarter of it: they would push out one another, and all else.
+        pictures seen before, only the blocks above are run, or without a block the heads, for which
+        it has the features that were extracted; but not where the pictures asked about would take
+        more than a quarter of it: they would push out one another, and all else.
 
     Raises
     ------
@@ -36,7 +37,7 @@ class SideBySide:
     """
 
     def __init__(
-        self, models: list[keras.Model], backbone: str, block: str, store_gb: float
+        self, models: list[keras.Model], backbone: str, block: str | None, store_gb: float
     ) -> None:
         self._count = len(models)
         self._lower, self._upper = map(Engine, cut.side_by_side(models, backbone, block))

@@ -39,6 +39,5 @@ def write_views(
             names = [file.relative_to(folder).as_posix() for file in files]
             return augment(batch, names, view, augmentation, seed)
 
-        features.write(
-            network, paths, to / f"{view}.npy", store_gb, features.Named(change, name), dtype
-        )
+        named = features.Named(change, name, (__name__, augment.__module__))
+        features.write(network, paths, to / f"{view}.npy", store_gb, named, dtype)

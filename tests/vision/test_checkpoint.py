@@ -85,6 +85,12 @@ def test_the_fingerprint_tells_settings_files_and_their_names_apart(tmp_path):
     assert digest(1, 1e-4) == digests[-1]
 
 
+def test_the_fingerprint_tells_the_code_apart_that_makes_the_result():
+    whole, of_two = fingerprint([], []), fingerprint([], [], ["vision.features", "vision.store"])
+    assert len({whole, of_two, fingerprint([], [], ["vision.features"])}) == 3
+    assert fingerprint([], [], ["vision.store", "vision.features"]) == of_two
+
+
 def test_the_fingerprint_tells_environments_apart(tmp_path, monkeypatch):
     here = fingerprint([], [])
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")

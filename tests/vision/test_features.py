@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vision import features
+from tests.code import imported_files
+from vision import features, views
 from vision.engine import Engine
 from vision.features import build_extractor, run, write
-from vision.params import Backbone
+from vision.params import Augmentation, Backbone
 
+OFF = Augmentation(flip=False, rotation=0, zoom=0, shift=0, shear=0, contrast=0)
 SETTINGS = Backbone(name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=64)
 
 
@@ -75,7 +77,7 @@ def test_pictures_are_changed_before_they_go_through_the_network(extractor, path
         asked.extend(files)
         return batch[:, :, ::-1]
 
-    named = features.Named(mirror, str)
+    named = features.Named(mirror, str, ())
     write(extractor, paths, tmp_path / "changed.npy", named=named)
     assert sorted(asked) == sorted(paths)  # threads ask for batches
     rows = np.load(tmp_path / "changed.npy")
@@ -173,13 +175,55 @@ def test_a_changed_picture_is_run_again(counted, paths, tmp_path):
 
 
 def test_each_change_and_each_precision_has_rows_of_its_own(counted, paths, tmp_path):
-    mirror = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirror")
+    mirror = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirror", ())
     to = tmp_path / "stored.npy"
     for named in (None, mirror):
         for dtype in (np.float32, np.float16):
             content, run_now = stored(counted, paths[:3], to, named, dtype)
             assert run_now == 3
             assert stored(counted, paths[:3], to, named, dtype) == (content, 0)
+
+
+def test_rows_kept_in_another_precision_are_those_of_other_work(counted, paths, tmp_path):
+    half = tmp_path / "half.npy"
+    write(counted, paths[:3], half, 1, dtype=np.float16, kept=np.float32)
+    whole, run_now = stored(counted, paths[:3], tmp_path / "whole.npy")
+    assert run_now == 0
+    write(counted, paths[:3], tmp_path / "scratch.npy")
+    assert whole == (tmp_path / "scratch.npy").read_bytes()
+    np.testing.assert_array_equal(
+        np.load(half), np.load(tmp_path / "whole.npy").astype(np.float16), strict=True
+    )
+
+
+# Of what `features` imports, these make no row other than it was: what builds a network, which is
+# known by its content, and what moves rows about.
+NO_ROW_DEPENDS_ON = {
+    *("__init__", "ahead", "checkpoint", "engine", "environment", "errors", "output", "params"),
+    *("quiet", "store", "backbones/__init__", "backbones/efficientnet_lite"),
+    *("backbones/torch_pickle", "backbones/weights"),
+}
+
+
+def test_rows_are_told_apart_by_all_the_code_that_makes_them():
+    """A new module must be told to the store, or be one that no row depends on."""
+    of_rows = files_of(features._CODE)
+    assert imported_files(Path("vision/features.py")) == of_rows | {
+        Path(f"vision/{name}.py") for name in NO_ROW_DEPENDS_ON
+    }
+
+
+def test_views_are_told_apart_by_all_the_code_that_makes_them(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(features, "write", lambda *given: told.append(files_of(given[4].code)))
+    (tmp_path / "cat").mkdir()
+    views.write_views(None, tmp_path, 1, OFF, 0, tmp_path, 0)
+    both = imported_files(Path("vision/views.py"))
+    assert told == [both - imported_files(Path("vision/features.py"))]
+
+
+def files_of(modules):
+    return {Path(*name.split(".")).with_suffix(".py") for name in modules}
 
 
 def test_rows_that_could_not_be_kept_leave_the_others_their_own(

@@ -131,3 +131,5 @@ def test_models_that_differ_below_the_cut_are_not_put_side_by_side(subset, activ
     after, _ = finetuned(subset, activations, tmp_path)
     with pytest.raises(ValueError, match="the models differ below top"):
         cut.side_by_side([classifier(), after], NAME, "top")
+    with pytest.raises(ValueError, match="the models differ below the head"):
+        cut.side_by_side([classifier(), after], NAME, None)

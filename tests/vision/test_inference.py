@@ -15,12 +15,12 @@ from vision.params import Backbone
 
 NAME = "efficientnet_lite0"
 BLOCK = "block7a"
+BACKBONE = Backbone(name=NAME, weights="imagenet", pooling="avg", image_size=64)
 GB = 1
 
 
 def classifier(seed: int, classes: int = 2, name: str = NAME) -> keras.Model:
-    backbone = Backbone(name=name, weights="imagenet", pooling="avg", image_size=64)
-    extractor = features.build_extractor(backbone, ROOT)
+    extractor = features.build_extractor(BACKBONE.model_copy(update={"name": name}), ROOT)
     head = build_head(extractor.output.shape[1], classes, settings(), seed)
     return keras.Model(extractor.input, head(extractor.output))
 
@@ -62,6 +62,19 @@ def test_each_model_says_what_it_says_alone(models, paths):
         np.testing.assert_allclose(of_model, Engine(model)(some), atol=1e-5)
 
 
+def test_models_that_differ_in_their_heads_alone_need_what_was_extracted_and_no_more(
+    models, paths, looked_at, tmp_path
+):
+    extractor = Engine(features.build_extractor(BACKBONE, ROOT))
+    features.write(extractor, paths, tmp_path / "features.npy", GB)
+    looked_at.clear()
+    said = SideBySide(models, NAME, None, GB).probabilities(paths, False, "test")
+    assert looked_at == []
+    cut_lower = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, False, "test")
+    # float32 sums in another order.
+    np.testing.assert_allclose(said, cut_lower, atol=1e-5)
+
+
 def test_a_single_sigmoid_gives_both_classes_their_probability(paths):
     model = classifier(0)
     (said,) = SideBySide([model], NAME, BLOCK, 0).probabilities(paths, False, "test")
@@ -100,6 +113,24 @@ def test_pictures_seen_before_are_not_decoded_again_whatever_changed_above_the_c
     assert looked_at == []
     np.testing.assert_array_equal(
         said, SideBySide(others, NAME, BLOCK, 0).probabilities(paths, mirror, "test")
+    )
+
+
+def test_pictures_that_the_stage_activations_has_run_are_not_decoded_again(
+    paths, looked_at, tmp_path
+):
+    extractor = features.build_extractor(BACKBONE, ROOT)
+    lower, _ = cut.split(extractor, NAME, BLOCK)
+    to = tmp_path / "validation.npy"
+    features.write(Engine(lower), paths, to, GB, dtype=np.float16, kept=np.float32)
+    head = build_head(extractor.output.shape[1], 2, settings(), 0)
+    keras.Model(extractor.input, head(extractor.output)).save(tmp_path / "model.keras")
+    model = keras.models.load_model(tmp_path / "model.keras")
+    looked_at.clear()
+    said = SideBySide([model], NAME, BLOCK, GB).probabilities(paths, False, "test")
+    assert looked_at == []
+    np.testing.assert_array_equal(
+        said, SideBySide([model], NAME, BLOCK, 0).probabilities(paths, False, "test")
     )
 
 
