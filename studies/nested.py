@@ -8,7 +8,7 @@ Bioinformatics 7, 2006). The test pictures are left alone.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from studies import together
 from studies.params import HeadVariant, Params
 from vision import determinism, environment, features, head_training, scores
 from vision.description import class_probabilities
+from vision.engine import Engine
+from vision.inference import MIRRORED
 from vision.output import write_json
 from vision.params import TrainHead, load_params
 from vision.program import run
@@ -45,6 +47,10 @@ def main() -> None:
     determinism.enable()
     extractor = features.build_extractor(params.backbone, WEIGHTS)
     both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
+    ways = study.nested.settings
+    mirrored = None
+    if any(ways[name].mirror for name in ways):
+        mirrored = mirror_images(extractor, both, params.store.max_gb)
     measured = {
         name: validate(
             both,
@@ -54,11 +60,12 @@ def main() -> None:
                 predict,
                 extractor,
                 params.backbone.name,
-                with_changes(params.train_head, study.nested.settings[name]),
+                with_changes(params.train_head, ways[name]),
                 params.seed,
+                [both.features, mirrored] if ways[name].mirror else [both.features],
             ),
         )
-        for name in study.nested.settings
+        for name in ways
     }
     write_json(
         {
@@ -75,7 +82,16 @@ def main() -> None:
 
 def with_changes(settings: TrainHead, variant: HeadVariant) -> TrainHead:
     """Put what a variant sets in the place of the pipeline's own."""
-    return settings.model_copy(update=variant.model_dump(exclude_none=True))
+    return settings.model_copy(update=variant.model_dump(exclude_none=True, exclude={"mirror"}))
+
+
+def mirror_images(extractor: keras.Model, both: together.Together, store_gb: float) -> np.ndarray:
+    """Give the features of the pictures' mirror images, shape (pictures, features)."""
+    mirrored = np.empty_like(both.features)
+    rows = features.rows(Engine(extractor), both.paths, "mirrored", store_gb, MIRRORED)
+    for number, row in rows:
+        mirrored[number] = row
+    return mirrored
 
 
 def predict(
@@ -83,12 +99,17 @@ def predict(
     backbone: str,
     settings: TrainHead,
     seed: int,
+    views: Sequence[np.ndarray],
     both: together.Together,
     train: np.ndarray,
     choose: np.ndarray,
     held_out: np.ndarray,
 ) -> np.ndarray:
     """Train a head as the stage does on some pictures, choose by others, and predict others.
+
+    Parameters
+    ----------
+    views : the features of all pictures, of each view whose probabilities are averaged.
 
     Returns
     -------
@@ -97,8 +118,9 @@ def predict(
     with tempfile.TemporaryDirectory() as folder:
         stored = lay_out(both, {"train": train, "validation": choose}, Path(folder))
         whole, *_ = head_training.fit(extractor, backbone, stored, settings, seed)
-    rows = both.features[held_out]
-    return class_probabilities(whole.get_layer("head").predict(rows, verbose=0))
+    head = whole.get_layer("head")
+    told = [class_probabilities(head.predict(rows[held_out], verbose=0)) for rows in views]
+    return np.mean(told, axis=0)
 
 
 def lay_out(both: together.Together, splits: dict[str, np.ndarray], folder: Path) -> Stored:

@@ -43,7 +43,8 @@ class Ensembles(Section):
     ensembles: Annotated[int, Field(ge=2, le=100)]
 
 
-# What takes the place of the pipeline's own settings of train_head: any of them.
+# What takes the place of the pipeline's own settings of train_head: any of them. And whether
+# probabilities are the mean of those of a picture and of its mirror image.
 HeadVariant = create_model(
     "HeadVariant",
     __base__=Section,
@@ -52,6 +53,7 @@ HeadVariant = create_model(
         for name, kind in get_type_hints(TrainHead, include_extras=True).items()
         if name in TrainHead.model_fields
     },
+    mirror=(bool, False),
 )
 
 

@@ -26,12 +26,14 @@ class Together:
 
     Attributes
     ----------
+    paths : their files.
     features : shape (pictures, features).
     labels : the number of the class of each.
     classes : its name.
     groups : a number for each; those of near-duplicates are the same.
     """
 
+    paths: list[Path]
     features: np.ndarray
     labels: np.ndarray
     classes: pd.Series
@@ -50,11 +52,11 @@ def read(grouping: str, similarity: float) -> Together:
     stored = Stored(FEATURES, VIEWS)
     features = np.concatenate([stored.rows(split)[0] for split in SPLITS])
     _, labels = np.unique(index["label"], return_inverse=True)
+    paths = [SUBSET / file for file in index["path"]]
     groups = np.arange(len(index))
     if grouping == "near_duplicates":
-        digests = [pictures.digest(SUBSET / file) for file in index["path"]]
-        groups = duplicates.group(digests, features, similarity)
-    return Together(features, labels, index["label"], groups)
+        groups = duplicates.group([*map(pictures.digest, paths)], features, similarity)
+    return Together(paths, features, labels, index["label"], groups)
 
 
 def read_index(split: str) -> pd.DataFrame:

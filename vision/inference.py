@@ -14,7 +14,7 @@ from vision.engine import Engine
 # Of the store, that the pictures asked about at once may take.
 _SHARE = 0.25
 _GB = 1e9
-_MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored", (__name__,))
+MIRRORED = features.Named(lambda batch, _: batch[:, :, ::-1], lambda _: "mirrored", (__name__,))
 
 
 class SideBySide:
@@ -51,7 +51,7 @@ class SideBySide:
         mirror : whether to give the mean of those of the pictures and of their mirror images.
         progress : what the progress bar says.
         """
-        changes = {progress: None} | ({f"{progress}, mirrored": _MIRRORED} if mirror else {})
+        changes = {progress: None} | ({f"{progress}, mirrored": MIRRORED} if mirror else {})
         row = self._lower.numbers * np.dtype(np.float32).itemsize
         needed = len(changes) * len(paths) * row / _GB
         store_gb = self._store_gb if needed <= _SHARE * self._store_gb else 0

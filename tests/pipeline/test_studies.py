@@ -129,6 +129,11 @@ def test_ways_to_train_the_head_are_compared_on_pictures_that_chose_nothing(stud
     assert lbfgs["loss"] != own["loss"]
 
 
+def test_what_is_said_of_mirror_images_counts_where_a_way_asks_for_it(studied):
+    own, mirror = (metrics(studied, "studies/nested")["ways"][n] for n in ("as-it-is", "mirror"))
+    assert mirror["loss"] != own["loss"]
+
+
 def test_the_curve_is_drawn(studied):
     curve = pd.read_csv(studied.folder / "plots/studies/learning_curve.csv")
     assert curve["pictures_per_class"].tolist() == [4, 12]

@@ -1,5 +1,8 @@
 """Nested cross-validation of ways to train the head."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +31,8 @@ def together():
     groups = np.arange(120)
     for start in (50, 110):
         groups[start : start + 10] -= 10
-    return Together(features, labels, pd.Series(["cat", "dog"])[labels], groups)
+    paths = [Path(f"{number}.jpg") for number in range(120)]
+    return Together(paths, features, labels, pd.Series(["cat", "dog"])[labels], groups)
 
 
 def test_a_fold_is_predicted_by_a_head_that_it_had_no_part_in(together):
@@ -50,6 +54,18 @@ def test_a_fold_is_predicted_by_a_head_that_it_had_no_part_in(together):
     assert table["wrong"].sum() == 120  # all the dogs, twice
     expected = -(np.log(0.8) * 120 + np.log(0.2) * 120) / 240
     assert np.average(table["loss"], weights=table["pictures"]) == pytest.approx(expected)
+
+
+def test_the_probabilities_of_a_picture_s_views_are_averaged(together, monkeypatch):
+    """Here they are the first feature of each view."""
+    head = SimpleNamespace(predict=lambda rows, verbose: rows[:, :1])
+    whole = SimpleNamespace(get_layer=lambda name: head)
+    monkeypatch.setattr(nested.head_training, "fit", lambda *_: (whole,))
+    plain, mirrored = np.full((120, 5), 0.2), np.full((120, 5), 0.6)
+    train, choose, held_out = np.arange(60), np.arange(60, 90), np.arange(90, 120)
+    for views, dog in (([plain], 0.2), ([plain, mirrored], 0.4)):
+        said = nested.predict(None, "", None, 0, views, together, train, choose, held_out)
+        np.testing.assert_allclose(said, np.tile([1 - dog, dog], (30, 1)))
 
 
 def test_ways_are_compared_fold_by_fold(together):
@@ -88,7 +104,7 @@ def test_a_way_takes_the_place_of_what_it_sets_alone():
         epochs=60,
         patience=6,
     )
-    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="lbfgs")
+    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="lbfgs", mirror=True)
     changed = nested.with_changes(own, variant)
     assert changed.l2 == [1e-4, 1e-3]
     assert changed == own.model_copy(update={"dropout": 0, "l2": changed.l2, "optimizer": "lbfgs"})
