@@ -43,9 +43,7 @@ def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
     (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
-    both = SideBySide(
-        [head, finetuned], description.backbone, of_finetuned.trained_from, params.store.max_gb
-    )
+    both = SideBySide([head, finetuned], description.backbone, of_finetuned.trained_from)
     write_csv(predict(both, VALIDATION, description.classes, params)[0], OF_VALIDATION)
     predictions, by_model = predict(both, TEST, description.classes, params)
     index = predictions[["file", "label"]]
@@ -105,7 +103,9 @@ def predict(
     paths = [folder / file for file in index["file"]]
     # The digest tells pictures of the same name apart, for comparing runs.
     table = index.assign(md5=[pictures.digest(path) for path in paths])
-    probabilities = both.probabilities(paths, params.evaluate.mirror, folder.name)
+    probabilities = both.probabilities(
+        paths, params.evaluate.mirror, folder.name, params.store.max_gb
+    )
     by_model = dict(zip(MODELS, probabilities, strict=True))
     columns = [f"{name}_{label}" for name in by_model for label in classes]
     return table.join(pd.DataFrame(np.hstack(probabilities), columns=columns)), by_model

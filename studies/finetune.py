@@ -53,11 +53,9 @@ def main() -> None:
     )
     _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)
-    of_one = SideBySide(
-        [model], description.backbone, params.finetune.unfreeze_from, params.store.max_gb
-    )
+    of_one = SideBySide([model], description.backbone, params.finetune.unfreeze_from)
     paths = [TEST / file for file in index["file"]]
-    probabilities = of_one.probabilities(paths, mirror=False, progress="test")[0]
+    (probabilities,) = of_one.probabilities(paths, False, "test", params.store.max_gb)
     accuracy = scores.accuracy(
         index["label"].map(description.classes.index).to_numpy(), probabilities
     )

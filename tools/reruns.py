@@ -17,8 +17,8 @@ INTRODUCTION = f"""\
 # What reruns when something changes
 
 {RUNS} the stage runs anew. {MAY_RUN} it runs anew if a stage before it did and gave other bytes;
-gave it the same ones, DVC skips what comes after. Empty: it does not run. A stage that ran with the
-same parameters and files before is not run either: DVC takes its outputs from the run cache.
+if it gave the same ones, DVC skips what comes after. Empty: it does not run. A stage that ran with
+the same parameters and files before is not run either: DVC takes its outputs from the run cache.
 
 This table is computed from dvc.yaml by `python -m tools.reruns`, and a test holds it to that; that
 dvc.yaml says what the code does is tested too.
@@ -27,18 +27,20 @@ dvc.yaml says what the code does is tested too.
 KEPT = """\
 ## What is kept, and where
 
-- *The store*, `~/.cache/few-pictures/rows` (in `$XDG_CACHE_HOME`, where that is set): features and
-  activations of pictures already seen, so that only new ones are run, and of those that the models
-  are measured on (where they take a quarter of the store at most), only the blocks that were
-  trained; one for all of a user's clones and experiments. A row is found by its picture's content,
-  by what was done to it first (views are drawn by the picture's name), by the network, by the code
-  that decodes, changes and runs pictures (`vision/pictures.py`, `features.py`, `litert.py`; of
-  views also `views.py` and `augmentation.py`) and by the versions of the libraries: another line
-  there, and it is made anew. Which stage asks is no matter: `evaluate` finds what `activations` ran
-  of the validation pictures, and where fine-tuning made nothing better, the features that `extract`
-  ran.
-  `store.max_gb` bounds it, but for SQLite's log of some batches while it is written: the ones least
-  recently used go first. It may be deleted at any time.
+- *The store*, `~/.cache/few-pictures/rows` (in `$XDG_CACHE_HOME`, where that is set), one for all
+  of a user's clones and experiments: features and activations of pictures already seen, so that
+  only new pictures run through the network. Of the validation and test pictures only the blocks
+  that were trained are run, if what enters them takes at most a quarter of the store. A row is
+  found by its picture's content, by what was done to it first (views are drawn by the picture's
+  name), by the network, by the code that decodes, changes and runs pictures
+  (`vision/pictures.py`, `features.py`, `litert.py`; of views also `views.py` and
+  `augmentation.py`, of mirror images `inference.py`) and by the versions of the libraries:
+  another line there, and it is made anew. Which stage asks is no matter: `evaluate` finds what
+  `activations` ran of the validation pictures; or where fine-tuning made nothing better, so that
+  both models have the same features, those that `extract` ran. (A learning rate that does make it
+  better then runs the test pictures once.) `store.max_gb` bounds it, but for SQLite's log of some
+  batches while it is written: the ones least recently used go first. It may be deleted at any
+  time.
 - *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
 - *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
   file system has reflinks, which take no disk), and those of each run before that had others.

@@ -25,10 +25,6 @@ class SideBySide:
     models : from RGB pictures 0-255 to probabilities; see `cut.split`.
     backbone : the name of their convolutional base.
     block : the lowest one in which they differ; None: their heads alone do.
-    store_gb : the disk that the store of rows may take. It keeps what enters the block, so that of
-        pictures seen before, only the blocks above are run, or without a block the heads, for which
-        it has the features that were extracted; but not where the pictures asked about would take
-        more than a quarter of it: they would push out one another, and all else.
 
     Raises
     ------
@@ -36,25 +32,30 @@ class SideBySide:
         The models differ below the block.
     """
 
-    def __init__(
-        self, models: list[keras.Model], backbone: str, block: str | None, store_gb: float
-    ) -> None:
+    def __init__(self, models: list[keras.Model], backbone: str, block: str | None) -> None:
         self._count = len(models)
         self._lower, self._upper = map(Engine, cut.side_by_side(models, backbone, block))
-        self._store_gb = store_gb
 
-    def probabilities(self, paths: Sequence[Path], mirror: bool, progress: str) -> np.ndarray:
+    def probabilities(
+        self, paths: Sequence[Path], mirror: bool, progress: str, store_gb: float = 0
+    ) -> np.ndarray:
         """Give the probabilities of each class by each model, shape (models, pictures, classes).
 
         Parameters
         ----------
         mirror : whether to give the mean of those of the pictures and of their mirror images.
         progress : what the progress bar says.
+        store_gb : the disk that the store of rows may take; 0: none. It keeps what enters the
+            block, so that of pictures seen before, only the blocks above are run, or without a
+            block the heads, for which it has the features that were extracted; but not where these
+            pictures would take more than a quarter of it: they would push out one another, and all
+            else.
         """
         changes = {progress: None} | ({f"{progress}, mirrored": MIRRORED} if mirror else {})
         row = self._lower.numbers * np.dtype(np.float32).itemsize
         needed = len(changes) * len(paths) * row / _GB
-        store_gb = self._store_gb if needed <= _SHARE * self._store_gb else 0
+        if needed > _SHARE * store_gb:
+            store_gb = 0
         passes = [self._run(paths, told, named, store_gb) for told, named in changes.items()]
         return np.mean(passes, axis=0)
 

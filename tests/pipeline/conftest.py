@@ -1,6 +1,7 @@
 """Whole projects in temporary folders, driven through the real `dvc` command."""
 
 import copy
+import fcntl
 import hashlib
 import os
 import re
@@ -128,6 +129,13 @@ class Project:
         yaml.dump(content, path)
 
 
+class Made(Project):
+    """One that is there already."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+
 def stages_run(output: str) -> list[str]:
     return re.findall(r"^Running stage '([^']+)'", output, flags=re.MULTILINE)
 
@@ -173,10 +181,21 @@ def new_project(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def two_classes(new_project):
-    """A finished and committed run; tests leave its committed state as it is."""
-    project = new_project(download__sample_pictures=26, finetune__epochs=3)
-    assert project.repro() == STAGES
-    project.commit("Run the pipeline")
+def two_classes(new_project, tmp_path_factory):
+    """A finished and committed run; tests leave its committed state as it is.
+
+    Of several workers, the first that asks runs it, and each has a copy.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    finished = Made(shared / "two_classes")
+    with (shared / "two_classes.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not finished.folder.exists():
+            project = new_project(download__sample_pictures=26, finetune__epochs=3)
+            assert project.repro() == STAGES
+            project.commit("Run the pipeline")
+            project.folder.rename(finished.folder)
+    project = finished.copy_to(tmp_path_factory.mktemp("two_classes") / "project")
     project.lock = (project.folder / "dvc.lock").read_bytes()
     return project

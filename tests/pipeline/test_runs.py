@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from tests.pipeline.conftest import STAGES, stages_run
 
-FROM_VIEWS, FROM_HEAD = (STAGES[STAGES.index(s) :] for s in ("extract_views", "train_head"))
+FROM_HEAD = STAGES[STAGES.index("train_head") :]
 FIGURES = {
     "accuracy",
     "accuracy_low",
@@ -196,23 +196,12 @@ def test_plots_are_shown_and_compared(project):
     ("parameter", "value", "expected"),
     [
         ("evaluate__mistakes", 2, ["evaluate"]),
-        ("augmentation__rotation", 30, FROM_VIEWS),
         ("extract__views", 0, ["extract_views", *FROM_HEAD]),
-        ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
 def test_a_changed_parameter_reruns_what_it_affects(three_classes, parameter, value, expected):
     three_classes.set(**{parameter: value})
     assert three_classes.repro() == expected
-
-
-def test_constant_learning_rates_train_otherwise(three_classes):
-    histories = [three_classes.folder / "plots" / name for name in ("head.csv", "finetune.csv")]
-    before = [history.read_text() for history in histories]
-    three_classes.set(train_head__schedule="constant", finetune__schedule="constant")
-    assert three_classes.repro() == FROM_HEAD
-    for history, text in zip(histories, before, strict=True):
-        assert history.read_text() != text
 
 
 def test_an_experiment_with_another_learning_rate(two_classes):
@@ -249,7 +238,7 @@ def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "fresh")
     stored = pd.read_csv(project.folder / "plots/finetune.csv")
     project.set(activations__views=0)
-    assert project.repro() == ["activations", "finetune", "evaluate", "calibrate"]
+    assert stages_run(project.dvc("repro", "finetune").stdout) == ["activations", "finetune"]
     assert not any((project.folder / "data/activations").iterdir())
     fresh = pd.read_csv(project.folder / "plots/finetune.csv")
     # float16 has three digits.

@@ -86,6 +86,14 @@ def test_an_epoch_from_stored_views_is_one_from_the_same_views_made_anew(
     assert moved > 1e-3
 
 
+def test_a_constant_learning_rate_trains_otherwise(subset, activations, tmp_path):
+    (_, falling), (_, constant) = (
+        finetuned(subset, activations, tmp_path / name, epochs=2, schedule=name)
+        for name in ("cosine", "constant")
+    )
+    assert (falling["train_loss"] != constant["train_loss"]).any()
+
+
 def test_what_is_below_the_cut_stays_as_it_was(subset, activations, tmp_path):
     model, _ = finetuned(subset, activations, tmp_path)
     conv_base = model.get_layer("backbone")

@@ -50,6 +50,11 @@ def test_of_several_strengths_that_of_the_least_validation_loss_is_kept(stored, 
         np.testing.assert_array_equal(weight, expected)
 
 
+def test_a_constant_learning_rate_trains_otherwise(stored):
+    falling, constant = (fit(stored, schedule=name)[0] for name in ("cosine", "constant"))
+    assert (falling[0] != constant[0]).any()
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 def test_views_are_trained_on_as_well(stored, tmp_path, optimizer):
     with_view, _ = fit(stored, l2=0.01, optimizer=optimizer)

@@ -53,8 +53,13 @@ def looked_at(tmp_path, monkeypatch):
     return files
 
 
-def test_each_model_says_what_it_says_alone(models, paths):
-    said = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, False, "test")
+@pytest.fixture(scope="module")
+def judges(models):
+    return SideBySide(models, NAME, BLOCK)
+
+
+def test_each_model_says_what_it_says_alone(models, judges, paths):
+    said = judges.probabilities(paths, False, "test")
     assert said.shape == (2, 3, 3)
     some = np.stack([pictures.load(path, 64) for path in paths])
     for model, of_model in zip(models, said, strict=True):
@@ -63,21 +68,20 @@ def test_each_model_says_what_it_says_alone(models, paths):
 
 
 def test_models_that_differ_in_their_heads_alone_need_what_was_extracted_and_no_more(
-    models, paths, looked_at, tmp_path
+    models, judges, paths, looked_at, tmp_path
 ):
     extractor = Engine(features.build_extractor(BACKBONE, ROOT))
     features.write(extractor, paths, tmp_path / "features.npy", GB)
     looked_at.clear()
-    said = SideBySide(models, NAME, None, GB).probabilities(paths, False, "test")
+    said = SideBySide(models, NAME, None).probabilities(paths, False, "test", GB)
     assert looked_at == []
-    cut_lower = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, False, "test")
     # float32 sums in another order.
-    np.testing.assert_allclose(said, cut_lower, atol=1e-5)
+    np.testing.assert_allclose(said, judges.probabilities(paths, False, "test"), atol=1e-5)
 
 
 def test_a_single_sigmoid_gives_both_classes_their_probability(paths):
     model = classifier(0)
-    (said,) = SideBySide([model], NAME, BLOCK, 0).probabilities(paths, False, "test")
+    (said,) = SideBySide([model], NAME, BLOCK).probabilities(paths, False, "test")
     some = np.stack([pictures.load(path, 64) for path in paths])
     np.testing.assert_allclose(said[:, 1], Engine(model)(some)[:, 0], atol=1e-5)
     np.testing.assert_allclose(said[:, 0], 1 - said[:, 1])
@@ -86,34 +90,36 @@ def test_a_single_sigmoid_gives_both_classes_their_probability(paths):
 def test_several_networks_side_by_side_are_cut_alike(paths):
     name = "efficientnet_lite0+efficientnet_lite1"
     model = classifier(0, classes=3, name=name)
-    (said,) = SideBySide([model], name, BLOCK, 0).probabilities(paths, False, "test")
+    (said,) = SideBySide([model], name, BLOCK).probabilities(paths, False, "test")
     some = np.stack([pictures.load(path, 64) for path in paths])
     np.testing.assert_allclose(said, Engine(model)(some), atol=1e-5)
 
 
-def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(models, paths):
-    judges = SideBySide(models, NAME, BLOCK, 0)
+def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(judges, paths):
     alone = judges.probabilities(paths, False, "test")
     averaged = judges.probabilities(paths, True, "test")
     np.testing.assert_array_equal(averaged[:, 0], averaged[:, 1])
     np.testing.assert_array_equal(averaged[:, 0], alone[:, :2].mean(axis=1))
 
 
+@pytest.fixture(scope="module")
+def others():
+    """They differ from the judges' above the cut."""
+    return SideBySide([classifier(seed, classes=3) for seed in (2, 3)], NAME, BLOCK)
+
+
 @pytest.mark.parametrize("mirror", [False, True])
 def test_pictures_seen_before_are_not_decoded_again_whatever_changed_above_the_cut(
-    models, paths, looked_at, mirror
+    judges, others, paths, looked_at, mirror
 ):
-    fresh = SideBySide(models, NAME, BLOCK, 0).probabilities(paths, mirror, "test")
-    first = SideBySide(models, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    fresh = judges.probabilities(paths, mirror, "test")
+    first = judges.probabilities(paths, mirror, "test", GB)
     looked_at.clear()
-    again = SideBySide(models, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    again = judges.probabilities(paths, mirror, "test", GB)
     np.testing.assert_array_equal([first, again], [fresh, fresh])
-    others = [classifier(seed, classes=3) for seed in (2, 3)]
-    said = SideBySide(others, NAME, BLOCK, GB).probabilities(paths, mirror, "test")
+    said = others.probabilities(paths, mirror, "test", GB)
     assert looked_at == []
-    np.testing.assert_array_equal(
-        said, SideBySide(others, NAME, BLOCK, 0).probabilities(paths, mirror, "test")
-    )
+    np.testing.assert_array_equal(said, others.probabilities(paths, mirror, "test"))
 
 
 def test_pictures_that_the_stage_activations_has_run_are_not_decoded_again(
@@ -125,24 +131,21 @@ def test_pictures_that_the_stage_activations_has_run_are_not_decoded_again(
     features.write(Engine(lower), paths, to, GB, dtype=np.float16, kept=np.float32)
     head = build_head(extractor.output.shape[1], 2, settings(), 0)
     keras.Model(extractor.input, head(extractor.output)).save(tmp_path / "model.keras")
-    model = keras.models.load_model(tmp_path / "model.keras")
+    judge = SideBySide([keras.models.load_model(tmp_path / "model.keras")], NAME, BLOCK)
     looked_at.clear()
-    said = SideBySide([model], NAME, BLOCK, GB).probabilities(paths, False, "test")
+    said = judge.probabilities(paths, False, "test", GB)
     assert looked_at == []
-    np.testing.assert_array_equal(
-        said, SideBySide([model], NAME, BLOCK, 0).probabilities(paths, False, "test")
-    )
+    np.testing.assert_array_equal(said, judge.probabilities(paths, False, "test"))
 
 
 @pytest.mark.parametrize(("mirror", "kept"), [(False, True), (True, False)])
 def test_what_would_take_too_much_of_the_store_is_not_kept(
-    models, paths, looked_at, monkeypatch, mirror, kept
+    models, judges, paths, looked_at, monkeypatch, mirror, kept
 ):
     lower, _ = cut.split(models[0], NAME, BLOCK)
     of_one_pass = len(paths) * lower.output.shape[1] * 4 / 1e9
     monkeypatch.setattr(inference, "_SHARE", of_one_pass / GB)
-    judges = SideBySide(models, NAME, BLOCK, GB)
-    judges.probabilities(paths, mirror, "test")
+    judges.probabilities(paths, mirror, "test", GB)
     looked_at.clear()
-    judges.probabilities(paths, mirror, "test")
+    judges.probabilities(paths, mirror, "test", GB)
     assert bool(looked_at) != kept
