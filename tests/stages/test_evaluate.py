@@ -13,8 +13,8 @@ from vision.params import load_params
 class Judges:
     """To one, the chance of the second class is a picture's brightness; to the other, half."""
 
-    def probabilities(self, paths, mirror, progress):
-        self.mirror = mirror
+    def probabilities(self, paths, mirror, progress, store_gb):
+        self.mirror, self.store_gb = mirror, store_gb
         light = np.array([np.asarray(Image.open(path)).mean() / 255 for path in paths])
         return np.stack([np.column_stack([1 - chance, chance]) for chance in (light, light / 2)])
 
@@ -30,7 +30,7 @@ def test_both_models_predictions_stand_beside_each_picture_and_its_label(tmp_pat
     )
     judges = Judges()
     table, by_model = evaluate.predict(judges, tmp_path, ["dark", "light"], params)
-    assert judges.mirror == mirror
+    assert (judges.mirror, judges.store_gb) == (mirror, params.store.max_gb)
     assert [*table] == [
         *("file", "label", "md5"),
         *("head_dark", "head_light", "finetuned_dark", "finetuned_light"),
