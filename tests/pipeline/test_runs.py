@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from tests.pipeline.conftest import STAGES, stages_run
 
-FROM_HEAD = STAGES[STAGES.index("train_head") :]
+FROM_VIEWS, FROM_HEAD = (STAGES[STAGES.index(s) :] for s in ("extract_views", "train_head"))
 FIGURES = {
     "accuracy",
     "accuracy_low",
@@ -196,7 +196,9 @@ def test_plots_are_shown_and_compared(project):
     ("parameter", "value", "expected"),
     [
         ("evaluate__mistakes", 2, ["evaluate"]),
+        ("augmentation__rotation", 30, FROM_VIEWS),
         ("extract__views", 0, ["extract_views", *FROM_HEAD]),
+        ("subset__order", "shuffled", STAGES[1:]),
     ],
 )
 def test_a_changed_parameter_reruns_what_it_affects(three_classes, parameter, value, expected):
@@ -238,7 +240,7 @@ def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "fresh")
     stored = pd.read_csv(project.folder / "plots/finetune.csv")
     project.set(activations__views=0)
-    assert stages_run(project.dvc("repro", "finetune").stdout) == ["activations", "finetune"]
+    assert project.repro() == ["activations", "finetune", "evaluate", "calibrate"]
     assert not any((project.folder / "data/activations").iterdir())
     fresh = pd.read_csv(project.folder / "plots/finetune.csv")
     # float16 has three digits.
