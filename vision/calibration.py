@@ -18,6 +18,9 @@ import numpy as np
 LEAST = 1e-7
 # Between which a temperature is sought: at 100 all classes are equally probable, nearly.
 _TEMPERATURES = (0.01, 100)
+# Standard deviation of a temperature's logarithm before any picture is seen: two in three lie
+# between a half and 2.
+_SPREAD = np.log(2)
 
 
 @dataclass(frozen=True)
@@ -58,18 +61,26 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Find the temperature at which the cross-entropy is least.
 
+    A weak prior holds it near 1, where it would have stood without the fit. Pictures that tell it
+    outweigh that; but where hardly any prediction is wrong, the least cross-entropy alone would be
+    at a temperature near 0, and all predictions certain.
+
     Parameters
     ----------
     labels : class numbers, shape (pictures,).
     probabilities : shape (pictures, classes).
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
 
-    pictures = np.arange(len(labels))
+    logs = np.log(np.maximum(probabilities, LEAST))
+    logs_of_labels = logs[np.arange(len(labels)), labels]
 
     def loss(log_temperature: float) -> float:
-        calibrated = scale(probabilities, np.exp(log_temperature))
-        return -np.log(np.maximum(calibrated[pictures, labels], LEAST)).mean()
+        # By logarithms, never cut off: cut off, it has a second minimum where all is certain.
+        temperature = np.exp(log_temperature)
+        cross_entropy = logsumexp(logs / temperature, axis=1) - logs_of_labels / temperature
+        return cross_entropy.sum() + (log_temperature / _SPREAD) ** 2 / 2
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(_TEMPERATURES), method="bounded").x))
 

@@ -62,7 +62,7 @@ def project(tmp_path_factory):
     project = StubProject(tmp_path_factory.mktemp("seeds") / "project")
     # dvc, which sets the seed in it, would write neither of these so.
     params = project.folder / "params.yaml"
-    text = params.read_text().replace("image_size: 300", "image_size: null")
+    text = params.read_text().replace("image_size: 340", "image_size: null")
     params.write_text(text + "\n\n#   The end.\n")
     assert "image_size: null" in params.read_text()
     project.repro()

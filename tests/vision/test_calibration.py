@@ -43,10 +43,55 @@ def test_a_probability_of_zero_stays_finite():
     assert scaled.sum() == pytest.approx(1, rel=1e-15)
 
 
-def test_labels_that_are_all_right_or_all_wrong_give_a_temperature_within_its_bounds():
-    said = np.array([[0.9, 0.1], [0.8, 0.2]])
-    assert 0.01 <= calibration.fit_temperature(np.array([0, 0]), said) < 0.1
-    assert 10 < calibration.fit_temperature(np.array([1, 1]), said) <= 100
+def cross_entropy(labels, probabilities):
+    return -np.log(probabilities[np.arange(len(labels)), labels]).mean()
+
+
+def sure(right, wrong, said=0.99):
+    """Predictions of two classes, all as sure: so many right, so many wrong."""
+    labels = np.array([0] * right + [1] * wrong)
+    return labels, np.tile([said, 1 - said], (right + wrong, 1))
+
+
+def test_a_single_wrong_prediction_of_many_does_not_make_the_others_certain():
+    """Nor does the fit make its own pictures' cross-entropy worse."""
+    labels, said = sure(999, 1)
+    # One of them, of which it was surer than of the rest.
+    said[-1] = [0.9999, 0.0001]
+    found = calibration.fit_temperature(labels, said)
+    assert 0.5 < found < 2
+    before, after = (cross_entropy(labels, calibration.scale(said, t)) for t in (1, found))
+    assert after < before
+
+
+@pytest.mark.parametrize("pictures", [1, 10, 100, 1000])
+def test_predictions_that_are_all_right_become_surer_but_not_certain(pictures):
+    labels, said = sure(pictures, 0)
+    found = calibration.fit_temperature(labels, said)
+    assert 0.2 < found < 1
+    # The more of them are right, the surer.
+    assert found >= calibration.fit_temperature(*sure(10 * pictures, 0))
+
+
+def test_predictions_that_are_all_wrong_become_less_sure():
+    assert calibration.fit_temperature(*sure(0, 10)) > 3
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3, 30])
+@pytest.mark.parametrize("seed", range(5))
+def test_the_fit_finds_the_least_of_all_minima(seed, wrong):
+    rng = np.random.default_rng(seed)
+    labels, said = sure(100, wrong)
+    said[:, 0] = rng.uniform(0.5, 1 - 1e-9, len(said)) ** rng.choice([0.01, 0.1, 1])
+    said[:, 1] = 1 - said[:, 0]
+
+    def cost(temperature):
+        scaled = calibration.scale(said, temperature)
+        wrongness = -np.log(np.maximum(scaled[np.arange(len(labels)), labels], 1e-300)).sum()
+        return wrongness + (np.log(temperature) / np.log(2)) ** 2 / 2
+
+    least = min(cost(temperature) for temperature in np.geomspace(0.02, 100, 2000))
+    assert cost(calibration.fit_temperature(labels, said)) <= least + 1e-4
 
 
 # Each prediction: how probable, and whether it is right.

@@ -165,7 +165,7 @@ def test_the_committed_file_is_accepted():
     params = load_params(COMMITTED)
     assert params.seed == 1337
     assert params.lr == 5e-5
-    assert params.backbone.image_size == 300
+    assert params.backbone.image_size == 340
 
 
 def test_the_tables_of_this_test_cover_every_key_of_the_schema():
