@@ -19,8 +19,6 @@ SERVE_VENV := .venv-serve
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # As after `source .venv/bin/activate`: the stages' own `python` is that of the environment.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-# Python compiles what is imported when it first is: most of what is installed never is.
-PIP_OPTIONS := --quiet --disable-pip-version-check --no-compile
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make requirements"
 
@@ -105,11 +103,11 @@ $(VENV)/.installed: requirements.txt
 		{ echo 'error: Python 3.11 is needed; name it with make PYTHON=path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned requirements into $(VENV) (some minutes the first time) ...'
 	@"$(PYTHON)" -m venv $(VENV)
-	@$(VENV)/bin/pip install $(PIP_OPTIONS) -r requirements.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	@$(VENV)/bin/pip install $(PIP_OPTIONS) -r requirements-dev.txt
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 # Upon the pipeline's packages, which it sees; where it has one in another version, that one counts.
@@ -117,5 +115,5 @@ $(SERVE_VENV)/.installed: $(VENV)/.installed requirements-serve.txt
 	@"$(PYTHON)" -m venv --clear $(SERVE_VENV)
 	@$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> "$$($(SERVE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
-	@$(SERVE_VENV)/bin/pip install $(PIP_OPTIONS) -r requirements-serve.txt
+	@$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-serve.txt
 	@touch $@
