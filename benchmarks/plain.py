@@ -3,6 +3,7 @@
 F. Chollet, "Deep Learning with Python", 2nd edition, 2021, chapter 8.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ def dataset(
 
 
 def extract(
-    extractor: "keras.Model", batches: "tf.data.Dataset"
+    extractor: "keras.Model", batches: "Iterable[tuple[tf.Tensor, tf.Tensor]]"
 ) -> tuple["np.ndarray", "np.ndarray"]:
     """Run the base over a dataset, batch by batch; give the features and the labels."""
     import numpy as np

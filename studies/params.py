@@ -3,11 +3,12 @@
 What each knob does is said there.
 """
 
-from typing import Annotated, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, Field, create_model
 
 from vision.params import (
+    Backbone,
     BatchSize,
     Count,
     FinetuneEpochs,
@@ -43,18 +44,19 @@ class Ensembles(Section):
     ensembles: Annotated[int, Field(ge=2, le=100)]
 
 
+def _any_of(section: type[Section]) -> dict[str, tuple[Any, None]]:
+    """Give the fields of a section, each of which may be left out; what is left out is not set."""
+    kinds = get_type_hints(section, include_extras=True)
+    return {name: (kinds[name], None) for name in section.model_fields}
+
+
 # What takes the place of the pipeline's own settings of train_head: any of them. And whether
 # probabilities are the mean of those of a picture and of its mirror image.
 HeadVariant = create_model(
-    "HeadVariant",
-    __base__=Section,
-    **{
-        name: (kind | None, None)
-        for name, kind in get_type_hints(TrainHead, include_extras=True).items()
-        if name in TrainHead.model_fields
-    },
-    mirror=(bool, False),
+    "HeadVariant", __base__=Section, **_any_of(TrainHead), mirror=(bool, False)
 )
+# What takes the place of the pipeline's own settings of backbone: any of them.
+BackboneVariant = create_model("BackboneVariant", __base__=Section, **_any_of(Backbone))
 
 
 class Nested(Section):
@@ -62,6 +64,10 @@ class Nested(Section):
     parts: Annotated[int, Field(ge=2, le=100)]
     repeats: Annotated[int, Field(ge=1, le=100)]
     settings: Annotated[dict[str, HeadVariant], Field(min_length=1)]
+
+
+class Backbones(Section):
+    settings: Annotated[dict[str, BackboneVariant], Field(min_length=1)]
 
 
 class Variant(Section):
@@ -91,4 +97,5 @@ class Params(Section):
     learning_curve: LearningCurve
     ensembles: Ensembles
     nested: Nested
+    backbones: Backbones
     variants: Variants

@@ -36,6 +36,7 @@ VARIANTS = Path("metrics/studies/variants")
 ENSEMBLES = Path("metrics/studies/ensembles.json")
 HEADS = Path("metrics/studies/heads")
 NESTED = Path("metrics/studies/nested.json")
+BACKBONES = Path("metrics/studies/backbones")
 CURVE = Path("plots/studies/learning_curve.csv")
 DOCUMENT = Path("docs/results.md")
 FIGURES = Path("docs/results")
@@ -99,6 +100,7 @@ def main() -> None:
         "variants": variants(),
         "ensembles": ensembles(),
         "nested": nested(),
+        "backbones": backbones(),
         "cross_validation": cross_validation(),
         "learning_curve": curve(),
     }
@@ -369,6 +371,45 @@ def nested() -> str:
         for name, way in found["ways"].items()
     ]
     return table(rows, ["way", "wrong", "loss", "difference, fold by fold"])
+
+
+def backbones() -> str:
+    """Draw up what the head came to on each backbone, and how it differs from the pipeline's."""
+    settings = YAML(typ="safe", pure=True).load(STUDIES)["backbones"]["settings"]
+    found = {name: read(BACKBONES / f"{name}.json") for name in settings}
+    own = found[next(iter(settings))]
+    rows = []
+    for name, changes in settings.items():
+        what = ", ".join(
+            f"{key}: {'null' if value is None else value}" for key, value in changes.items()
+        )
+        if not (of_name := found[name]) or not own:
+            rows.append([f"`{name}`", what, MISSING])
+            continue
+        folds, first = (pd.DataFrame(each["folds"]) for each in (of_name, own))
+        differences = folds["loss"] - first["loss"]
+        rows.append(
+            [
+                f"`{name}`",
+                what,
+                f"{folds['wrong'].sum():,} of {folds['pictures'].sum():,}",
+                cross_validated(folds, of_name["repeats"]),
+                f"{folds['loss'].mean():.4f}",
+                f"{differences.mean():+.4f} ± {differences.std(ddof=1):.4f}"
+                if differences.any()
+                else "",
+            ]
+        )
+    header = ["backbone", "sets", "wrong", "accuracy", "loss", "difference, fold by fold"]
+    return table(rows, header)
+
+
+def cross_validated(folds: pd.DataFrame, repeats: int) -> str:
+    """Give the accuracy over all folds with its interval by the number of different pictures."""
+    pictures = folds["pictures"].sum() / repeats
+    right = pictures - folds["wrong"].sum() / repeats
+    low, high = scores.accuracy_interval(right, pictures)
+    return f"{right / pictures:.4f} ({low:.4f}–{high:.4f})"
 
 
 def cross_validation() -> str:

@@ -18,6 +18,7 @@ PARAMS = "studies/params.yaml"
 # Of 12 training pictures of each class: some, and all.
 SIZES = ["4", "12"]
 VARIANTS = {"as-it-is": {}, "constant": {"schedule": "constant"}}
+BACKBONES = {"as-it-is": {}, "smaller": {"image_size": 32}}
 ALL = sorted(
     [
         "cross_validate",
@@ -26,6 +27,7 @@ ALL = sorted(
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
         *(f"variants@{name}" for name in VARIANTS),
+        *(f"backbones@{name}" for name in BACKBONES),
     ]
 )
 
@@ -52,6 +54,7 @@ def with_studies(project):
         nested__repeats=1,
         variants__seeds=2,
         variants__settings=VARIANTS,
+        backbones__settings=BACKBONES,
     )
     return project
 
@@ -134,6 +137,21 @@ def test_what_is_said_of_mirror_images_counts_where_a_way_asks_for_it(studied):
     assert mirror["loss"] != own["loss"]
 
 
+def test_the_first_backbone_is_the_pipeline_s_own(studied):
+    """In the folds of the ways to train the head: with what the first of these came to."""
+    own = metrics(studied, "studies/backbones/as-it-is")["folds"]
+    nested = metrics(studied, "studies/nested")["ways"]["as-it-is"]
+    assert sum(own["pictures"]) == nested["pictures"]
+    assert sum(own["loss"]) / len(own["loss"]) == nested["loss"]
+
+
+def test_backbones_are_compared_on_the_same_pictures_in_each_fold(studied):
+    own, smaller = (metrics(studied, f"studies/backbones/{name}") for name in BACKBONES)
+    assert smaller["set"] == {"image_size": 32}
+    assert smaller["folds"]["pictures"] == own["folds"]["pictures"]
+    assert smaller["folds"]["loss"] != own["folds"]["loss"]
+
+
 def test_the_curve_is_drawn(studied):
     curve = pd.read_csv(studied.folder / "plots/studies/learning_curve.csv")
     assert curve["pictures_per_class"].tolist() == [4, 12]
@@ -207,7 +225,13 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
     [
         (PARAMS, "cross_validate__folds", 4, ["cross_validate"]),
         (PARAMS, "ensembles__heads", 3, ["ensembles"]),
-        (PARAMS, "nested__repeats", 2, ["nested"]),
+        (PARAMS, "nested__repeats", 2, [*(f"backbones@{name}" for name in BACKBONES), "nested"]),
+        (
+            PARAMS,
+            "backbones__settings",
+            {"as-it-is": {}, "smaller": {"image_size": 48}},
+            ["backbones@smaller"],
+        ),
         (
             PARAMS,
             "learning_curve__sizes",

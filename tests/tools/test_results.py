@@ -1,9 +1,12 @@
 """docs/results.md: what the committed metrics give, and nothing else."""
 
 import json
+import re
 import shutil
 
+import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tools import results
@@ -52,6 +55,29 @@ def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pict
     result = {"seeds": {"1": of_seed(0.99), "2": of_seed(0.98)}}
     # Wilson: (0.985 + z²/2n ± z √(0.985 · 0.015/n + z²/4n²)) / (1 + z²/n), n = 1,000, z = 1.96.
     assert results.with_interval(result, "head") == "0.9850 ± 0.0071 (0.9754–0.9909)"
+
+
+def test_repeated_folds_are_told_with_the_interval_of_the_different_pictures():
+    folds = pd.DataFrame({"pictures": [500, 500] * 3, "wrong": [4, 6, 5, 5, 3, 7]})
+    # Wilson, as above, of 990 of 1,000.
+    assert results.cross_validated(folds, 3) == "0.9900 (0.9817–0.9946)"
+
+
+def test_a_backbone_s_loss_differs_from_the_first_one_s_fold_by_fold(workspace):
+    settings = YAML(typ="safe").load(ROOT / "studies/params.yaml")["backbones"]["settings"]
+    first, second, *_ = settings
+    folder = workspace / "metrics/studies/backbones"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, losses in ((first, [0.1, 0.3]), (second, [0.1, 0.1])):
+        folds = {"pictures": [50, 50], "wrong": [1, 0], "loss": losses}
+        (folder / f"{name}.json").write_text(json.dumps({"repeats": 1, "folds": folds}))
+    lines = results.backbones().splitlines()[2:]
+    assert len(lines) == len(settings)
+    # The mean of 0 and -0.2, and their deviation, 0.2/√2.
+    assert "| 1 of 100 " in lines[1]
+    assert "| 0.1000 | -0.1000 ± 0.1414" in re.sub(" +", " ", lines[1])
+    assert results.MISSING in lines[2]
 
 
 def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others():
