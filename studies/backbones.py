@@ -1,6 +1,6 @@
 """Cross-validates the head on another backbone, or on pictures of another size.
 
-    python -m studies.backbones lite1-lite2-300
+    python -m studies.backbones 300-px
 
 Nested, in the folds of studies.nested, which are the same for each backbone, so that two of them
 can be compared fold by fold. The test pictures are left alone.
@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from studies import held_out, together
-from studies.params import BackboneVariant, Params
+from studies.params import Params, with_changes
 from vision import determinism, environment, features
 from vision.engine import Engine
 from vision.inference import MIRRORED
 from vision.output import write_json
-from vision.params import Backbone, load_params
+from vision.params import load_params
 from vision.program import run
 
 PIPELINE_PARAMS = Path("params.yaml")
@@ -63,11 +63,6 @@ def main() -> None:
         METRICS / f"{name}.json",
     )
     environment.note(f"studies: backbones {name}", ENVIRONMENT)
-
-
-def with_changes(backbone: Backbone, variant: BackboneVariant) -> Backbone:
-    """Put what a variant sets in the place of the pipeline's own."""
-    return backbone.model_copy(update=variant.model_dump(exclude_unset=True))
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ from pathlib import Path
 import pandas as pd
 
 from studies import held_out, together
-from studies.params import HeadVariant, Params
+from studies.params import Params, with_changes
 from vision import determinism, environment, features
 from vision.engine import Engine
 from vision.inference import MIRRORED
 from vision.output import write_json
-from vision.params import TrainHead, load_params
+from vision.params import load_params
 from vision.program import run
 
 PIPELINE_PARAMS = Path("params.yaml")
@@ -64,11 +64,6 @@ def main() -> None:
         METRICS,
     )
     environment.note("studies: nested", ENVIRONMENT)
-
-
-def with_changes(settings: TrainHead, variant: HeadVariant) -> TrainHead:
-    """Put what a variant sets in the place of the pipeline's own."""
-    return settings.model_copy(update=variant.model_dump(exclude_unset=True, exclude={"mirror"}))
 
 
 def summarise(measured: dict[str, pd.DataFrame]) -> dict[str, dict[str, float | int]]:

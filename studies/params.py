@@ -3,26 +3,22 @@
 What each knob does is said there.
 """
 
-from typing import Annotated, Any, Literal, get_type_hints
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, Field, create_model
 
 from vision.params import (
     Backbone,
-    BatchSize,
     Count,
-    FinetuneEpochs,
-    LabelSmoothing,
-    LayerDecay,
-    Optimizer,
+    Finetune,
     Rate,
-    Schedule,
     Section,
     TrainHead,
-    Warmup,
-    WeightDecay,
     all_different,
 )
+
+Settings = TypeVar("Settings", bound=Section)
 
 _Strength = Annotated[float, Field(gt=0, le=10)]
 
@@ -44,19 +40,32 @@ class Ensembles(Section):
     ensembles: Annotated[int, Field(ge=2, le=100)]
 
 
-def _any_of(section: type[Section]) -> dict[str, tuple[Any, None]]:
-    """Give the fields of a section, each of which may be left out; what is left out is not set."""
+def _variant_of(
+    section: type[Section], without: Sequence[str] = (), **besides: tuple[Any, Any]
+) -> type[Section]:
+    """Give the schema of what may take the place of settings of a section: any of them.
+
+    Parameters
+    ----------
+    without : settings that may not.
+    besides : what a variant sets of its own, each with its kind and what it is if it is left out.
+    """
     kinds = get_type_hints(section, include_extras=True)
-    return {name: (kinds[name], None) for name in section.model_fields}
+    fields = {name: (kinds[name], None) for name in section.model_fields if name not in without}
+    return create_model(f"{section.__name__}Variant", __base__=Section, **besides, **fields)
 
 
-# What takes the place of the pipeline's own settings of train_head: any of them. And whether
-# probabilities are the mean of those of a picture and of its mirror image.
-HeadVariant = create_model(
-    "HeadVariant", __base__=Section, **_any_of(TrainHead), mirror=(bool, False)
-)
-# What takes the place of the pipeline's own settings of backbone: any of them.
-BackboneVariant = create_model("BackboneVariant", __base__=Section, **_any_of(Backbone))
+def with_changes(settings: Settings, variant: Section) -> Settings:
+    """Put what a variant sets in the place of the pipeline's own."""
+    names = variant.model_fields_set & type(settings).model_fields.keys()
+    return settings.model_copy(update={name: getattr(variant, name) for name in names})
+
+
+BackboneVariant = _variant_of(Backbone)
+# Besides: whether probabilities are the mean of those of a picture and of its mirror image.
+HeadVariant = _variant_of(TrainHead, mirror=(bool, False))
+# All variants train the same blocks.
+FinetuneVariant = _variant_of(Finetune, without=["unfreeze_from", "patience"], lr=(Rate, None))
 
 
 class Nested(Section):
@@ -70,23 +79,9 @@ class Backbones(Section):
     settings: Annotated[dict[str, BackboneVariant], Field(min_length=1)]
 
 
-class Variant(Section):
-    """What takes the place of the pipeline's own: its lr, and settings of finetune."""
-
-    lr: Rate | None = None
-    optimizer: Optimizer | None = None
-    schedule: Schedule | None = None
-    warmup: Warmup | None = None
-    layer_decay: LayerDecay | None = None
-    weight_decay: WeightDecay | None = None
-    label_smoothing: LabelSmoothing | None = None
-    batch_size: BatchSize | None = None
-    epochs: FinetuneEpochs | None = None
-
-
 class Variants(Section):
     seeds: Annotated[int, Field(ge=2, le=100)]
-    settings: Annotated[dict[str, Variant], Field(min_length=1)]
+    settings: Annotated[dict[str, FinetuneVariant], Field(min_length=1)]
 
 
 class Params(Section):

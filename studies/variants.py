@@ -11,12 +11,12 @@ from pathlib import Path
 
 import keras
 
-from studies.params import Params, Variant
+from studies.params import Params, with_changes
 from vision import determinism, environment, features, finetuning, head_training, models
 from vision.description import Description
 from vision.errors import UserError
 from vision.output import write_json
-from vision.params import Finetune, load_params
+from vision.params import load_params
 from vision.program import run
 from vision.stored import Stored
 
@@ -55,7 +55,7 @@ def main() -> None:
             model, description, settings, variant.lr or params.lr, source
         )
     write_json(
-        {"set": variant.model_dump(exclude_none=True), "seeds": measured}, METRICS / f"{name}.json"
+        {"set": variant.model_dump(exclude_unset=True), "seeds": measured}, METRICS / f"{name}.json"
     )
     environment.note(f"studies: variants {name}", ENVIRONMENT)
 
@@ -66,11 +66,6 @@ def read_anew(model: keras.Model, description: Description) -> keras.Model:
         path = Path(folder) / "head.keras"
         models.save(model, description, path)
         return models.load(path)[0]
-
-
-def with_changes(settings: Finetune, variant: Variant) -> Finetune:
-    """Put what a variant sets in the place of the pipeline's own."""
-    return settings.model_copy(update=variant.model_dump(exclude_none=True, exclude={"lr"}))
 
 
 if __name__ == "__main__":

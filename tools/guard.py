@@ -1,9 +1,9 @@
-"""Waits for a dvc to end, and clears away what it left of its locks if it was killed.
+"""Waits for a dvc to end, and mends what it left half written if it was killed.
 
     python -m tools.guard NUMBER
 
 NUMBER is that of a process which the dvc started, or its own. Each stage starts a guard, of which
-the first stays; so the next `dvc repro` finds no lock that it could not read.
+the first stays; so the next `dvc repro` finds no lock and no dvc.lock that it could not read.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import zc.lockfile
 
-from tools import locks
+from tools import lock_files, locks
 
 ON_DUTY = Path(".dvc/tmp/guard.lock")
 
@@ -24,6 +24,7 @@ def main() -> None:
         on_duty = zc.lockfile.LockFile(str(ON_DUTY))
     except (zc.lockfile.LockError, FileNotFoundError):
         return  # another guard waits, or this is no folder of DVC's
+    earlier = lock_files.read()
     try:
         process = psutil.Process(int(sys.argv[1]))
         for ancestor in (process, *process.parents()):
@@ -32,6 +33,7 @@ def main() -> None:
                 break
     except (psutil.NoSuchProcess, ProcessLookupError):
         pass  # it is gone already
+    lock_files.mend(earlier)
     locks.clear()
     on_duty.close()
 

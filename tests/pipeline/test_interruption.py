@@ -138,6 +138,22 @@ def test_a_dvc_killed_while_it_writes_its_locks_leaves_none_that_are_in_the_way(
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
 
 
+def test_a_dvc_killed_while_it_writes_dvc_lock_leaves_the_earlier_one(two_classes, tmp_path):
+    """DVC writes it in place; half a file stops every later command."""
+    project = two_classes.copy_to(tmp_path / "project", forks=False)
+    lock = project.folder / "dvc.lock"
+    run = Started(project, "--force", "--single-item", "extract")
+    run.read_until("Running stage")
+    while not (project.folder / ".dvc/tmp/guard.lock").exists():
+        time.sleep(0.01)
+    time.sleep(2)
+    lock.write_bytes(two_classes.lock[:8192])
+    run.stop(signal.SIGKILL, whole_group=True)
+    project.forks = True  # here nothing is stopped any more
+    assert project.repro() == []  # all of it is in the run cache
+    assert lock.read_bytes() == two_classes.lock
+
+
 def test_a_guard_ends_with_its_dvc(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "project", forks=False)
     run = Started(project, "--force", "--single-item", "subset")

@@ -145,6 +145,15 @@ def test_the_first_backbone_is_the_pipeline_s_own(studied):
     assert sum(own["loss"]) / len(own["loss"]) == nested["loss"]
 
 
+def test_a_backbone_is_tested_on_mirror_images_where_the_pipeline_does(studied, tmp_path):
+    project = studied.copy_to(tmp_path / "project")
+    project.set("params.yaml", evaluate__mirror=True)
+    project.run("python", "-m", "studies.backbones", "as-it-is")
+    own = metrics(project, "studies/backbones/as-it-is")["folds"]
+    mirror = metrics(studied, "studies/nested")["ways"]["mirror"]
+    assert sum(own["loss"]) / len(own["loss"]) == mirror["loss"]
+
+
 def test_backbones_are_compared_on_the_same_pictures_in_each_fold(studied):
     own, smaller = (metrics(studied, f"studies/backbones/{name}") for name in BACKBONES)
     assert smaller["set"] == {"image_size": 32}

@@ -5,8 +5,6 @@ import pandas as pd
 import pytest
 
 from studies import nested
-from studies.params import HeadVariant
-from vision.params import TrainHead
 
 
 def test_ways_are_compared_fold_by_fold():
@@ -22,21 +20,3 @@ def test_ways_are_compared_fold_by_fold():
     assert second["loss"] == pytest.approx(0.2)
     assert second["difference"] == pytest.approx(0)
     assert second["difference_sd"] == pytest.approx(np.sqrt(0.02))
-
-
-def test_a_way_takes_the_place_of_what_it_sets_alone():
-    own = TrainHead(
-        hidden_units=0,
-        dropout=0.2,
-        l2=1e-4,
-        optimizer="adam",
-        learning_rate=1e-3,
-        schedule="cosine",
-        batch_size=32,
-        epochs=60,
-        patience=6,
-    )
-    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="lbfgs", mirror=True)
-    changed = nested.with_changes(own, variant)
-    assert changed.l2 == [1e-4, 1e-3]
-    assert changed == own.model_copy(update={"dropout": 0, "l2": changed.l2, "optimizer": "lbfgs"})

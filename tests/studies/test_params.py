@@ -5,10 +5,10 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from studies.params import Params
+from studies.params import BackboneVariant, HeadVariant, Params, with_changes
 from tests.code import ROOT
 from vision.errors import UserError
-from vision.params import load_params
+from vision.params import Backbone, TrainHead, load_params
 
 COMMITTED = ROOT / "studies/params.yaml"
 LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
@@ -63,6 +63,8 @@ def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):
         ("backbones", {"image_size": 8}, r"backbones\.settings\.mine\.image_size = 8 is refused"),
         ("backbones", {"size": 8}, r"backbones\.settings\.mine\.size = 8 is unknown; .* name, "),
         ("variants", {"lr": 0}, r"variants\.settings\.mine\.lr = 0 is refused: .*greater than 0"),
+        ("variants", {"lr": None}, r"variants\.settings\.mine\.lr = None is refused"),
+        ("variants", {"unfreeze_from": "block5a"}, r"mine\.unfreeze_from = 'block5a' is unknown"),
         ("variants", {"rate": 1}, r"variants\.settings\.mine\.rate = 1 is unknown; .* lr, opt"),
         ("variants", 3, r"variants\.settings\.mine = 3 is refused: .*keys with values"),
     ],
@@ -74,3 +76,27 @@ def test_what_is_wrong_with_a_setting_is_named_by_its_name(tmp_path, section, se
     yaml.dump(content, tmp_path / "params.yaml")
     with pytest.raises(UserError, match=complaint):
         load_params(tmp_path / "params.yaml", Params)
+
+
+def test_a_variant_takes_the_place_of_what_it_sets_alone():
+    own = TrainHead(
+        hidden_units=0,
+        dropout=0.2,
+        l2=1e-4,
+        optimizer="adam",
+        learning_rate=1e-3,
+        schedule="cosine",
+        batch_size=32,
+        epochs=60,
+        patience=6,
+    )
+    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="lbfgs", mirror=True)
+    changed = with_changes(own, variant)
+    assert changed.l2 == [1e-4, 1e-3]
+    assert changed == own.model_copy(update={"dropout": 0, "l2": changed.l2, "optimizer": "lbfgs"})
+
+
+def test_a_variant_sets_null_where_that_means_something():
+    own = Backbone(name="vgg16", weights="imagenet", pooling="avg", image_size=150)
+    assert with_changes(own, BackboneVariant()) == own
+    assert with_changes(own, BackboneVariant(image_size=None)).image_size is None
