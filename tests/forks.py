@@ -8,6 +8,7 @@ environment of its own. Tests of interruptions start the real programs, and hold
 both to the same bytes.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -144,6 +145,8 @@ def _import(modules: list[str]) -> None:
     # A project has code of its own.
     for module in [name for name in sys.modules if name.partition(".")[0] == "vision"]:
         del sys.modules[module]
+    gc.collect()
+    gc.freeze()  # else each fork goes through all of that, and copies it, when it ends: a second
 
 
 def _answer(connection: socket.socket) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import zc.lockfile
 
-from tools import lock_files, locks
+from tools import locks
 
 ON_DUTY = Path(".dvc/tmp/guard.lock")
 
@@ -24,6 +24,8 @@ def main() -> None:
         on_duty = zc.lockfile.LockFile(str(ON_DUTY))
     except (zc.lockfile.LockError, FileNotFoundError):
         return  # another guard waits, or this is no folder of DVC's
+    from tools import lock_files  # not sooner: it takes a quarter of a second, and most leave above
+
     earlier = lock_files.read()
     try:
         process = psutil.Process(int(sys.argv[1]))

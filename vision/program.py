@@ -1,5 +1,6 @@
 """Runs a stage as a program."""
 
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ def run(main: Callable[[], None], note: Path | None = None) -> None:
     ----------
     note : a file in which the environment is noted when `main` has ended well.
     """
+    gc.freeze()  # what was imported stays; collections that go through all of it take long
     try:
         with disk_errors(Path.cwd()):
             main()
@@ -34,3 +36,5 @@ def run(main: Callable[[], None], note: Path | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted; run again to go on", file=sys.stderr)
         sys.exit(_INTERRUPTED)
+    finally:
+        gc.freeze()  # nor does the last one, at the interpreter's end, have anything to find

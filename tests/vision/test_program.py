@@ -51,3 +51,21 @@ def test_a_full_disk_is_one_line():
     assert done.stderr.startswith("error: the disk is full while writing ")
     assert done.stderr.count("\n") == 1
     assert done.returncode == 1
+
+
+def test_at_its_end_the_interpreter_has_nothing_to_go_through():
+    program = """
+import atexit, gc
+from vision.program import run
+
+def main():
+    gc.disable()
+    for _ in range(1000):
+        cycle = []
+        cycle.append(cycle)
+
+atexit.register(lambda: print(gc.collect()))
+run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("0\n", "")
