@@ -18,9 +18,8 @@ REPOSITORY = Path(".dvc/tmp/lock")  # held by a dvc while it writes a dvc.lock
 
 
 def read() -> dict[Path, str]:
-    """Read the dvc.lock of this pipeline and of those in folders of its own."""
-    paths = [*Path().glob("dvc.lock"), *Path().glob("*/dvc.lock")]
-    return {path: path.read_text(encoding="utf-8", errors="replace") for path in paths}
+    """Read the dvc.lock of this pipeline and of those in folders of its own, where it is whole."""
+    return {path: lock for path, lock in _all() if is_whole(lock)}
 
 
 def mend(earlier: dict[Path, str]) -> None:
@@ -33,7 +32,9 @@ def mend(earlier: dict[Path, str]) -> None:
     except zc.lockfile.LockError:
         return
     try:
-        for path in (path for path, lock in read().items() if not is_whole(lock)):
+        for path, lock in _all():
+            if is_whole(lock):
+                continue
             if path in earlier:
                 new = path.with_name(".dvc.lock.new")
                 new.write_text(earlier[path], encoding="utf-8", newline="\n")
@@ -42,6 +43,11 @@ def mend(earlier: dict[Path, str]) -> None:
                 path.unlink()
     finally:
         held.close()
+
+
+def _all() -> list[tuple[Path, str]]:
+    paths = [*Path().glob("dvc.lock"), *Path().glob("*/dvc.lock")]
+    return [(path, path.read_text(encoding="utf-8", errors="replace")) for path in paths]
 
 
 def is_whole(lock: str) -> bool:

@@ -122,38 +122,25 @@ def test_a_stage_ends_with_the_dvc_that_started_it(two_classes, tmp_path):
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
 
 
-def test_a_dvc_killed_while_it_writes_its_locks_leaves_none_that_are_in_the_way(
-    two_classes, tmp_path
-):
+@pytest.mark.parametrize(
+    ("file", "half"),
+    [(".dvc/tmp/rwlock", '{"write": {"/data'), ("dvc.lock", "schema: '2.0'\nstages:\n  down")],
+)
+def test_half_a_file_that_dvc_was_killed_over_is_not_in_the_way(two_classes, tmp_path, file, half):
     """DVC writes them in place; half a file stops every later command."""
     project = two_classes.copy_to(tmp_path / "project", forks=False)
-    locks = project.folder / ".dvc/tmp/rwlock"
+    on_duty = project.folder / ".dvc/tmp/guard.lock"
+    on_duty.unlink()  # of the guard of earlier runs
     run = Started(project, "--force", "--single-item", "extract")
     run.read_until("Running stage")
-    while not (project.folder / ".dvc/tmp/guard.lock").exists():
+    while not on_duty.exists():
         time.sleep(0.01)
     time.sleep(2)
-    locks.write_text('{"write": {"/data')
-    run.stop(signal.SIGKILL, whole_group=True)
-    project.forks = True  # here nothing is stopped any more
-    project.dvc("repro")
-    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
-
-
-def test_a_dvc_killed_while_it_writes_dvc_lock_leaves_the_earlier_one(two_classes, tmp_path):
-    """DVC writes it in place; half a file stops every later command."""
-    project = two_classes.copy_to(tmp_path / "project", forks=False)
-    lock = project.folder / "dvc.lock"
-    run = Started(project, "--force", "--single-item", "extract")
-    run.read_until("Running stage")
-    while not (project.folder / ".dvc/tmp/guard.lock").exists():
-        time.sleep(0.01)
-    time.sleep(2)
-    lock.write_bytes(two_classes.lock[:8192])
+    (project.folder / file).write_text(half)
     run.stop(signal.SIGKILL, whole_group=True)
     project.forks = True  # here nothing is stopped any more
     assert project.repro() == []  # all of it is in the run cache
-    assert lock.read_bytes() == two_classes.lock
+    assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
 
 
 def test_a_guard_ends_with_its_dvc(two_classes, tmp_path):

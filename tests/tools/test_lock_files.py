@@ -54,6 +54,11 @@ def test_a_part_of_the_first_one_is_removed():
     assert not LOCK.exists()
 
 
+def test_a_part_is_nothing_to_go_back_to():
+    LOCK.write_text(WHOLE[:8192])
+    assert lock_files.read() == {}
+
+
 def test_a_part_that_breaks_within_a_letter_is_mended():
     LOCK.write_bytes("schema: '2.0'\nstages:\n  größe".encode()[:-2])
     lock_files.mend({LOCK: WHOLE})
