@@ -19,50 +19,75 @@ SERVE_VENV := .venv-serve
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # As after `source .venv/bin/activate`: the stages' own `python` is that of the environment.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
-COMPILE := uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
+# By their modules, as all that pip installed: the scripts in $(VENV)/bin name the folder that they
+# were installed in, which may have been renamed since.
+DVC := $(RUN) python -m dvc
+COMPILE := python -m uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
 	--custom-compile-command "make requirements"
+
+PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 
 # For make experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP := (head|finetuned)\.accuracy$$
 DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|train|validation|test|left_out)\.
 
-.PHONY: repro test experiments compare comment seeds recipe measure report bundle serve results bench verify requirements
+# Who runs this without a name or a home, as by `docker run --user 1042`: dvc asks for both, and
+# other programs keep their caches in the home.
+ifndef USER
+export USER := $(shell id -u)
+endif
+ifneq ($(shell [ -n "$$HOME" ] && [ -w "$$HOME" ] && echo yes),yes)
+export HOME := $(CURDIR)/$(VENV)/home
+$(shell mkdir -p '$(HOME)')
+endif
 
-repro: $(VENV)/.installed
+# An environment whose Python is gone, as after an upgrade of the system, is made anew.
+ifeq ($(shell [ -e $(VENV)/.installed ] && ! $(VENV)/bin/python -c '' 2>/dev/null && echo gone),gone)
+.PHONY: $(VENV)/.installed
+ANEW := --clear
+endif
+
+.PHONY: ready repro test experiments compare comment seeds recipe measure report bundle serve results bench verify requirements
+
+# What dvc would tell less plainly: that there is no git repository, or half a merge.
+ready: $(VENV)/.installed
+	@$(RUN) python -m tools.ready
+
+repro: ready
 	@$(RUN) python -m tools.unlock
-	@$(RUN) dvc repro
+	@$(DVC) repro
 	@cat metrics/evaluate.json
 	@echo 'Figures: plots/*.png, and all of them in'
-	@$(RUN) dvc plots show
+	@$(DVC) plots show
 
 test: $(VENV)/.installed-dev
-	@$(RUN) ruff check .
-	@$(RUN) ruff format --check .
+	@$(RUN) python -m ruff check .
+	@$(RUN) python -m ruff format --check .
 	@$(RUN) python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
 # One that failed has no metrics of its own; DVC would show those of the commit in its place.
-experiments: $(VENV)/.installed
-	@$(RUN) dvc exp show --no-pager --only-changed --keep '$(KEEP)' --drop '$(DROP)' \
+experiments: ready
+	@$(DVC) exp show --no-pager --only-changed --keep '$(KEEP)' --drop '$(DROP)' \
 		--hide-failed --hide-queued --sort-by finetuned.accuracy --sort-order desc
-	@$(RUN) dvc queue status
+	@$(DVC) queue status
 
 A ?= HEAD
 B ?= workspace
-compare: $(VENV)/.installed
+compare: ready
 	@$(RUN) python -m tools.compare '$(A)' '$(B)'
 
-comment: $(VENV)/.installed-dev
+comment: ready $(VENV)/.installed-dev
 	@$(RUN) python -m tools.comment '$(A)' dvc_plots/comment
 
 N ?= 5
-seeds: $(VENV)/.installed
+seeds: ready
 	@$(RUN) python -m tools.seeds '$(N)'
 
-recipe: $(VENV)/.installed
+recipe: ready
 	@$(RUN) python -m tools.recipe '$(NAME)' --backbone '$(BACKBONE)' --weights '$(WEIGHTS)'
 
 SEEDS ?= 1
-measure: $(VENV)/.installed
+measure: ready
 	@$(RUN) python -m tools.measure '$(NAME)' --seeds '$(SEEDS)'
 
 report: $(VENV)/.installed
@@ -86,12 +111,12 @@ bench: $(VENV)/.installed
 	@$(if $(ORIGINALS),$(RUN) python -m benchmarks.decoding '$(ORIGINALS)')
 	@$(if $(BEFORE),$(RUN) python -m benchmarks.whole '$(BEFORE)' $(if $(PICTURES),'$(PICTURES)'))
 
-verify: $(VENV)/.installed
+verify: ready
 	@$(RUN) python -m tools.verify
 
 # Pins requirements.txt and requirements-dev.txt anew from the .in files.
 requirements: $(VENV)/.installed
-	@$(VENV)/bin/pip install --quiet uv
+	@$(VENV)/bin/python -m pip install --quiet uv
 	@$(RUN) $(COMPILE) --upgrade requirements.in --output-file requirements.txt
 	@$(RUN) $(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
 	@grep -vE '^(pillow|tomlkit)==' requirements.txt > $(VENV)/shared.txt
@@ -102,18 +127,21 @@ $(VENV)/.installed: requirements.txt
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
 		{ echo 'error: Python 3.11 is needed; name it with make PYTHON=path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned requirements into $(VENV) (some minutes the first time) ...'
-	@"$(PYTHON)" -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@"$(PYTHON)" -m venv $(ANEW) $(VENV)
+	@mkdir -p "$$HOME"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-# Upon the pipeline's packages, which it sees; where it has one in another version, that one counts.
+# Upon the pipeline's packages, which it sees, by a path that a renamed folder leaves right; where it
+# has one in another version, that one counts.
 $(SERVE_VENV)/.installed: $(VENV)/.installed requirements-serve.txt
 	@"$(PYTHON)" -m venv --clear $(SERVE_VENV)
-	@$(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
-		> "$$($(SERVE_VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
-	@$(SERVE_VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-serve.txt
+	@$(SERVE_VENV)/bin/python -c 'import os, sys; print(os.path.relpath(*sys.argv[1:]))' \
+		"$$($(VENV)/bin/python -c '$(PURELIB)')" "$$($(SERVE_VENV)/bin/python -c '$(PURELIB)')" \
+		> "$$($(SERVE_VENV)/bin/python -c '$(PURELIB)')/pipeline.pth"
+	@$(SERVE_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-serve.txt
 	@touch $@

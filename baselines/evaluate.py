@@ -3,7 +3,6 @@
 python -m baselines.evaluate blog-2016 augmented
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 from vision import determinism, environment, features, models, pictures, scores
 from vision.description import class_probabilities
 from vision.engine import Engine
-from vision.output import write_csv, write_json
+from vision.output import read_json, write_csv, write_json
 from vision.program import run
 
 ENVIRONMENT = Path("metrics/environment.json")
@@ -30,7 +29,7 @@ def main() -> None:
     determinism.enable()
     model, description = models.load(MODELS / f"{baseline}.keras")
     network = Engine(model)
-    summary = json.loads((MODELS / f"{baseline}.training.json").read_text(encoding="utf-8"))
+    summary = read_json(MODELS / f"{baseline}.training.json")
     metrics: dict[str, object] = {
         key: summary[key] for key in ("parameters", "epochs", "best_epoch")
     }

@@ -22,6 +22,7 @@ from vision import pictures, scores
 from vision.ahead import load_ahead
 from vision.description import class_probabilities
 from vision.errors import UserError
+from vision.output import read_json
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
@@ -72,6 +73,7 @@ def write(to: Path) -> None:
             f"{missing[0]} is missing, on which both forms of the model are to agree, and "
             f"{len(missing) - 1:,} more; `dvc checkout` brings the pictures of the run"
         )
+    commit = _git("rev-parse", "HEAD")  # before what takes long: without one nothing is packed
     difference = greatest_difference(model, paths)
     if not difference <= AGREEMENT:  # nor if it is no number
         raise UserError(
@@ -80,7 +82,7 @@ def write(to: Path) -> None:
             "same run? `dvc repro --force finetune` writes them anew"
         )
     figures = metrics(model, predictions, stored, params.evaluate.calibration_bins)
-    manifest = describe(params, model, run.outputs, figures)
+    manifest = describe(params, model, commit, run.outputs, figures)
     members = {
         "README.md": card.write(manifest, params, predictions).encode(),
         "manifest.json": _as_json(manifest),
@@ -132,22 +134,25 @@ def greatest_difference(model: Classifier, paths: list[Path]) -> float:
     return greatest
 
 
-def describe(params: Params, model: Classifier, outputs: dict[str, str], figures: dict) -> dict:
+def describe(
+    params: Params, model: Classifier, commit: str, outputs: dict[str, str], figures: dict
+) -> dict:
     """Tell where the model comes from, what it takes, and how good it is.
 
     Parameters
     ----------
+    commit : that is checked out.
     outputs : the digests of what the run wrote, by path.
     figures : on the test pictures, as `metrics` gives them.
     """
     size = model.image_size
     return {
-        "commit": _git("rev-parse", "HEAD"),
+        "commit": commit,
         "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "data": {
             "source": params.download.source,
             "md5": outputs[str(SUBSET)],
-            "pictures": read(COUNTS),
+            "pictures": read_json(COUNTS),
         },
         "backbone": model.description.backbone,
         "fine_tuning": _fine_tuning(model),
@@ -194,7 +199,7 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
     bins : of the calibration error.
     """
     labels = predictions["label"].map(model.classes.index).to_numpy()
-    evaluation, calibration = read(EVALUATION), read(CALIBRATION)["test"]
+    evaluation, calibration = read_json(EVALUATION), read_json(CALIBRATION)["test"]
     final = evaluation["finetuned"]
     calibrated = model.calibration.apply(stored)
     brier = scores.score(labels, calibrated, bins)["brier"]
@@ -249,17 +254,16 @@ def told(model: Classifier, table: pd.DataFrame, calibrated: np.ndarray) -> pd.D
     )
 
 
-def read(path: Path) -> dict:
-    """Read metrics."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _git(*arguments: str) -> str:
-    told = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    try:
+        told = subprocess.run(["git", *arguments], capture_output=True, text=True)
+    except FileNotFoundError:
+        raise UserError("the bundle names the commit that it comes from; install git") from None
     if told.returncode:
         raise UserError(
             "the bundle names the commit that it comes from, and git knows none here "
-            f"({told.stderr.strip()}); commit the run first"
+            f"({told.stderr.strip()}); commit the run first, after `git init` where there is no "
+            "repository"
         )
     return told.stdout.strip()
 

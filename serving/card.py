@@ -76,8 +76,8 @@ unsure.
 
 {preprocessing}
 
-`predict.py` reads JPEG, PNG, BMP, GIF and WebP, the first frame of each; HEIC, which iPhones write,
-needs to be converted first. What it can't read it names on stderr, and goes on.
+`predict.py` reads JPEG, PNG, BMP, GIF, WebP, AVIF and TIFF, the first frame of each, and with the
+package `pillow-heif` HEIC, which iPhones write. What it can't read it names on stderr, and goes on.
 
 ## Training data
 

@@ -32,6 +32,7 @@ examples:
   find / -name '*.jpg' | python -m vision predict -      a list, one file a line
   python -m vision predict --csv holidays > said.csv
   python -m vision predict --json cat.jpg | jq '.[].class'
+  python -m vision predict -- -1.jpg                     a name that begins with a dash
   python -m vision predict --explain heat cat.jpg        draws where it saw that, into heat/
   python -m vision predict --rev main holidays           as the model of a branch says
   python -m vision predict --bundle bundle.zip cat.jpg

@@ -11,7 +11,7 @@ from PIL import Image
 from serving.classifier import Classifier
 from serving.gradcam import GradCam
 from serving.places import make_room
-from serving.predict import Prediction, Unread
+from serving.predict import Prediction, Unread, what_failed
 from vision import pictures
 from vision.errors import UserError
 
@@ -86,8 +86,10 @@ def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Im
         return result, None
     try:
         return result, decode(Path(result.file))
-    except (pictures.UnreadablePictureError, OSError) as reason:
+    except pictures.UnreadablePictureError as reason:
         return Unread(result.file, str(reason)), None
+    except OSError as error:
+        return Unread(result.file, what_failed(error)), None
 
 
 def place(file: str, to: Path) -> Path:

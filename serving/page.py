@@ -14,7 +14,7 @@ from PIL import Image
 
 from serving.classifier import Classifier
 from serving.explain import Explainer
-from serving.predict import predict
+from serving.predict import predict, what_failed
 from vision import pictures
 
 # Of one drop; the rest is named and left alone.
@@ -47,7 +47,8 @@ STYLE = """
 def answer(model: Classifier, explainer: Explainer, files: Sequence[Path]) -> str:
     """Tell of each picture its class, its probability and where the model saw it, as HTML.
 
-    A file that is no picture, and one beyond the count, is told instead.
+    Of a file that can't be read it is told why, and the others go on; also of those beyond the
+    count.
     """
     articles = [_article(model, explainer, file) for file in files[:MOST_PICTURES]]
     if left := files[MOST_PICTURES:]:
@@ -61,10 +62,12 @@ def _article(model: Classifier, explainer: Explainer, file: Path) -> str:
     try:
         batch = pictures.load_batch([file], model.image_size)
         picture = pictures.decode(file, SHOWN_SIZE)
-    except (pictures.UnreadablePictureError, FileNotFoundError) as error:
-        gone = isinstance(error, FileNotFoundError)
-        text = "it waited too long; drop it again" if gone else html.escape(str(error))
-        return f'<article role="alert"><h3>Not read: {text}</h3><p>{name}</p></article>'
+    except pictures.UnreadablePictureError as reason:
+        return _not_read(name, str(reason))
+    except FileNotFoundError:
+        return _not_read(name, "it waited too long; drop it again")
+    except OSError as error:
+        return _not_read(name, what_failed(error))
     said = predict(model, file.name, batch)
     label = html.escape(said.label)
     unsure = " - unsure" if said.unsure else ""
@@ -77,6 +80,12 @@ def _article(model: Classifier, explainer: Explainer, file: Path) -> str:
         f"<article><h3>{label}, {said.probability:.1%}{unsure}</h3>"
         f'<div class="pair">{pair}</div>{bars}</article>'
     )
+
+
+def _not_read(name: str, reason: str) -> str:
+    """Tell why a file isn't answered; its name is HTML already."""
+    heading = f"Not read: {html.escape(reason)}"
+    return f'<article role="alert"><h3>{heading}</h3><p>{name}</p></article>'
 
 
 def _bars(classes: Sequence[str], probabilities: np.ndarray) -> str:

@@ -18,6 +18,7 @@ from serving.classifier import Classifier
 from vision import pictures
 from vision.ahead import load_ahead
 from vision.errors import UserError
+from vision.text import lines
 
 STDIN = "-"
 
@@ -106,9 +107,7 @@ def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Predi
         except pictures.UnreadablePictureError as reason:
             return Unread(file, str(reason))
         except OSError as error:
-            return Unread(file, _reason(error))
-        except ValueError as error:  # what the system takes for no name, as one with a zero byte
-            return Unread(file, str(error))
+            return Unread(file, what_failed(error))
         return predict(model, file, batch)
 
     return load_ahead(result, files)
@@ -135,8 +134,8 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
     """
     for path in paths:
         if path == STDIN:
-            for line in sys.stdin:
-                if name := line.rstrip("\r\n"):
+            for name in lines(sys.stdin.buffer):
+                if name.strip():
                     yield from _below(name)
         elif has_magic(path) and not Path(path).exists():
             # pathlib's patterns can't be absolute.
@@ -176,7 +175,7 @@ def _walk(top: str) -> Iterator[str | Unread]:
                 continue
             files, folders = _names(folder)
         except OSError as error:
-            yield Unread(folder, _reason(error))
+            yield Unread(folder, what_failed(error))
             continue
         # No paths: each would keep its name among Python's interned ones, in twice the memory.
         before = "" if folder == "." else f"{folder.rstrip('/')}/"
@@ -205,7 +204,8 @@ def _is_folder(path: Path | os.DirEntry[str]) -> bool:
         return False
 
 
-def _reason(error: OSError) -> str:
+def what_failed(error: OSError) -> str:
+    """Tell what the system says, without the file's name, which stands beside it."""
     return os.strerror(error.errno) if error.errno else str(error)
 
 
@@ -234,7 +234,10 @@ def write_csv(predictions: Iterable[Prediction], classes: list[str], to: TextIO)
 
 
 def write_json(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:
-    """Write one array, an object a line, as they come."""
+    """Write one array, an object a line, as they come.
+
+    Of a file's name that is no text, the bytes that are none are escaped: JSON is always UTF-8.
+    """
     print("[", end="", file=to)
     before = "\n"
     for each in predictions:
@@ -245,6 +248,7 @@ def write_json(predictions: Iterable[Prediction], classes: list[str], to: TextIO
             "unsure": each.unsure,
             "probabilities": dict(zip(classes, each.probabilities.tolist(), strict=True)),
         }
-        print(before + json.dumps(content, ensure_ascii=False), end="", file=to)
+        line = json.dumps(content, ensure_ascii=False)
+        print(before + line.encode(errors="backslashreplace").decode(), end="", file=to)
         before = ",\n"
     print("\n]", file=to)

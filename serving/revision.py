@@ -14,8 +14,11 @@ def read_revision(revision: str, path: Path) -> bytes:
         There is no such revision, or it has no such file that can be had.
     """
     # Imported here, since they take longer than all else, and who names no revision needs none.
-    from dvc.api import read
-    from dvc.exceptions import DvcException, PathMissingError
+    try:
+        from dvc.api import read
+        from dvc.exceptions import DvcException, PathMissingError
+    except RuntimeError as error:  # whoever has no home
+        raise UserError(f"dvc cannot start ({error}); set HOME to a folder of yours") from None
 
     try:
         return read(str(path), rev=revision, mode="rb")

@@ -9,6 +9,7 @@ from ruamel.yaml.error import YAMLError
 
 from vision import pictures
 from vision.errors import UserError
+from vision.output import refuse_unfinished_merge
 from vision.params import Params
 
 LOCK = Path("dvc.lock")
@@ -99,20 +100,24 @@ def read_run(lock: Path = LOCK) -> Run:
     Raises
     ------
     UserError
-        There is no dvc.lock, or it is none.
+        There is no dvc.lock, or it is none, or in the midst of a merge.
     """
     try:
-        return parse(lock.read_text(encoding="utf-8"))
+        return parse(lock.read_text(encoding="utf-8", errors="replace"))
     except FileNotFoundError:
         raise UserError(f"{lock} is missing; run `dvc repro`") from None
 
 
 def parse(lock: str) -> Run:
     """Read the content of a dvc.lock."""
+    refuse_unfinished_merge(LOCK, lock)
     try:
-        stages = YAML(typ="safe", pure=True).load(lock)["stages"]
-    except (YAMLError, TypeError, KeyError):
+        return _run(YAML(typ="safe", pure=True).load(lock)["stages"])
+    except (YAMLError, TypeError, KeyError, AttributeError):
         raise UserError(f"{LOCK} can't be read; restore it with `git checkout {LOCK}`") from None
+
+
+def _run(stages: dict) -> Run:
     return Run(
         {
             name: {

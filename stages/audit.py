@@ -33,6 +33,7 @@ ODD = Path("plots/audit-odd.png")
 
 SHOWN = 100  # of all findings; of each kind, SHOWN_OF_KIND
 SHOWN_OF_KIND = 48
+MOSTLY_ALIKE = 0.25  # of a class, in one group of copies, is worth a line
 
 
 def main() -> None:
@@ -51,7 +52,7 @@ def main() -> None:
         params.audit.similarity,
     )
     groups = duplicates.linked(len(looked), pairs.earlier, pairs.later)[:picked]
-    probabilities = labels.out_of_fold(
+    probabilities, judged = labels.out_of_fold(
         features, numbers[:picked], groups, params.audit.folds, params.seed
     )
     quality = labels.quality(numbers, probabilities[rows])
@@ -70,8 +71,12 @@ def main() -> None:
     strange = findings.of_oddities(files, odd)
     table = findings.ranked(doubtful, alone, copied, strange, picked)
     write_csv(table, FINDINGS)
-    write_json(summary(picked, doubtful, alone, copied, strange), METRICS)
+    counts = summary(picked, doubtful, alone, copied, strange)
+    write_json(counts | {"not_judged": int((~judged).sum())}, METRICS)
     draw(table, picked)
+    tell_what_is_alike(files["label"].to_numpy()[:picked], groups, judged)
+    if leaks := counts["copies"]["across_splits"]:
+        print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
     print(f"{len(table):,} findings in {picked:,} pictures: {FINDINGS}, {FIRST}")
 
 
@@ -147,6 +152,20 @@ def summary(
         },
         "odd": {kind: int((strange["kind"] == kind).sum()) for kind in oddities.KINDS},
     }
+
+
+def tell_what_is_alike(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
+    """Say which classes' pictures are mostly one, and of which no label could be judged."""
+    for label in np.unique(of_class):
+        own = groups[of_class == label]
+        largest = int(np.unique(own, return_counts=True)[1].max())
+        if largest > max(1, MOSTLY_ALIKE * len(own)):
+            print(
+                f"class {label}: {largest:,} of {len(own):,} pictures are near-copies of one "
+                "another; in test, they tell how well a model knows what it was trained on"
+            )
+        if not judged[of_class == label].any():
+            print(f"class {label}: no label could be judged, for want of unlike pictures")
 
 
 def draw(table: pd.DataFrame, picked: int) -> None:

@@ -35,7 +35,7 @@ def main() -> None:
                 case "kaggle":
                     dogs_vs_cats.from_kaggle(folder, bounds)
                 case "external":
-                    external.write_pictures(EXTERNAL, folder, bounds)
+                    external.write_pictures(EXTERNAL, folder, bounds, params.download.check_names)
         except FetchError as error:
             raise UserError(f"{error}; {OTHERWISE}") from None
     for label in sorted(RAW.iterdir()):

@@ -9,6 +9,7 @@ from pathlib import Path
 from stages._live import telling
 from vision import determinism, finetuning, models
 from vision.checkpoint import Checkpoint, fingerprint
+from vision.disk import replacing_file
 from vision.engine import Engine
 from vision.output import write_csv, write_json
 from vision.params import load_params
@@ -46,7 +47,8 @@ def main() -> None:
     block = params.finetune.unfreeze_from if summary["best_epoch"] else None
     trained = replace(description, trained_from=block)
     models.save(model, trained, MODEL)
-    LITERT.write_bytes(Engine(model).content)
+    with replacing_file(LITERT) as new:
+        new.write_bytes(Engine(model).content)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
     checkpoint.remove()

@@ -1,9 +1,9 @@
 """Picks training, validation and test pictures of each class, as corrected by the user."""
 
-import shutil
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import repeat
 from pathlib import Path
 
@@ -12,11 +12,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import corrections, figures, pictures
+from vision.disk import replacing
 from vision.errors import UserError
 from vision.output import write_csv, write_json
 from vision.params import Params, load_params
 from vision.program import run
-from vision.splits import Copies, Picked, pick
+from vision.splits import Copies, Picked, pick_all
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -30,54 +31,44 @@ SAMPLES = Path("plots/samples.png")
 
 SAMPLE_COLUMNS = 6
 SAMPLE_ROWS = 6
+# Of the pictures that are picked; the audit tells of fewer.
+MANY_DARK = 0.2
 
 
 def main() -> None:
     params = load_params(PARAMS)
-    wanted = {
-        "train": params.subset.train,
-        "validation": params.subset.validation,
-        "test": params.subset.test,
-    }
-    found = {
+    found = find(params)
+    decided = corrections.read(CORRECTIONS, found)
+    dark: set[str] = set()
+    picked = pick_all(
+        corrections.apply(decided, found),
+        {
+            "train": params.subset.train,
+            "validation": params.subset.validation,
+            "test": params.subset.test,
+        },
+        partial(why_unreadable, dark=dark),
+        Copies(lambda file: pictures.digest(RAW / file))
+        if params.subset.leave_out_copies
+        else None,
+    )
+    left_out = why_left_out(picked, decided)
+    chosen = write_all(table(picked, found))
+    write_csv(chosen, PICKED)
+    write_csv(left_out, LEFT_OUT)
+    counts = count_all(picked, left_out, decided)
+    write_json(counts, METRICS)
+    tell(counts)
+    tell_of_dark([file for file in chosen["file"] if file in dark], len(chosen))
+    draw_samples()
+
+
+def find(params: Params) -> dict[str, list[str]]:
+    """List the files of each class, in the order in which they are picked."""
+    return {
         label: in_order(list(files), label, params)
         for label, files in pictures.index(RAW).groupby("label")["file"]
     }
-    decided = corrections.read(CORRECTIONS, found)
-    known = Copies(lambda file: pictures.digest(RAW / file))
-    picked = {
-        label: pick(
-            label, files, wanted, why_unreadable, known if params.subset.leave_out_copies else None
-        )
-        for label, files in corrections.apply(decided, found).items()
-    }
-    rows = [
-        (file, split, label, corrections.name(file, label, found))
-        for label, of_class in picked.items()
-        for split, files in of_class.splits.items()
-        for file in files
-    ]
-    chosen = pd.DataFrame(rows, columns=["file", "split", "label", "name"])
-    shutil.rmtree(SUBSET, ignore_errors=True)
-    for (split, label), files in chosen.groupby(["split", "label"], sort=False):
-        names = write(list(files["file"]), list(files["name"]), SUBSET / split / label)
-        chosen.loc[files.index, "name"] = names
-    write_csv(chosen, PICKED)
-    left_out = why_left_out(picked, decided)
-    write_csv(left_out, LEFT_OUT)
-    relabelled = [fix.label for fix in decided.values() if fix.action == "relabel"]
-    counts = {
-        split: {label: len(of_class.splits[split]) for label, of_class in picked.items()}
-        for split in wanted
-    } | {
-        "left_out": count(left_out, "broken", found),
-        "copies": count(left_out, "copy", found),
-        "dropped": count(left_out, "dropped", found),
-        "relabelled": {label: relabelled.count(label) for label in found},
-    }
-    write_json(counts, METRICS)
-    tell(counts)
-    draw_samples()
 
 
 def in_order(files: list[str], label: str, params: Params) -> list[str]:
@@ -88,30 +79,70 @@ def in_order(files: list[str], label: str, params: Params) -> list[str]:
     return [files[number] for number in rng.permutation(len(files))]
 
 
-def why_unreadable(files: Sequence[str]) -> list[str | None]:
-    """Tell of each file why it can't be decoded, or None where it can."""
+def why_unreadable(files: Sequence[str], dark: set[str]) -> list[str | None]:
+    """Tell of each file why it can't be decoded, or None where it can.
+
+    Parameters
+    ----------
+    dark : takes the files of which next to nothing can be seen.
+    """
+
+    def look(file: str) -> str | None:
+        try:
+            picture = pictures.decode(RAW / file)
+        except pictures.UnreadablePictureError as reason:
+            return str(reason)
+        if pictures.is_dark(picture):
+            dark.add(file)
+        return None
+
     with ThreadPoolExecutor() as pool:
-        reasons = pool.map(pictures.why_unreadable, [RAW / file for file in files])
+        reasons = pool.map(look, files)
         return list(tqdm(reasons, "decode", len(files), unit="picture", disable=None))
 
 
-def write(files: Sequence[str], names: Sequence[str], folder: Path) -> list[str]:
-    """Copy pictures into a folder of the subset, in a form that every reader reads alike.
+def table(picked: Mapping[str, Picked], found: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """List the pictures that were picked: file, split, label, and the name that each is to have."""
+    rows = [
+        (file, split, label, corrections.name(file, label, found))
+        for label, of_class in picked.items()
+        for split, files in of_class.splits.items()
+        for file in files
+    ]
+    return pd.DataFrame(rows, columns=["file", "split", "label", "name"])
+
+
+def write_all(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Write the subset anew, and give the pictures with the names that they got."""
+    named = chosen.copy()
+    with replacing(SUBSET) as new:
+        for (split, label), files in chosen.groupby(["split", "label"], sort=False):
+            names = write(list(files["file"]), list(files["name"]), new, f"{split}/{label}")
+            named.loc[files.index, "name"] = names
+    return named
+
+
+def write(files: Sequence[str], names: Sequence[str], new: Path, place: str) -> list[str]:
+    """Copy pictures into a folder of the new subset, in a form that every reader reads alike.
 
     Returns
     -------
-    Their names there: of those that were written in another format, not the ones given.
+    Their names there: not the ones given, of those that were written in another format, or whose
+    names are too long.
     """
+    folder = new / place
     folder.mkdir(parents=True)
     with ThreadPoolExecutor() as pool:
         sources = [RAW / file for file in files]
         written = pool.map(pictures.write_plain, sources, repeat(folder), names)
         try:
-            return list(tqdm(written, str(folder), len(files), unit="picture", disable=None))
+            return list(
+                tqdm(written, str(SUBSET / place), len(files), unit="picture", disable=None)
+            )
         except FileExistsError as error:
             raise UserError(
-                f"two pictures would both be {error.filename}, since some are written in "
-                "another format with its suffix added; rename one of them"
+                f"two pictures would both be {SUBSET / place / Path(error.filename).name}, since "
+                "some get another suffix added to their names; rename one of them"
             ) from None
 
 
@@ -138,6 +169,24 @@ def why_left_out(
     return pd.DataFrame(rows, columns=["file", "reason", "label", "kind"])
 
 
+def count_all(
+    picked: Mapping[str, Picked],
+    left_out: pd.DataFrame,
+    decided: Mapping[str, corrections.Correction],
+) -> dict[str, dict[str, int]]:
+    """Count the pictures of each class, by split and by what was done to them."""
+    relabelled = [fix.label for fix in decided.values() if fix.action == "relabel"]
+    return {
+        split: {label: len(of_class.splits[split]) for label, of_class in picked.items()}
+        for split in pictures.SPLITS
+    } | {
+        "left_out": count(left_out, "broken", picked),
+        "copies": count(left_out, "copy", picked),
+        "dropped": count(left_out, "dropped", picked),
+        "relabelled": {label: relabelled.count(label) for label in picked},
+    }
+
+
 def count(left_out: pd.DataFrame, kind: str, labels: Iterable[str]) -> dict[str, int]:
     """Count the pictures of one kind, of each class."""
     of_kind = left_out.loc[left_out["kind"] == kind, "label"]
@@ -155,6 +204,16 @@ def tell(counts: Mapping[str, Mapping[str, int]]) -> None:
     for kind, what in said.items():
         if total := sum(counts[kind].values()):
             print(f"{total:,} pictures {what}")
+
+
+def tell_of_dark(dark: Sequence[str], of: int) -> None:
+    """Say it if many pictures are all but black."""
+    if len(dark) > MANY_DARK * of:
+        print(
+            f"{len(dark):,} of {of:,} pictures are so dark that next to nothing can be seen, as "
+            f"{dark[0]} is; of 16-bit files the upper 8 count: scale them up before if they hold "
+            "fewer, as those of many cameras do"
+        )
 
 
 def draw_samples() -> None:

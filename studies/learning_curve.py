@@ -1,6 +1,5 @@
 """Draws accuracy on the test pictures over the number of training pictures."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +12,7 @@ from vision import (
     figures,  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
 )
 from vision.errors import UserError
-from vision.output import write_csv
+from vision.output import read_json, write_csv
 from vision.params import load_params
 from vision.program import run
 
@@ -56,7 +55,7 @@ def tabulate(sizes: list[int]) -> pd.DataFrame:
     for size in sizes:
         row: dict[str, float] = {"pictures_per_class": size}
         for model, folder in MEASURED.items():
-            content = json.loads((folder / f"{size}.json").read_text(encoding="utf-8"))
+            content = read_json(folder / f"{size}.json")
             if "accuracy" not in content:
                 continue  # there are fewer training pictures
             for column in COLUMNS[model]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import vl_convert
 
+from tools.dvc_command import DVC, environment
 from vision.errors import UserError
 from vision.program import run
 
@@ -64,7 +65,7 @@ def dvc(*arguments: str) -> str:
     UserError
         It failed, as for a commit that is not there.
     """
-    finished = subprocess.run(["dvc", *arguments], capture_output=True, text=True)
+    finished = subprocess.run([*DVC, *arguments], env=environment(), capture_output=True, text=True)
     if finished.returncode:
         raise UserError(f"dvc {' '.join(arguments)} failed: {finished.stderr.strip()}")
     return finished.stdout

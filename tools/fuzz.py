@@ -90,6 +90,7 @@ def fate(path: Path, folder: Path) -> str | None:
     if reason is not None:
         return reason
     assert pictures.load(path, SIZE).shape == (SIZE, SIZE, 3)
+    pictures.form(path)
     pictures.write_plain(path, folder, path.name)
     (written,) = folder.iterdir()
     assert pictures.is_plain(written)
@@ -236,6 +237,25 @@ def _forms() -> Iterator[tuple[str, Image.Image, dict]]:
     yield "WEBP", rgb, {"lossless": True}
     yield "WEBP", alpha, {}
     yield "WEBP", rgb, {**frames, "duration": 40}
+    yield "HEIF", rgb, {"exif": exif}
+    yield "HEIF", alpha, {"quality": 90}
+    yield "HEIF", rgb, frames
+    yield "AVIF", rgb, {"exif": exif}
+    yield "AVIF", alpha, {"quality": 90}
+    yield "AVIF", rgb, {**frames, "duration": 40}
+    yield "TIFF", rgb, {"exif": exif}
+    yield "TIFF", rgb, {"compression": "tiff_lzw"}
+    yield "TIFF", rgb, {"compression": "jpeg"}
+    yield "TIFF", rgb, {**frames, "compression": "tiff_adobe_deflate"}
+    yield "TIFF", alpha, {"compression": "packbits"}
+    yield "TIFF", rgb.convert("P"), {}
+    yield "TIFF", grey.convert("1"), {"compression": "group4"}
+    yield "TIFF", rgb.convert("CMYK"), {}
+    yield "TIFF", Image.merge("LAB", rgb.split()), {}
+    yield "TIFF", Image.fromarray(np.asarray(grey).astype(np.uint16) * 257), {}
+    yield "TIFF", grey.convert("I"), {}
+    yield "MPO", rgb, {**frames, "exif": exif}
+    yield "MPO", rgb, {**frames, "progressive": True}
 
 
 if __name__ == "__main__":

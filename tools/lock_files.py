@@ -14,6 +14,9 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from vision.errors import UserError
+from vision.output import refuse_unfinished_merge
+
 REPOSITORY = Path(".dvc/tmp/lock")  # held by a dvc while it writes a dvc.lock
 
 
@@ -25,7 +28,8 @@ def read() -> dict[Path, str]:
 def mend(earlier: dict[Path, str]) -> None:
     """Put the earlier content in the place of half a file; without one, remove it.
 
-    Nothing is done while a dvc runs that may be writing.
+    Nothing is done while a dvc runs that may be writing, nor to a file in the midst of a merge,
+    which is the user's.
     """
     try:
         held = zc.lockfile.LockFile(str(REPOSITORY))
@@ -33,7 +37,7 @@ def mend(earlier: dict[Path, str]) -> None:
         return
     try:
         for path, lock in _all():
-            if is_whole(lock):
+            if is_whole(lock) or _is_merged(path, lock):
                 continue
             if path in earlier:
                 new = path.with_name(".dvc.lock.new")
@@ -48,6 +52,14 @@ def mend(earlier: dict[Path, str]) -> None:
 def _all() -> list[tuple[Path, str]]:
     paths = [*Path().glob("dvc.lock"), *Path().glob("*/dvc.lock")]
     return [(path, path.read_text(encoding="utf-8", errors="replace")) for path in paths]
+
+
+def _is_merged(path: Path, lock: str) -> bool:
+    try:
+        refuse_unfinished_merge(path, lock)
+    except UserError:
+        return True
+    return False
 
 
 def is_whole(lock: str) -> bool:

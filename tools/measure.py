@@ -9,8 +9,6 @@ the first seed that is missing.
 """
 
 import argparse
-import json
-import os
 import re
 import resource
 import subprocess
@@ -22,10 +20,12 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tools.dvc_command import DVC
+from tools.dvc_command import environment as dvc_environment
 from tools.recipe import build_base, flatten, read_recipe, with_base, with_equivalent_block, written
 from vision import environment
 from vision.errors import UserError
-from vision.output import write_json
+from vision.output import read_json, write_json
 from vision.params import load_params
 from vision.program import run
 
@@ -73,7 +73,7 @@ def main() -> None:
     changes = read_run(options.name)
     before = PARAMS.read_bytes()
     to = RESULTS / f"{options.name}.json"
-    result = json.loads(to.read_text(encoding="utf-8")) if to.exists() else {"seeds": {}}
+    result = read_json(to) if to.exists() else {"seeds": {}}
     if result["seeds"]:
         wanted = flatten(params.model_dump()) | changes
         if other := differing(result["params"], wanted):
@@ -94,8 +94,7 @@ def main() -> None:
                     result |= {"params": flatten(load_params(PARAMS).model_dump())}
                     result |= {"cost": asdict(cost), "processor": processor()}
                 result["seeds"][str(seed)] = {
-                    name: json.loads(path.read_text(encoding="utf-8"))
-                    for name, path in MEASURED.items()
+                    name: read_json(path) for name, path in MEASURED.items()
                 }
                 write_json(result, to)
     finally:
@@ -146,9 +145,12 @@ def reproduce(changes: Mapping[str, object], cache: str, anew: bool) -> Cost:
     sets = [part for key, value in changes.items() for part in ("-S", f"{key}={written(value)}")]
     start = time.monotonic()
     begun = {}
-    command = ["dvc", "exp", "run", *(["--force"] if anew else []), *sets]
+    command = [*DVC, "exp", "run", *(["--force"] if anew else []), *sets]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"XDG_CACHE_HOME": cache}
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dvc_environment() | {"XDG_CACHE_HOME": cache},
     ) as process:
         for line in process.stdout:
             print(line, end="", flush=True)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import keras
 
+from tools.dvc_command import DVC, environment
 from vision import params
 from vision.backbones import BACKBONES
 from vision.backbones.weights import WeightsUnreachableError
@@ -72,10 +73,10 @@ def main() -> None:
     command = dvc_command(experiment, chosen, download)
     print(shlex.join(command), flush=True)
     # One from before would be in the way; what it ran is in the run cache.
-    remove = ["dvc", "exp", "remove", "--quiet", experiment]
-    subprocess.run(remove, capture_output=True, check=False)
+    remove = [*DVC, "exp", "remove", "--quiet", experiment]
+    subprocess.run(remove, env=environment(), capture_output=True, check=False)
     # In place of this program, which would hold TensorFlow's memory for hours.
-    os.execvp(command[0], command)
+    os.execve(DVC[0], [*DVC, *command[1:]], environment())
 
 
 def names() -> list[str]:
@@ -91,7 +92,7 @@ def read_recipe(name: str) -> Recipe:
         There is none of this name, or it isn't one; one line says why.
     """
     if name not in names():
-        raise UserError(f"NAME = {name} is no recipe; there are {', '.join(names())}")
+        raise UserError(f"NAME = {name!r} is no recipe; there are {', '.join(names())}")
     return load_params(RECIPES / f"{name}.yaml", Recipe)
 
 

@@ -7,7 +7,6 @@ networks from scratch gave in metrics/baselines/, and the studies in metrics/stu
 missing there is said to be.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from tabulate import tabulate
 from baselines import draw
 from studies import learning_curve
 from vision import scores
+from vision.output import read_json
 from vision.program import run
 
 RUNS = Path("results/runs.yaml")
@@ -111,7 +111,7 @@ def main() -> None:
 
 
 def read(path: Path) -> dict | None:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    return read_json(path) if path.exists() else None
 
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:

@@ -8,14 +8,15 @@ those in the workspace at the end.
 
 import argparse
 import hashlib
-import json
 import subprocess
 from pathlib import Path
 
 import pandas as pd
 from tabulate import tabulate
 
+from tools.dvc_command import DVC, environment
 from vision.errors import UserError
+from vision.output import read_json
 from vision.params import Params, load_params
 from vision.program import run
 
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("count", help="how many seeds, 2 or more", metavar="N")
     count = parser.parse_args().count
     if not count.isdecimal() or int(count) < LEAST:
-        raise UserError(f"N = {count} is refused: a spread needs {LEAST} seeds or more")
+        raise UserError(f"N = {count!r} is refused: a spread needs {LEAST} seeds or more")
     params = load_params(PARAMS)
     before = PARAMS.read_bytes()
     seeds = [(params.seed + number) % SEEDS for number in range(int(count))]
@@ -51,16 +52,17 @@ def measure(seed: int, params: Params) -> dict[str, float]:
     name = f"seed-{seed}-{digest.hexdigest()[:6]}"
     # One that is already there has the same parameters; where the code is the same too, all of
     # it comes from the run cache.
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True, check=False)
+    remove = [*DVC, "exp", "remove", "--quiet", name]
+    subprocess.run(remove, env=environment(), capture_output=True, check=False)
     dvc("exp", "run", "--name", name, "--set-param", f"seed={seed}")
-    content = json.loads(METRICS.read_text(encoding="utf-8"))
+    content = read_json(METRICS)
     table = pd.json_normalize({key: part for key, part in content.items() if key != "pictures"})
     return table.iloc[0].to_dict()
 
 
 def dvc(*arguments: str) -> None:
     """Run a dvc command, whose output is shown; where it fails, it says why, and so do we."""
-    if subprocess.run(["dvc", *arguments], check=False).returncode:
+    if subprocess.run([*DVC, *arguments], env=environment(), check=False).returncode:
         raise UserError(f"`dvc {' '.join(arguments)}` failed; see above")
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tools.dvc_command import DVC
+from tools.ready import NO_REPOSITORY
 from vision import sample
 from vision.errors import UserError
 from vision.program import run
@@ -70,14 +72,7 @@ def main() -> None:
 
 def make_clone(clone: Path, drawn: Path) -> None:
     """Copy this working tree, and pictures of its own, in an order that the name decides."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    code = [ROOT / name for name in os.fsdecode(listed.stdout).split("\0") if name]
-    copies = [(file, clone / file.relative_to(ROOT)) for file in code if file.is_file()]
+    copies = [(file, clone / file.relative_to(ROOT)) for file in working_tree() if file.is_file()]
     pictures = [file for file in sorted(drawn.rglob("*")) if file.is_file()]
     copies += [(file, clone / "data/external" / file.relative_to(drawn)) for file in pictures]
     random.Random(clone.name).shuffle(copies)
@@ -91,6 +86,22 @@ def make_clone(clone: Path, drawn: Path) -> None:
     for section, values in SMALL.items():
         params[section].update(values)
     yaml.dump(params, clone / "params.yaml")
+
+
+def working_tree() -> list[Path]:
+    """List what git tracks here, and what is new and not ignored.
+
+    Raises
+    ------
+    UserError
+        There is no git here.
+    """
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        raise UserError(f"what to copy is what git lists, and {NO_REPOSITORY}") from None
+    return [ROOT / name for name in os.fsdecode(listed.stdout).split("\0") if name]
 
 
 def reproduce(clone: Path) -> None:
@@ -108,7 +119,7 @@ def reproduce(clone: Path) -> None:
         "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
     }
     finished = subprocess.run(
-        ["dvc", "repro"],
+        [*DVC, "repro"],
         cwd=clone,
         env=os.environ | own,
         umask=UMASKS[clone.name],

@@ -8,17 +8,24 @@ depend on them, and nothing outside the repository may change a result.
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from vision.quiet import no_stderr
+from vision import interpreter
+
+interpreter.check()
+
+from vision.quiet import no_stderr  # noqa: E402
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # The faster kernels, which TensorFlow leaves off on some processors. They change the last bits.
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+# It remarks on stderr where a user has no home to keep its caches in, and does well without.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 class _QuietTensorFlow(importlib.abc.MetaPathFinder):

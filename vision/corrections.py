@@ -1,14 +1,24 @@
 """Decisions of the user's about single pictures: drop this one, that one is of another class."""
 
 import csv
-from collections.abc import Mapping, Sequence
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple, get_args
 
 from vision.errors import UserError
+from vision.output import refuse_unfinished_merge
+from vision.text import encoding_of
 
 Action = Literal["drop", "relabel"]
 COLUMNS = ["file", "action", "label", "reason"]
+
+# Excel writes a semicolon where a comma is the decimal point, and tabs into "Unicode text".
+_SEPARATORS = ",;\t"
+# A first line by which programs tell Excel what separates cells.
+_TOLD_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 class Correction(NamedTuple):
@@ -28,6 +38,11 @@ class Correction(NamedTuple):
 def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correction]:
     """Read a table of corrections: a line of COLUMNS, then one row a picture.
 
+    It is in UTF-8 or UTF-16; between its cells are commas, semicolons or tabs. Empty lines, and
+    cells that are empty or missing at a row's end, mean nothing, nor does the case of the words
+    that stand for columns and actions. Spaces around a cell don't either, but where they are part
+    of a name.
+
     Parameters
     ----------
     classes : the files of each class, as the first column names them: CLASS/NAME.
@@ -39,63 +54,116 @@ def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correcti
     Raises
     ------
     UserError
-        The table is missing or has other columns; or rows are wrong, with a line for each.
+        The table is missing, no text in these encodings, in the midst of a merge, or has other
+        columns; or rows are wrong, with a line for each.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header, *rows = [*csv.reader(file)] or [[]]
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} is missing; restore it with `git checkout {path}`, or write a line with "
-            f"{','.join(COLUMNS)} into it"
-        ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no CSV file in UTF-8: {error}") from None
-    if [name.strip() for name in header] != COLUMNS:
+    (_, header), *rows = _rows(path) or [(1, [])]
+    if [name.strip().lower() for name in header] != COLUMNS:
         raise UserError(
             f"{path}: the first line is {','.join(header)!r}; expected {','.join(COLUMNS)}"
         )
     label_of = {file: label for label, files in classes.items() for file in files}
     corrections: dict[str, Correction] = {}
     complaints = []
-    for number, row in enumerate(rows, 2):
-        cells = [cell.strip() for cell in row]
-        if not any(cells):
+    for number, row in rows:
+        cells = row + [""] * (len(COLUMNS) - len(row))
+        if len(cells) > len(COLUMNS):
+            complaints.append(
+                f"{path}: row {number}: {len(cells)} cells, expected {len(COLUMNS)}: "
+                f"{', '.join(COLUMNS)}; put quotes around one that has what separates cells in it"
+            )
             continue
-        if complaint := _complaint(cells, label_of, corrections):
+        file, label = _known(cells[0], label_of), _known(cells[2], classes)
+        action, reason = cells[1].strip().lower(), cells[3].strip()
+        if complaint := _complaint(file, action, label, label_of, corrections):
             complaints.append(f"{path}: row {number}: {complaint}")
         else:
-            file, *correction = cells
-            corrections[file] = Correction(*correction)
+            corrections[file] = Correction(action, label, reason)
     if complaints:
         raise UserError(*complaints)
     return corrections
 
 
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """Give the rows that aren't empty, with their numbers, without empty cells at their ends."""
+    text = _text(path)
+    first_line = next((line for line in text.splitlines() if line.strip()), "")
+    if told := _TOLD_SEPARATOR.fullmatch(first_line):
+        separator = told[1]
+        text = text.replace(first_line, "", 1)
+    else:
+        separator = max(_SEPARATORS, key=first_line.count)
+    rows = []
+    number = 0
+    try:
+        # Strict, or a quote that isn't closed would take in all the rows that follow.
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            number += 1
+            while row and not row[-1].strip():
+                row.pop()
+            if row:
+                rows.append((number, row))
+    except csv.Error as error:
+        raise UserError(
+            f"{path}: row {number + 1}: its quotes can't be read ({error}); close each one that is "
+            "opened, and write one within quotes twice"
+        ) from None
+    return rows
+
+
+def _text(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} is missing; restore it with `git checkout {path}`, or write a line with "
+            f"{','.join(COLUMNS)} into it"
+        ) from None
+    try:
+        text = unicodedata.normalize("NFC", content.decode(encoding_of(content)))
+    except UnicodeDecodeError as error:
+        line = len((content[: error.start] + b".").splitlines())
+        raise UserError(
+            f"{path}: line {line} is not in UTF-8; save the file as UTF-8, which Excel calls "
+            "`CSV UTF-8`"
+        ) from None
+    refuse_unfinished_merge(path, text)
+    return text
+
+
+def _known(cell: str, names: Iterable[str]) -> str:
+    """Give the name that a cell means: as it stands, or else without the spaces around it."""
+    return cell if cell in names else cell.strip()
+
+
 def _complaint(
-    cells: list[str], label_of: Mapping[str, str], known: Mapping[str, Correction]
+    file: str,
+    action: str,
+    label: str,
+    label_of: Mapping[str, str],
+    known: Mapping[str, Correction],
 ) -> str | None:
     """Tell what is wrong with a row, or None."""
-    if len(cells) != len(COLUMNS):
-        return (
-            f"{len(cells)} cells, expected {len(COLUMNS)}: {', '.join(COLUMNS)}; put quotes around "
-            "one with a comma in it"
-        )
-    file, action, label, _ = cells
     classes = sorted(set(label_of.values()))
     if file not in label_of:
-        return f"there is no picture {file}; expected CLASS/NAME, as in {next(iter(label_of))}"
+        example = _shown(next(iter(label_of)))
+        return f"there is no picture {_shown(file)}; expected CLASS/NAME, as in {example}"
     if file in known:
-        return f"{file} has a row already; keep one"
+        return f"{_shown(file)} has a row already; keep one"
     if action not in get_args(Action):
         return f"the action {action!r} is unknown; expected {' or '.join(get_args(Action))}"
     if action == "drop" and label:
-        return f"{file} is to be dropped, and so takes no label; found {label!r}"
+        return f"{_shown(file)} is to be dropped, and so takes no label; found {label!r}"
     if action == "relabel" and label not in classes:
-        return f"the label {label!r} is no class; the classes are {', '.join(classes)}"
+        return f"the label {label!r} is no class; the classes are {', '.join(map(_shown, classes))}"
     if action == "relabel" and label == label_of[file]:
-        return f"{file} is of class {label} already"
+        return f"{_shown(file)} is of class {_shown(label)} already"
     return None
+
+
+def _shown(name: str) -> str:
+    """Put quotes around a name where it has spaces at an end, which nobody would see otherwise."""
+    return name if name == name.strip() else repr(name)
 
 
 def apply(

@@ -1,4 +1,4 @@
-"""Writing a whole folder or nothing, and saying in one line why a disk refused."""
+"""Writing a whole file or folder or nothing, and saying in one line why a disk refused."""
 
 import errno
 import os
@@ -64,6 +64,33 @@ def replacing(folder: Path) -> Iterator[Path]:
             new.rename(folder)
         finally:
             _clear(beside, old, folder)
+
+
+@contextmanager
+def replacing_file(path: Path) -> Iterator[Path]:
+    """Give a path to write a file to; it takes the place of `path` when the block ends well.
+
+    Until then `path` stays as it was, also when the block fails or is interrupted. Nothing is
+    written through a link: where DVC's cache is linked into the workspace, by symlinks or hard
+    links, the link is replaced, and the cache keeps what its names say. The folder is made where
+    it is missing.
+
+    Yields
+    ------
+    A path in the same folder with the same suffix. What a killed run left there is removed first.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.stem}.partial{path.suffix}")
+    unfinished.unlink(missing_ok=True)
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except OSError as error:
+        if error.filename is not None and Path(error.filename) == unfinished:
+            error.filename = str(path)  # whose name tells more
+        raise
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def _clear(beside: Path, old: Path, folder: Path) -> None:

@@ -7,10 +7,12 @@ import json
 import os
 import platform
 import re
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from vision.output import write_json
+from vision.errors import UserError
+from vision.output import read_json, write_json
 
 # Those that decode, compute, draw or write what a stage gives.
 _LIBRARIES = (
@@ -98,14 +100,11 @@ def note(stage: str, to: Path) -> None:
     """Note in a JSON file that a stage ran here and now.
 
     The file is a list of environments, each with the stages that last ran in it; a run in one
-    environment alone leaves one. It is replaced at once, so that no reader finds half of it.
+    environment alone leaves one. A file that can't be read, as with an unfinished merge in it, is
+    begun anew: it is a record of what ran last, and one more run completes it.
     """
-    try:
-        known = json.loads(to.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        known = []
     stages_of: dict[str, set[str]] = {}
-    for entry in known:
+    for entry in _noted(to):
         stages = set(entry.pop("stages")) - {stage}
         stages_of[json.dumps(entry)] = stages
     stages_of.setdefault(json.dumps(describe()), set()).add(stage)
@@ -114,6 +113,22 @@ def note(stage: str, to: Path) -> None:
         for environment, stages in stages_of.items()
         if stages
     ]
-    unfinished = to.with_suffix(".new")
-    write_json(noted, unfinished)
-    unfinished.replace(to)
+    write_json(noted, to)
+
+
+def _noted(file: Path) -> list[dict]:
+    """Read what was noted before; of a file that is damaged, say so, and take it for empty."""
+    if not file.exists():
+        return []
+    try:
+        noted = read_json(file)
+        for entry in noted:
+            if not all(isinstance(stage, str) for stage in entry["stages"]):
+                raise TypeError(entry)
+        return list(noted)
+    except (UserError, TypeError, KeyError):
+        print(
+            f"{file} was damaged, or in the midst of a merge; it is begun anew, with this stage",
+            file=sys.stderr,
+        )
+        return []

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from vision import backbones, litert, pictures
 from vision.ahead import load_ahead
 from vision.checkpoint import fingerprint
+from vision.disk import replacing_file
 from vision.engine import Engine
 from vision.errors import UserError
 from vision.params import Backbone
@@ -115,9 +116,8 @@ def write(
         "fortran_order": False,
         "shape": (len(paths), network.numbers),
     }
-    to.parent.mkdir(parents=True, exist_ok=True)
     progress = f"{to.parent.name}/{to.stem}"
-    with to.open("wb") as file:
+    with replacing_file(to) as new, new.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
         for number, row in rows(network, paths, progress, store_gb, named, kept or dtype):

@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from vision.description import Description
+from vision.disk import replacing_file
 from vision.errors import UserError
 from vision.output import write_json
 
@@ -33,11 +34,10 @@ def save(model: keras.Model, description: Description, path: Path) -> None:
     Keras writes the time and addresses in memory into its zip, and zips hold times; all are
     taken out.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, replacing_file(path) as new:
         written = Path(folder) / path.name
         model.save(written)
-        with zipfile.ZipFile(written) as parts, zipfile.ZipFile(path, "w") as timeless:
+        with zipfile.ZipFile(written) as parts, zipfile.ZipFile(new, "w") as timeless:
             for name in sorted(parts.namelist()):
                 content = parts.read(name)
                 if name == "metadata.json":

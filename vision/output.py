@@ -1,18 +1,24 @@
-"""Writes small results as text that diffs well: JSON and CSV."""
+"""Writes small results as text that diffs well, JSON and CSV, and reads JSON again."""
 
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vision.disk import replacing_file
+from vision.errors import UserError
+
 if TYPE_CHECKING:  # a table's own methods write it: who has none needs no pandas
     import pandas as pd
+
+# As git begins a part of a file that two branches changed.
+_CONFLICT = "<<<<<<< "
 
 
 def write_json(content: dict | list, to: Path) -> None:
     """Write readable JSON, making the folder where it is missing."""
-    to.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(content, indent=2, ensure_ascii=False)
-    to.write_text(text + "\n", encoding="utf-8", newline="\n")
+    with replacing_file(to) as new:
+        new.write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def write_csv(table: "pd.DataFrame", to: Path) -> None:
@@ -20,5 +26,35 @@ def write_csv(table: "pd.DataFrame", to: Path) -> None:
 
     Numbers have seven digits, which is what float32 has.
     """
-    to.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(to, index=False, float_format="%.7g", lineterminator="\n", encoding="utf-8")
+    with replacing_file(to) as new:
+        table.to_csv(new, index=False, float_format="%.7g", lineterminator="\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict | list:
+    """Read JSON.
+
+    Raises
+    ------
+    UserError
+        The file is missing, is damaged, or holds a merge that was not finished.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; `dvc repro` writes it") from None
+    refuse_unfinished_merge(path, content.decode(errors="replace"))
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise UserError(f"{path} is no JSON ({error}); `dvc repro` writes it anew") from None
+
+
+def refuse_unfinished_merge(path: Path, content: str) -> None:
+    """Raise a UserError where git's conflict markers are in the content of a file."""
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.startswith(_CONFLICT):
+            raise UserError(
+                f"{path} is in the midst of a merge, with git's {_CONFLICT.strip()} in line "
+                f"{number}; finish the merge, or take one side with `git checkout --ours {path}` "
+                "or --theirs"
+            )

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from vision.errors import UserError
+from vision.output import refuse_unfinished_merge
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -75,6 +76,7 @@ class Download(Section):
     sample_pictures: Count
     max_files: Annotated[int, Field(ge=1, le=100_000_000)]
     max_gb: Annotated[float, Field(gt=0, le=10_000)]
+    check_names: bool
 
 
 class Subset(Section):
@@ -184,11 +186,13 @@ def load_params(path: Path, schema: type[Schema] = Params) -> Schema:
     Raises
     ------
     UserError
-        The file is missing or not YAML, or a key is unknown, missing, of the wrong type or out
-        of range; one line names each such key, its value and what is allowed.
+        The file is missing, in the midst of a merge or not YAML, or a key is unknown, missing, of
+        the wrong type or out of range; one line names each such key, its value and what is allowed.
     """
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        refuse_unfinished_merge(path, text)
+        content = YAML(typ="safe", pure=True).load(text)
     except FileNotFoundError:
         raise UserError(f"{path} is missing; restore it with `git checkout {path}`") from None
     except MarkedYAMLError as error:

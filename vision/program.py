@@ -1,6 +1,7 @@
 """Runs a stage as a program."""
 
 import gc
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from vision.errors import UserError
 
 # As shells give it for a program that Ctrl-C ended: 128 and the number of SIGINT.
 _INTERRUPTED = 130
+# With what is around it; other spaces may be in the name of a file.
+_LINE_BREAK = re.compile(r"\s*[\n\v\f\r\x85\u2028\u2029]\s*")
 
 
 def run(main: Callable[[], None], note: Path | None = None) -> None:
@@ -31,7 +34,7 @@ def run(main: Callable[[], None], note: Path | None = None) -> None:
                 environment.note(Path(sys.argv[0]).stem, note)
     except UserError as error:
         for line in error.args:
-            print("error:", " ".join(str(line).split()), file=sys.stderr)
+            print("error:", _LINE_BREAK.sub(" ", str(line).rstrip()), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted; run again to go on", file=sys.stderr)

@@ -13,6 +13,10 @@ Check = Callable[[Sequence[str]], list[str | None]]
 Splits = dict[str, list[str]]
 
 
+class TooFewError(UserError):
+    """A class has too few pictures; the message is one about this class alone."""
+
+
 class Place(NamedTuple):
     """Where a file went: its split and its class."""
 
@@ -83,7 +87,7 @@ def pick(
 
     Raises
     ------
-    UserError
+    TooFewError
         The class has fewer files that can be used than are wanted, or none for some split.
     """
     by_share = any(isinstance(amount, float) for amount in wanted.values())
@@ -111,16 +115,45 @@ def pick(
         else:
             settled = not missing or not rest
     if missing or not all(counts.values()):
-        asked = ", ".join(f"{split} {amount}" for split, amount in wanted.items())
         of_copies = f" and {len(copies)} are copies of pictures in another split" if copies else ""
-        raise UserError(
+        raise TooFewError(
             f"class {class_name} has too few pictures: {len(usable) - len(copies)} can be used and "
-            f"{len(unusable)} can't be decoded{of_copies}, while params.yaml asks for {asked}; "
-            "add pictures, or change subset." + ", subset.".join(wanted)
+            f"{len(unusable)} can't be decoded{of_copies}{_of_none(wanted, counts, shared)}"
         )
     if known:
         known.keep(class_name, splits)
     return Picked(splits, unusable, copies)
+
+
+def pick_all(
+    classes: Mapping[str, Sequence[str]],
+    wanted: Mapping[str, int | float],
+    check: Check,
+    known: Copies | None = None,
+) -> dict[str, Picked]:
+    """Pick of each class, as `pick` does.
+
+    Raises
+    ------
+    UserError
+        Classes have too few pictures: each is named, and at last what to do about it.
+    """
+    picked: dict[str, Picked] = {}
+    too_few: list[str] = []
+    for class_name, files in classes.items():
+        try:
+            picked[class_name] = pick(class_name, files, wanted, check, known)
+        except TooFewError as error:
+            too_few.append(str(error))
+    if too_few:
+        *others, last = too_few
+        asked = ", ".join(f"{split} {amount}" for split, amount in wanted.items())
+        raise UserError(
+            *others,
+            f"{last}; of each class, params.yaml asks for {asked}: add pictures, take away the "
+            "folders of classes that have too few, or change subset." + ", subset.".join(wanted),
+        )
+    return picked
 
 
 def _deal(
@@ -145,6 +178,14 @@ def _deal(
         splits[split].append(file)
         dealt += 1
     return splits, copies
+
+
+def _of_none(wanted: Mapping[str, int | float], counts: Mapping[str, int], usable: int) -> str:
+    """Tell which splits get nothing of what there is, since their shares are too small for it."""
+    none = [f"{split} {wanted[split]}" for split, count in counts.items() if usable and not count]
+    if not none:
+        return ""
+    return f"; of {usable}, {' and '.join(none)} {'are' if len(none) > 1 else 'is'} less than one"
 
 
 def _count(amount: int | float, usable: int) -> int:

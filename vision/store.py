@@ -36,17 +36,18 @@ class Store:
     work : tells everything that a row depends on, but for its picture.
     max_gb : the disk that the store may take, in GB (1e9 bytes), but for SQLite's log of the last
         few batches; 0: there is none.
-    folder : where it lies.
+    folder : where it lies; None: in the user's cache folder, if there is one.
     """
 
     def __init__(self, work: str, max_gb: float, folder: Path | None = None):
         self._work = work
         self._cache: diskcache.Cache | None = None
-        if not max_gb:
+        folder = folder or _users_folder()
+        if not max_gb or folder is None:
             return
         try:
             self._cache = diskcache.Cache(
-                str(folder or user_cache_path(_NAME) / "rows"),
+                str(folder),
                 size_limit=int(max_gb * 1e9),
                 eviction_policy="least-recently-used",
                 cull_limit=0,
@@ -90,6 +91,14 @@ class Store:
             self._cache.cull()
         except _ERRORS:
             return
+
+
+def _users_folder() -> Path | None:
+    """Give the folder for the user's stores, None for a user who has no home."""
+    try:
+        return user_cache_path(_NAME) / "rows"
+    except RuntimeError:
+        return None
 
 
 def _digest(row: bytes) -> bytes:

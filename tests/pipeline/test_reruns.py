@@ -26,6 +26,7 @@ CHANGES = {
     "download.sample_pictures": (30, "download"),
     "download.max_files": (99, "download"),
     "download.max_gb": (1, "download"),
+    "download.check_names": (False, "download"),
     "subset.train": (13, "subset"),
     "subset.validation": (7, "subset"),
     "subset.test": (7, "subset"),

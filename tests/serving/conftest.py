@@ -32,6 +32,19 @@ def colours():
 
 
 @pytest.fixture
+def failing_decoder(monkeypatch):
+    """Lets the decoder of one format, a class of Pillow's, fail as it likes when it decodes."""
+
+    def fail(of, error):
+        def load(_):
+            raise error
+
+        monkeypatch.setattr(of, "load", load)
+
+    return fail
+
+
+@pytest.fixture
 def picture(tmp_path):
     """Writes a picture of one colour and gives its path, as one types it."""
 

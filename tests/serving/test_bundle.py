@@ -2,6 +2,7 @@
 
 import json
 import re
+import struct
 import subprocess
 import sys
 import zipfile
@@ -17,9 +18,11 @@ from PIL import Image
 
 from serving import bundle, card, classifier, predict
 from tests.code import ROOT
+from tests.vision.test_pictures import write_bmp
 from vision.calibration import Calibration
 from vision.description import Description
 from vision.engine import Engine
+from vision.errors import UserError
 from vision.params import load_params
 from vision.pictures import load_batch
 
@@ -27,9 +30,10 @@ SIZE = 16
 # Runs the script as a machine would that has nothing but the packages it names.
 RUN = """
 import runpy, sys
-for name in ("tensorflow", "keras", "pandas", "vision", "serving"):
+without, *sys.argv[1:] = sys.argv[1:]
+for name in ("tensorflow", "keras", "pandas", "vision", "serving", *without.split()):
     sys.modules[name] = None  # to import it fails
-sys.argv = ["predict.py", *sys.argv[1:]]
+sys.argv[0] = "predict.py"
 runpy.run_path("predict.py", run_name="__main__")
 """
 
@@ -81,19 +85,37 @@ def pictures(tmp_path):
     Image.fromarray(sixteen_bits).save(folder / "7.png")
     opaque.save(folder / "8.webp")
     opaque.save(folder / "9.bmp")
+    opaque.save(folder / "a.heic")
+    opaque.save(folder / "b.avif")
+    opaque.convert("CMYK").save(folder / "c.tif")
+    Image.merge("LAB", opaque.split()).save(folder / "d.tif")
+    Image.fromarray(sixteen_bits).save(folder / "e.tif")
+    Image.fromarray(sixteen_bits.astype(np.int32)).save(folder / "f.tif")
+    opaque.save(folder / "g.jpg", "MPO", save_all=True, append_images=[opaque.rotate(90)])
+    opaque.save(folder / "h.png", icc_profile=bytes(3_000_000))
+    write_bmp(folder / "i.bmp", pixels[..., :3], pixels[..., 3])
+    write_bmp(folder / "j.bmp", pixels[..., :3], 0 * pixels[..., 3])
+    orientation_as_byte = struct.pack("<LHHHLLxxxx", 8, 1, 0x0112, 1, 1, 6)
+    opaque.save(folder / "k.png", exif=b"Exif\0\0II*\0" + orientation_as_byte)
+    for orientation in range(2, 9):
+        # With an entry that is out of its range, so that Pillow wouldn't write the data anew.
+        exif = b"Exif\0\0II*\0" + struct.pack(
+            "<LHHHLHxxHHLLxxxx", 8, 2, 0x0112, 3, 1, orientation, 0x0213, 4, 1, 2**16 + 1
+        )
+        opaque.save(folder / f"turned{orientation}.png", exif=exif)
+    opaque.save(folder / "wrong.jpg", exif=exif[:20])
     return [str(path) for path in sorted(folder.iterdir())]
 
 
-def alone(packed, pictures, tmp_path):
+def alone(packed, pictures, tmp_path, without=""):
     """Run the script of a bundle as whoever got it would."""
     with zipfile.ZipFile(packed) as archive:
         archive.extractall(tmp_path / "unpacked")
     return subprocess.run(
-        [sys.executable, "-c", RUN, *pictures],
+        [sys.executable, "-c", RUN, without, *pictures],
         cwd=tmp_path / "unpacked",
         capture_output=True,
         text=True,
-        check=True,
     )
 
 
@@ -104,14 +126,19 @@ def test_the_script_says_what_the_project_says_with_three_packages(packed, pictu
         for each in predict.classify(classifier.from_bundle(packed), pictures)
     ]
     assert ran.stdout.splitlines() == expected
+    assert ran.returncode == 0
 
 
 def test_the_script_names_what_is_no_picture_and_goes_on(packed, pictures, tmp_path):
     broken = [tmp_path / name for name in ("gone.jpg", "text.jpg", "cut.jpg", "phone.heic")]
     broken[1].write_text("no picture")
     broken[2].write_bytes(Path(pictures[0]).read_bytes()[:2000])
-    Image.open(pictures[1]).save(broken[3], "HEIF")  # Pillow alone doesn't read them
-    ran = alone(packed, [*map(str, broken), pictures[1]], tmp_path)
+    Image.open(pictures[1]).save(broken[3], "HEIF")
+    floats = tmp_path / "floats.tif"
+    Image.new("F", (9, 9)).save(floats)
+    broken.append(floats)
+    ran = alone(packed, [*map(str, broken), pictures[1]], tmp_path, without="pillow_heif")
+    assert ran.returncode == 1
     named = [line.partition(": ")[0] for line in ran.stderr.splitlines()]
     assert [name for name in named if name != "INFO"] == [*map(str, broken)]  # that is LiteRT's
     assert [line.partition(": ")[0] for line in ran.stdout.splitlines()] == pictures[1:2]
@@ -129,7 +156,7 @@ def test_an_unpacked_bundle_is_one_too(packed, pictures, tmp_path):
 
 
 def test_the_script_is_short():
-    assert len(bundle.SCRIPT.read_text().splitlines()) < 30
+    assert len(bundle.SCRIPT.read_text().splitlines()) <= 60
 
 
 def test_the_forms_are_held_to_each_other(packed, pictures, tmp_path, monkeypatch):
@@ -243,7 +270,7 @@ def test_the_card_has_the_sections_of_model_cards_and_its_figures(manifest):
     assert "c0ffee" in text
     assert "f00d.dir" in text
     assert "1,204 to train on" in text
-    assert "JPEG, PNG, BMP, GIF and WebP" in text
+    assert "JPEG, PNG, BMP, GIF, WebP, AVIF and TIFF" in text
 
 
 def test_the_card_tells_what_is_taken_for_what_and_the_surest_mistakes(manifest):
@@ -265,3 +292,17 @@ def test_the_card_tells_what_is_taken_for_what_and_the_surest_mistakes(manifest)
 
 def test_the_card_of_a_model_without_mistakes_does_not_boast(manifest):
     assert "got no test picture wrong" in written(manifest, RIGHT)
+
+
+def test_a_folder_without_git_is_told_how_to_get_a_commit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        UserError, match=r"names the commit .*; commit the run first, after `git init`"
+    ):
+        bundle._git("rev-parse", "HEAD")
+
+
+def test_a_machine_without_git_is_told_to_install_it(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(UserError, match=r"names the commit .*; install git"):
+        bundle._git("rev-parse", "HEAD")

@@ -1,12 +1,13 @@
 """Drawing where the model saw what it says."""
 
+import os
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 from keras import layers
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from serving import explain, predict
 from serving.classifier import Classifier
@@ -85,6 +86,20 @@ def test_a_picture_that_goes_meanwhile_is_unread(explained, spotted):
     (result,) = explain.write_all(explained, results, Path("out"))
     assert result.file == spotted
     assert isinstance(result, predict.Unread)
+
+
+@pytest.mark.parametrize(
+    ("error", "why"), [(RuntimeError("no memory"), "no memory"), (OSError(5, ""), os.strerror(5))]
+)
+def test_a_picture_whose_decoder_fails_for_the_drawing_is_unread_and_the_others_are_drawn(
+    explained, spotted, picture, failing_decoder, error, why
+):
+    files = [picture("a.webp", "red"), spotted]
+    results = list(predict.classify(explained, files))
+    failing_decoder(WebPImagePlugin.WebPImageFile, error)
+    found = list(explain.write_all(explained, results, Path("out")))
+    assert found == [predict.Unread(files[0], why), results[1]]
+    assert Path("out/in/a.png.png").is_file()
 
 
 def test_large_pictures_are_drawn_smaller(explained, picture):

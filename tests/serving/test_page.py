@@ -1,6 +1,7 @@
 """What the page of `make serve` says, without the server that shows it."""
 
 import base64
+import errno
 import io
 import re
 import signal
@@ -9,11 +10,12 @@ import tempfile
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import GifImagePlugin, Image, ImageOps
 
 from serving import page, serve
 from serving.uploads import Uploads
 from vision.errors import UserError
+from vision.pictures import FORMAT_NAMES
 
 
 class Colours:
@@ -94,11 +96,35 @@ def test_a_file_that_is_no_picture_is_told_and_the_rest_goes_on(picture, tmp_pat
     names = ["b.jpg", "c.jpg", "gone.jpg"]
     said = answer(*map(tmp_path.joinpath, names), picture("a.png", (0, 250, 0)))
     assert re.findall("<h3>(.*?)</h3>", said) == [
-        "Not read: not a JPEG, PNG, BMP, GIF, WebP or HEIC picture",
+        f"Not read: not a {FORMAT_NAMES} picture, or broken at its beginning",
         "Not read: empty file",
         "Not read: it waited too long; drop it again",
         "grün, 100.0%",
     ]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (RuntimeError("<b>no</b>\nmemory"), "&lt;b&gt;no&lt;/b&gt; memory"),
+        (AssertionError("tile"), "broken (AssertionError: tile)"),
+        (PermissionError(errno.EACCES, "no"), "Permission denied"),
+        (OSError(errno.EIO, "no"), "Input/output error"),
+    ],
+)
+def test_every_file_is_answered_whatever_one_of_them_makes_fail(
+    picture, failing_decoder, error, why
+):
+    green, bad = picture("a.png", (0, 250, 0)), picture("<i>.gif", (0, 0, 250))
+    failing_decoder(GifImagePlugin.GifImageFile, error)
+    said = answer(green, bad, green)
+    assert re.findall("<h3>(.*?)</h3>", said) == [
+        "grün, 100.0%",
+        f"Not read: {why}",
+        "grün, 100.0%",
+    ]
+    assert said.count("<article") == 3
+    assert "<p>&lt;i&gt;.gif</p>" in said
 
 
 def test_more_than_so_many_are_left_alone(picture):

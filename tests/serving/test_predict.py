@@ -10,10 +10,12 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from PIL import WebPImagePlugin
 
 from serving import predict
 from serving.predict import Prediction, Unread
 from vision.errors import UserError
+from vision.pictures import FORMAT_NAMES
 
 
 def printed(model, paths, form, capsys):
@@ -61,6 +63,13 @@ def test_json_is_one_array_with_an_object_a_line(colours, three, capsys, count):
         assert list(each["probabilities"]) == colours.classes
 
 
+def test_json_is_text_whatever_the_name_of_a_file(colours, picture, capsys):
+    name = picture("caf\udce9 犬.png", "red")
+    text = printed(colours, [name], "json", capsys)
+    assert "犬" in text.encode().decode()
+    assert [each["file"] for each in json.loads(text)] == [name]
+
+
 def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
@@ -70,7 +79,7 @@ def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_pa
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 3
     assert said.err.splitlines() == [
-        f"{tmp_path}/notes.txt: not a JPEG, PNG, BMP, GIF, WebP or HEIC picture",
+        f"{tmp_path}/notes.txt: not a {FORMAT_NAMES} picture, or broken at its beginning",
         f"{tmp_path}/gone.jpg: No such file or directory",
         "a\0b: embedded null byte",
         f"{tmp_path}/empty.jpg: empty file",
@@ -164,8 +173,28 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(picture):
 
 def test_a_list_comes_on_stdin(monkeypatch, picture, tmp_path):
     one, below = picture("one with spaces.png", "red"), picture("folder/2.png", "red")
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{one}\n\n{tmp_path}/folder\r\n"))
-    assert list(predict.find(["-"])) == [one, below]
+    for encoding, ends in (
+        *(
+            (encoding, ("\n\n", "\n   \r\n"))
+            for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-16-le")
+        ),
+        ("utf-8", ("\0", "\0")),
+    ):
+        content = f"{one}{ends[0]}{tmp_path}/folder{ends[1]}".encode(encoding)
+        stdin = io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)), "utf-8")
+        monkeypatch.setattr("sys.stdin", stdin)
+        assert list(predict.find(["-"])) == [one, below]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no memory\nfor it"), KeyError(3), OSError(5, "")])
+def test_whatever_fails_on_one_file_the_others_go_on(
+    colours, three, monkeypatch, error, failing_decoder
+):
+    failing_decoder(WebPImagePlugin.WebPImageFile, error)
+    results = list(predict.classify(colours, [three[2], *three]))
+    assert [type(result) for result in results] == [Unread, Prediction, Prediction, Unread]
+    why = {"RuntimeError": "no memory for it", "KeyError": "broken (KeyError: 3)"}
+    assert results[0].reason == why.get(type(error).__name__, os.strerror(5))
 
 
 def test_predictions_come_in_the_order_of_the_files(colours, three):

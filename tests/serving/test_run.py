@@ -1,5 +1,6 @@
 """What dvc.lock tells of a run."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,17 @@ def test_a_lock_that_is_none_is_told_in_one_line(content, tmp_path):
         (tmp_path / "dvc.lock").write_text(content)
     with pytest.raises(UserError, match=r"dvc\.lock (is missing|can't be read)"):
         read_run(tmp_path / "dvc.lock")
+
+
+def test_a_lock_in_the_midst_of_a_merge_is_told(tmp_path):
+    (tmp_path / "dvc.lock").write_text("<<<<<<< HEAD\n" + LOCK + "=======\n>>>>>>> other\n")
+    with pytest.raises(UserError, match=r"dvc\.lock is in the midst of a merge.* line 1;"):
+        read_run(tmp_path / "dvc.lock")
+
+
+def test_a_lock_that_is_cut_anywhere_is_read_or_told(tmp_path):
+    whole = (ROOT / "dvc.lock").read_bytes()
+    for end in range(0, 4000, 41):
+        (tmp_path / "dvc.lock").write_bytes(whole[:end])
+        with suppress(UserError):
+            read_run(tmp_path / "dvc.lock")

@@ -205,3 +205,27 @@ def test_so_many_are_listed_as_the_share_says(workspace):
     suspect = found["kind"].isin(["label", "outlier"])
     # 6 of 60 of each kind, of which one picture may be both.
     assert 6 <= suspect.sum() <= 12
+
+
+@pytest.mark.usefixtures("no_sheets")
+def test_a_class_that_is_one_burst_of_a_camera_is_told(workspace, capsys):
+    """All its frames are alike but for noise, so that training and test have the same."""
+    scene = np.asarray(photograph(7, 0)).astype(int)
+    for number in range(EACH + 5):
+        noise = np.random.default_rng(number).integers(-3, 4, scene.shape)
+        frame = Image.fromarray((scene + noise).clip(0, 255).astype(np.uint8))
+        frame.save(workspace / f"data/raw/cat/{number}.png")
+    subset(workspace)
+    capsys.readouterr()
+    found, metrics = audit(workspace)
+    copied = found[found["kind"] == "near copy"]
+    assert (copied["label"] == "cat").sum() == EACH - 1
+    # By features that are no more than colours, two of the dogs may look alike, too.
+    assert len(copied) <= EACH
+    assert metrics["copies"]["across_splits"] >= 25  # 20 in train, and 5 that test shares
+    assert metrics["not_judged"] == EACH
+    said = capsys.readouterr().out
+    assert "class cat: 30 of 30 pictures are near-copies of one another" in said
+    assert "class cat: no label could be judged" in said
+    assert "pictures have copies in another split" in said
+    assert "class dog" not in said

@@ -12,6 +12,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.code import ROOT
+from tests.files import files_below
+from vision.pictures import FORMAT_NAMES
 from vision.program import run
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
@@ -84,6 +86,30 @@ def test_a_class_with_too_few_pictures(workspace, capfd):
     assert not (workspace / "data/subset").exists()
 
 
+def test_all_classes_with_too_few_pictures_are_named_at_once(workspace, capfd):
+    set_parameters(workspace, subset__train=3, subset__validation=2, subset__test=2)
+    for label, count in {"ant": 7, "bee": 2, "cow": 6, "dog": 9}.items():
+        put_pictures(workspace / "data/raw", [f"{label}/{n}.png" for n in range(count)])
+    with pytest.raises(SystemExit):
+        run(importlib.import_module("stages.subset").main)
+    bee, cow = [line for line in capfd.readouterr().err.splitlines() if line]
+    assert bee == "error: class bee has too few pictures: 2 can be used and 0 can't be decoded"
+    assert cow.startswith("error: class cow has too few pictures: 6 can be used and 0 can't be")
+    assert "add pictures" in cow
+
+
+@pytest.mark.parametrize(("count", "told"), [(2, False), (3, True)])
+def test_a_set_that_is_all_but_black_is_told(workspace, capfd, count, told):
+    set_parameters(workspace, subset__train=3, subset__validation=1, subset__test=1)
+    put_pictures(workspace / "data/raw", [f"{label}/{n}.png" for label in "ab" for n in range(5)])
+    twelve_bits = np.random.default_rng(0).integers(0, 2**12, (9, 9)).astype(np.uint16)
+    for number in range(count):
+        Image.fromarray(twelve_bits + number).save(workspace / f"data/raw/a/{number}.png")
+    importlib.import_module("stages.subset").main()
+    said = "3 of 10 pictures are so dark that next to nothing can be seen, as a/0.png is"
+    assert (said in capfd.readouterr().out) is told
+
+
 def test_broken_pictures_are_left_out_counted_and_named(workspace):
     set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
     names = [f"{label}/{n}.jpg" for label in ("cat", "dog") for n in range(7)]
@@ -97,7 +123,7 @@ def test_broken_pictures_are_left_out_counted_and_named(workspace):
     assert list(rows["file"]) == ["cat/0.jpg", "cat/1.jpg", "cat/2.jpg"]
     empty, text, truncated = rows["reason"]
     assert empty == "empty file"
-    assert text == "not a JPEG, PNG, BMP, GIF, WebP or HEIC picture"
+    assert text.startswith(f"not a {FORMAT_NAMES} picture")
     assert "truncated" in truncated
     counts = json.loads((workspace / "metrics/subset.json").read_text())
     assert counts["left_out"] == {"cat": 3, "dog": 0}
@@ -112,6 +138,47 @@ def test_two_pictures_that_would_become_one_file(workspace, capfd):
     Image.new("RGBA", (40, 30)).save(workspace / "data/raw/cat/0.png")
     Image.new("RGB", (40, 30)).save(workspace / "data/raw/cat/0.png.png")
     assert "0.png.png" in complaint_of("subset", capfd)
+
+
+@pytest.fixture
+def eight(workspace):
+    """Four pictures of each of two classes, all of which are wanted."""
+    set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
+    names = [f"{label}/{n}.png" for label in ("cat", "dog") for n in range(4)]
+    put_pictures(workspace / "data/raw", names)
+    return workspace
+
+
+def test_a_subset_that_is_a_link_to_another_disk_is_written_there_each_time(eight):
+    (eight / "disk/subset").mkdir(parents=True)
+    (eight / "data/subset").symlink_to(eight / "disk/subset")
+    for _ in range(2):
+        importlib.import_module("stages.subset").main()
+        assert (eight / "data/subset").is_symlink()
+        assert len(list((eight / "disk/subset").rglob("*.png"))) == 8
+
+
+def test_the_old_subset_stays_until_the_new_one_is_whole(eight, capfd):
+    importlib.import_module("stages.subset").main()
+    before = files_below(eight / "data/subset")
+    Image.new("RGBA", (40, 30)).save(eight / "data/raw/cat/0.png")
+    Image.new("RGB", (40, 30)).save(eight / "data/raw/cat/0.png.png")
+    assert "both be data/subset/train/cat/0.png.png, since" in complaint_of("subset", capfd)
+    assert files_below(eight / "data/subset") == before
+    assert sorted(path.name for path in (eight / "data").iterdir() if "subset" in path.name) == [
+        "subset"
+    ]
+
+
+def test_a_name_that_would_become_too_long_is_shortened_and_listed(eight):
+    named = eight / "data/raw/cat" / f"{'0' * 250}.webp"
+    put_pictures(eight / "data/raw", [f"cat/{named.name}"])
+    importlib.import_module("stages.subset").main()
+    picked = pd.read_csv(eight / "data/picked.csv", dtype=str).set_index("file")
+    split, label, name = picked.loc[f"cat/{named.name}"]
+    assert (eight / "data/subset" / split / label / name).exists()
+    assert name.startswith("000")
+    assert name.endswith(".png")
 
 
 def test_an_image_size_below_what_the_backbone_takes(workspace, capfd):

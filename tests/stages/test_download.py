@@ -69,7 +69,7 @@ def test_external_pictures_replace_those_of_an_earlier_run(project):
     put(project, "pictures.zip", {**PICTURES, "licence.txt": b"free"})
     code, out, err = finish(start(project))
     assert (code, err) == (0, "")
-    assert "no pictures: 1\n" in out
+    assert "1 files left out, since they are no pictures: .txt 1\n" in out
     assert "cat: 1 pictures" in out
     assert raw(project) == set(PICTURES)
 

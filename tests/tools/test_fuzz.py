@@ -20,12 +20,13 @@ def test_thousands_of_broken_pictures_are_decoded_or_refused(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr  # libtiff itself writes lines there
     rows = re.findall(r"(\w+): ([\d,]+) tried, ([\d,]+) decoded, ([\d,]+) refused", done.stdout)
     counts = {kind: [int(n.replace(",", "")) for n in numbers] for kind, *numbers in rows}
-    assert set(counts) == {"JPEG", "PNG", "GIF", "WEBP"}
+    assert set(counts) == {"JPEG", "PNG", "GIF", "WEBP", "HEIF", "AVIF", "TIFF", "MPO"}
     for tried, decoded, refused in counts.values():
-        assert tried == decoded + refused == MUTANTS / 4
+        assert tried == decoded + refused == MUTANTS / len(counts)
         # Some of either, or the mutants would be all too broken, or hardly at all.
         assert min(decoded, refused) > 10
     assert list(tmp_path.iterdir()) == []

@@ -77,3 +77,11 @@ def test_while_a_dvc_may_be_writing_nothing_is_done():
     lock_files.mend({LOCK: WHOLE})
     dvc.close()
     assert LOCK.read_text() == WHOLE[:8192]
+
+
+def test_a_file_in_the_midst_of_a_merge_is_the_user_s():
+    merged = "<<<<<<< HEAD\n" + WHOLE + "=======\n>>>>>>> other\n"
+    LOCK.write_text(merged)
+    for earlier in ({LOCK: WHOLE}, {}):
+        lock_files.mend(earlier)
+        assert LOCK.read_text() == merged

@@ -22,6 +22,7 @@ KEPT = {
     "download.source",
     "download.max_files",
     "download.max_gb",
+    "download.check_names",
     "download.sample_pictures",
     "store.max_gb",
     "activations.max_gb",
@@ -226,9 +227,7 @@ def test_a_download_that_stalls_is_told_in_one_line(refused, no_network, monkeyp
 
 @pytest.mark.parametrize("name", ["", "vgg16", "../params", "r-edition.yaml"])
 def test_an_unknown_name_is_answered_with_all_recipes(refused, name):
-    assert refused(name) == (
-        f"error: NAME ={name and ' '}{name} is no recipe; there are {', '.join(NAMES)}"
-    )
+    assert refused(name) == (f"error: NAME = {name!r} is no recipe; there are {', '.join(NAMES)}")
 
 
 def test_an_unknown_base_is_answered_with_all_bases(refused):

@@ -87,10 +87,7 @@ def test_fewer_than_two_seeds_are_refused_in_one_line(project, count):
     before = project.seeds_run()
     done = project.tool("seeds", count, check=False)
     assert done.returncode == 1
-    assert (
-        done.stderr
-        == f"error: N ={count and ' '}{count} is refused: a spread needs 2 seeds or more\n"
-    )
+    assert done.stderr == f"error: N = {count!r} is refused: a spread needs 2 seeds or more\n"
     assert done.stdout == ""
     assert project.seeds_run() == before
 

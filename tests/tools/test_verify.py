@@ -7,7 +7,9 @@ import pytest
 
 from tests.code import ROOT
 from tests.files import write_files
+from tools import verify
 from tools.verify import differences
+from vision.errors import UserError
 
 LOCK = """\
 stages:
@@ -58,3 +60,9 @@ def test_what_differs_is_named(tmp_path, changed, named):
     another = write_files(tmp_path / "another", FILES | changed)
     assert differences(one, another) == named
     assert differences(another, one) == named
+
+
+def test_without_git_it_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "ROOT", tmp_path)
+    with pytest.raises(UserError, match=r"no git repository.* `git init "):
+        verify.working_tree()

@@ -62,3 +62,28 @@ def test_a_stage_stands_where_it_last_ran(path, monkeypatch):
 def test_leaves_nothing_beside_the_file(path):
     environment.note("subset", path)
     assert [file.name for file in path.parent.iterdir()] == ["environment.json"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        '[{"stages": ["subset"]',
+        '[\n<<<<<<< HEAD\n  {}\n=======\n  {"stages": []}\n>>>>>>> other\n]\n',
+        '{"stages": ["subset"]}',
+        '[{"stages": 1}]',
+        "[{}]",
+        "1",
+    ],
+    ids=["empty", "cut", "a merge", "no list", "no stages", "no entry", "a number"],
+)
+def test_a_damaged_file_is_begun_anew_and_that_is_told(path, content, capsys):
+    path.parent.mkdir()
+    path.write_text(content)
+    environment.note("extract", path)
+    assert read(path) == [{"stages": ["extract"]} | environment.describe()]
+    said = capsys.readouterr().err
+    assert said.startswith(f"{path} was damaged, or in the midst of a merge; it is begun anew")
+    assert said.count("\n") == 1
+    environment.note("subset", path)
+    assert capsys.readouterr().err == ""

@@ -199,8 +199,8 @@ def test_rows_kept_in_another_precision_are_those_of_other_work(counted, paths, 
 # Of what `features` imports, these make no row other than it was: what builds a network, which is
 # known by its content, and what moves rows about.
 NO_ROW_DEPENDS_ON = {
-    *("__init__", "ahead", "checkpoint", "engine", "environment", "errors", "output", "params"),
-    *("quiet", "store", "backbones/__init__", "backbones/efficientnet_lite"),
+    *("__init__", "ahead", "checkpoint", "disk", "engine", "environment", "errors", "interpreter"),
+    *("output", "params", "quiet", "store", "backbones/__init__", "backbones/efficientnet_lite"),
     *("backbones/torch_pickle", "backbones/weights"),
 }
 

@@ -68,6 +68,17 @@ def test_a_caption_that_looks_like_mathematics_is_taken_as_it_is(tmp_path):
     assert len(red_boxes(image)) == 1
 
 
+@pytest.mark.parametrize("name", ["x" * 250, "W" * 250, "cat/" + "a long name " * 9, "猫" * 90])
+def test_captions_and_headings_of_any_length_stay_apart(tmp_path, recwarn, name):
+    image = sheet(tmp_path / "a.png", [(40, 30)] * 3, caption=name + ".jpg", heading=name)
+    dark = (image < 128).all(axis=-1)
+    heading, below = dark[:55].any(axis=0), dark[55:].any(axis=0)
+    assert not heading[[0, -1]].any()
+    for edge in np.linspace(0, image.shape[1] - 1, COLUMNS + 1).astype(int):
+        assert not below[edge]
+    assert not list(recwarn)  # of letters that the font lacks
+
+
 def test_each_picture_needs_a_caption(tmp_path):
     with pytest.raises(ValueError, match="shorter"):
         figures.contact_sheet(tmp_path / "a.png", "", [Image.new("RGB", (9, 9))], [], COLUMNS)

@@ -1,4 +1,5 @@
 import json
+import os
 import time
 import zipfile
 from pathlib import Path
@@ -238,3 +239,13 @@ def test_nothing_is_left_beside_the_model_and_its_description(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.keras"]
     with zipfile.ZipFile(tmp_path / "a.keras") as parts:
         assert parts.testzip() is None
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink], ids=["hard link", "symlink"])
+def test_nothing_is_written_through_a_link(tmp_path, link):
+    kept, model = tmp_path / "kept", tmp_path / "a.keras"
+    kept.write_bytes(b"as it was")
+    link(kept, model)
+    models.save(build(), DESCRIPTION, model)
+    assert kept.read_bytes() == b"as it was"
+    assert models.load(model)[1] == DESCRIPTION

@@ -64,6 +64,7 @@ CHOICES = {
 }
 AMOUNTS = ("subset.train", "subset.validation", "subset.test")
 OTHERS = (
+    "download.check_names",
     "subset.leave_out_copies",
     "backbone.weights",
     "train_head.l2",
@@ -433,3 +434,10 @@ def test_strengths_out_of_range_are_refused(changed, complaint, text, allowed):
     message = complaint(changed({"train_head.l2": text}))
     assert "train_head.l2 = " in message
     assert allowed in message
+
+
+def test_a_merge_that_was_left_unfinished_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> other\n")
+    with pytest.raises(UserError, match=r"in the midst of a merge, .* line 1; finish the merge"):
+        load_params(path)

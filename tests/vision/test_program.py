@@ -33,6 +33,11 @@ def test_a_message_of_several_lines_is_printed_as_one():
     assert done.stderr == "error: while parsing line 3 found a tab\n"
 
 
+def test_spaces_in_a_message_are_kept_since_names_may_have_them():
+    done = run_raising(r"UserError('\'a  b\tc \' is no class;\r\n  the classes are \' cat\'')")
+    assert done.stderr == "error: 'a  b\tc ' is no class; the classes are ' cat'\n"
+
+
 def test_any_other_exception_keeps_its_traceback():
     done = run_raising("KeyError('lr')")
     assert done.stderr.startswith("Traceback")

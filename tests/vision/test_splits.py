@@ -3,7 +3,7 @@ import re
 import pytest
 
 from vision.errors import UserError
-from vision.splits import Copies, Place, pick
+from vision.splits import Copies, Place, TooFewError, pick, pick_all
 
 FILES = [f"cat/{number}.jpg" for number in range(100)]
 
@@ -110,31 +110,71 @@ def test_exactly_enough_files_are_enough():
     assert numbers(splits["test"]) == [5]
 
 
-def test_too_few_usable_files_are_refused_with_the_numbers_and_the_keys():
-    with pytest.raises(UserError) as refusal:
+def test_too_few_usable_files_are_refused_with_the_numbers():
+    with pytest.raises(TooFewError) as refusal:
         pick("cat", FILES[:7], wanted(3, 2, 1), Checker(unusable=[0, 6]))
-    message = str(refusal.value)
-    assert "class cat" in message
-    assert "5 can be used" in message
-    assert "2 can't be decoded" in message
-    assert "train 3, validation 2, test 1" in message
-    assert "subset.train, subset.validation, subset.test" in message
+    assert refusal.value.args == (
+        "class cat has too few pictures: 5 can be used and 2 can't be decoded",
+    )
+
+
+def test_all_classes_with_too_few_pictures_are_named_at_once_and_what_to_do_at_last():
+    counts = {"a": 5, "b": 6, "c": 0, "d": 2}
+    classes = {label: FILES[:count] for label, count in counts.items()}
+    with pytest.raises(UserError) as refusal:
+        pick_all(classes, wanted(3, 2, 1), Checker())
+    *said, last = refusal.value.args
+    assert said == [
+        "class a has too few pictures: 5 can be used and 0 can't be decoded",
+        "class c has too few pictures: 0 can be used and 0 can't be decoded",
+    ]
+    assert last.startswith("class d has too few pictures: 2 can be used and 0 can't be decoded; ")
+    assert "params.yaml asks for train 3, validation 2, test 1" in last
+    assert "subset.train, subset.validation, subset.test" in last
+
+
+def test_each_class_is_picked_as_it_is_alone_but_for_copies():
+    classes = {label: [f"{label}/{n}" for n in range(9)] for label in ("cat", "dog")}
+    known = Copies(lambda file: file.removeprefix("cat/").removeprefix("dog/"))
+    picked = pick_all(classes, wanted(3, 2, 1), Checker())
+    assert picked == {
+        label: pick(label, files, wanted(3, 2, 1), Checker()) for label, files in classes.items()
+    }
+    with pytest.raises(UserError, match=r"^class dog .* are copies"):
+        pick_all(classes | {"dog": classes["dog"][3:]}, wanted(3, 2, 1), Checker(), known)
 
 
 def test_a_class_without_files_is_refused():
-    with pytest.raises(UserError, match="0 can be used"):
+    with pytest.raises(TooFewError, match="0 can be used"):
         pick("cat", [], wanted(3, 2, 1), Checker())
 
 
 def test_shares_and_counts_that_add_up_to_more_than_there_is_are_refused():
-    with pytest.raises(UserError, match=r"train 0\.6, validation 40, test 1"):
+    with pytest.raises(TooFewError, match="100 can be used"):
         pick("cat", FILES, wanted(0.6, 40, 1), Checker())
 
 
 def test_a_share_too_small_for_a_single_file_is_refused():
     # An empty split would leave its scores undefined.
-    with pytest.raises(UserError, match=r"test 0\.009"):
+    with pytest.raises(TooFewError, match="100 can be used"):
         pick("cat", FILES, wanted(0.5, 0.4, 0.009), Checker())
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        ((0.6, 0.1, 0.2), "; of 5, validation 0.1 is less than one"),
+        ((0.6, 0.1, 0.15), "; of 5, validation 0.1 and test 0.15 are less than one"),
+        ((9, 0.1, 0.2), "; of 5, validation 0.1 is less than one"),
+        ((9, 0.2, 0.2), ""),
+    ],
+)
+def test_splits_whose_share_is_no_picture_are_named(amounts, said):
+    with pytest.raises(TooFewError) as refusal:
+        pick("cat", FILES[:5], wanted(*amounts), Checker())
+    assert refusal.value.args == (
+        f"class cat has too few pictures: 5 can be used and 0 can't be decoded{said}",
+    )
 
 
 def content(**copies):
@@ -176,7 +216,7 @@ def test_shares_are_of_the_files_without_copies():
 
 def test_copies_that_leave_too_few_are_counted_in_the_refusal():
     known = content(n4="cat/1.jpg", n5="cat/1.jpg")
-    with pytest.raises(UserError, match="4 can be used and 0 can't be decoded and 2 are copies"):
+    with pytest.raises(TooFewError, match="4 can be used and 0 can't be decoded and 2 are copies"):
         pick("cat", FILES[:6], wanted(3, 1, 1), Checker(), known)
 
 

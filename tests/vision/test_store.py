@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-import time
 from itertools import count
 
 import diskcache
@@ -165,13 +164,15 @@ def test_killed_writers_leave_whole_rows_and_all_that_they_told(folder):
         subprocess.Popen([*command, start], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         for start in ("0", "500000")
     ]
-    for writer in writers:
-        writer.stdout.readline()
-    time.sleep(0.5)
     told = []
+    for start, writer in zip((0, 500_000), writers, strict=True):
+        last = start
+        while last <= start + 64:
+            last = int(writer.stdout.readline())
+        told.append(last)
     for writer in writers:
         writer.kill()
-        told.append(int(writer.communicate()[0].splitlines()[-1]))
+        writer.wait()
     store = Store("work", 1, folder)
     for start, last in zip((0, 500_000), told, strict=True):
         assert last > start + 32
@@ -182,3 +183,15 @@ def test_killed_writers_leave_whole_rows_and_all_that_they_told(folder):
             assert row == f"{number} ".encode() * 10_000
         assert number > last
     assert {file.suffix for file in folder.rglob("*") if file.is_file()} <= DATABASE
+
+
+def test_who_has_no_home_has_no_store(monkeypatch):
+    def nobody(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    store = Store("work", 1)
+    store.add([("key", b"row")])
+    assert store.get("key") is None

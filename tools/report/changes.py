@@ -83,7 +83,10 @@ def since(revision: str, parameters: dict[str, object], metrics: dict) -> Change
         There is no such revision, or it has no run.
     """
     before = parse(read_revision(revision, LOCK).decode()).parameters
-    other = json.loads(read_revision(revision, METRICS))
+    try:
+        other = json.loads(read_revision(revision, METRICS))
+    except ValueError as error:
+        raise UserError(f"{METRICS} of {revision} is no JSON ({error})") from None
     names = sorted(set(before) | set(parameters), key=[*before, *parameters].index)
     changes = Changes(
         revision,

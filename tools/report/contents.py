@@ -1,7 +1,7 @@
 """Collects what the page shows, from the files that a run wrote."""
 
-import json
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from vision.augmentation import augment
 from vision.calibration import Calibration
 from vision.description import class_probabilities
 from vision.errors import UserError
+from vision.output import read_json
 from vision.params import Params, load_params
 
 PARAMS = Path("params.yaml")
@@ -143,7 +144,6 @@ def gather(revision: str | None) -> Contents:
     UserError
         There is no finished run here, or the revision can't be read.
     """
-    metrics = {name: read_json(path) for name, path in METRICS.items()}
     needed = [
         *METRICS.values(),
         *HISTORIES.values(),
@@ -159,6 +159,7 @@ def gather(revision: str | None) -> Contents:
             f"{missing[0]} is missing; `make repro` runs the pipeline, `dvc checkout` or "
             "`dvc pull` brings what a run wrote"
         )
+    metrics = {name: read_json(path) for name, path in METRICS.items()}
     predictions = read_predictions(WORKSPACE)
     classes = sorted(metrics["subset"]["train"])
     labels = predictions["label"].map(classes.index).to_numpy()
@@ -178,7 +179,7 @@ def gather(revision: str | None) -> Contents:
         doubts=run.doubts(now, [path for path in _OF_THE_RUN if path.exists()]),
         counts=metrics["subset"],
         left_out=len(read_table(LEFT_OUT)),
-        audit=list(told(read_json(AUDIT) or {})),
+        audit=list(told(read_json(AUDIT) if AUDIT.exists() else {})),
         findings=[
             Finding(
                 images.read(RAW / row.file, f"{row.file}: {row.reason}"),
@@ -224,15 +225,6 @@ def gather(revision: str | None) -> Contents:
     )
 
 
-def read_json(path: Path) -> dict | list | None:
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON ({error}); `dvc repro` writes it anew") from None
-
-
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table; an empty one where there is none. Names stay text, numbers become such."""
     if not path.exists():
@@ -241,13 +233,18 @@ def read_table(path: Path) -> pd.DataFrame:
 
 
 def commit() -> str:
-    """Name the commit that is checked out, and whether files differ from it."""
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"],
-        capture_output=True,
-        text=True,
-    )
-    return told.stdout.strip()
+    """Name the commit that is checked out, and whether files differ from it.
+
+    Where git knows none, that is said, and the page goes without.
+    """
+    command = ["git", "describe", "--always", "--dirty= with changes", "--exclude=*"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    except FileNotFoundError:
+        told = ""
+    if not told:
+        print("git knows no commit here, so the page names none", file=sys.stderr)
+    return told
 
 
 def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:

@@ -88,51 +88,51 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
     """List copies: first those whose labels disagree, then across splits, then all others.
 
     Of a pair, the finding is the one whose label is more doubtful where labels disagree, the
-    one that was trained on where splits differ, and the later one otherwise.
+    one that was trained on where splits differ, and the later one otherwise. Each picture is
+    listed once, with the copy that matters most: of a burst, all are copies of all others.
     """
-    rows = []
     splits, labels = pictures["split"].to_numpy(), pictures["label"].to_numpy()
-    for earlier, later, equal, similarity in zip(*pairs, strict=True):
-        one, other = later, earlier
-        disagree = labels[one] != labels[other]
-        across = splits[one] != splits[other] and splits[one] != "" and splits[other] != ""
-        # The one that the finding is about stands first.
-        if (disagree and quality[earlier] < quality[later]) or (
-            not disagree and across and splits[earlier] == "train"
-        ):
-            one, other = earlier, later
-        said = "the same file" if equal else f"nearly the same picture, cosine {similarity:.2f}"
-        if disagree:
+    earlier, later, equal, similarity = pairs
+    disagree = labels[earlier] != labels[later]
+    across = (splits[earlier] != splits[later]) & (splits[earlier] != "") & (splits[later] != "")
+    turned = np.where(
+        disagree, quality[earlier] < quality[later], across & (splits[earlier] == "train")
+    )
+    ones, others = np.where(turned, [earlier, later], [later, earlier])
+    order = np.lexsort((-similarity, ~across, ~disagree))
+    _, first = np.unique(ones[order], return_index=True)
+    rows = []
+    for pair in order[np.sort(first)]:
+        one, other = ones[pair], others[pair]
+        said = (
+            "the same file"
+            if equal[pair]
+            else f"nearly the same picture, cosine {similarity[pair]:.2f}"
+        )
+        if disagree[pair]:
             said += f", labelled {labels[other]} there"
-        if across:
+        if across[pair]:
             said += f", in {splits[other]}"
         elif splits[other] == "":
             said += ", left out"
-        action = "keep one" if not disagree else "look"
-        if disagree and quality[one] < 0.5:
+        action = "keep one" if not disagree[pair] else "look"
+        if disagree[pair] and quality[one] < 0.5:
             action = f"relabel {labels[other]}"
-        elif not disagree and across:
+        elif not disagree[pair] and across[pair]:
             action = "drop"
-        kind = "equal" if equal else "near"
         rows.append(
             _row(
                 pictures,
                 one,
-                f"{kind} copy",
-                similarity,
+                f"{'equal' if equal[pair] else 'near'} copy",
+                similarity[pair],
                 conflicts_with=pictures["file"].iat[other],
                 action=action,
                 reason=said,
             )
-            | {"labels_disagree": disagree, "across_splits": across}
+            | {"labels_disagree": disagree[pair], "across_splits": across[pair]}
         )
-    table = _table(rows, [*COLUMNS, "labels_disagree", "across_splits"])
-    return table.sort_values(
-        ["labels_disagree", "across_splits", "score"],
-        ascending=False,
-        kind="stable",
-        ignore_index=True,
-    )
+    return _table(rows, [*COLUMNS, "labels_disagree", "across_splits"])
 
 
 def of_oddities(pictures: pd.DataFrame, oddities: Iterable[list[Oddity]]) -> pd.DataFrame:

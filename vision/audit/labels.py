@@ -19,7 +19,7 @@ _TOLERANCE = 1e-3  # of the gradient: moves the order of the least probable ones
 
 def out_of_fold(
     features: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, seed: int
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Predict each picture by logistic regression on the others.
 
     Parameters
@@ -28,24 +28,30 @@ def out_of_fold(
     labels : class numbers, shape (pictures,).
     groups : pictures of one group, such as copies, are predicted together: else a copy would
         vouch for the label of the other.
-    folds : parts that the pictures are cut into; fewer where a class has fewer groups, and with
-        one group only nothing can be told.
+    folds : parts that the pictures are cut into; fewer where a class has fewer groups.
 
     Returns
     -------
-    Probabilities, shape (pictures, classes).
+    Probabilities, shape (pictures, classes); and whether they tell anything, shape (pictures,).
+    Of a class that is one group, all of which would be held out at once, they don't: its own label
+    gets 1. Other classes are judged against it all the same.
     """
     classes = labels.max() + 1
-    fewest = min(len(np.unique(groups[labels == label])) for label in range(classes))
-    probabilities = np.full((len(labels), classes), 1 / classes)
-    if fewest < 2:
-        return probabilities
+    count = np.array([len(np.unique(groups[labels == label])) for label in range(classes)])
+    judged = (count > 1)[labels]
+    probabilities = np.eye(classes)[labels]
+    if not judged.any():
+        return probabilities, judged
+    rows = np.flatnonzero(judged)
     splitter = StratifiedGroupKFold(
-        min(folds, fewest), shuffle=True, random_state=np.random.RandomState(seed)
+        min(folds, count[count > 1].min()), shuffle=True, random_state=np.random.RandomState(seed)
     )
-    for train, held_out in splitter.split(labels, labels, groups):
+    for _, part in splitter.split(labels[rows], labels[rows], groups[rows]):
+        held_out = rows[part]
+        train = np.setdiff1d(np.arange(len(labels)), held_out)
         seen = np.unique(labels[train])
         if len(seen) < 2:
+            judged[held_out] = False
             continue
         x = features[train]
         mean, scale = x.mean(axis=0), x.std(axis=0)
@@ -55,7 +61,7 @@ def out_of_fold(
         predicted = model.predict_proba((features[held_out] - mean) / scale)
         probabilities[held_out] = 0
         probabilities[np.ix_(held_out, seen)] = predicted
-    return probabilities
+    return probabilities, judged
 
 
 def quality(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is odd about a picture's file: broken, tiny, of extreme shape, one colour, misnamed."""
+"""What is odd about a picture's file: broken, dark, tiny, long, of one colour, misnamed."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -7,21 +7,23 @@ from PIL import Image, ImageStat
 
 from vision import pictures
 
-_SUFFIXES = {
-    "JPEG": {".jpg", ".jpeg"},
-    "PNG": {".png"},
-    "BMP": {".bmp"},
-    "GIF": {".gif"},
-    "WEBP": {".webp"},
-    "HEIF": {".heic", ".heif"},
-}
 _TINY = 32  # pixels; below, there's less to see than in the least input that a backbone takes
 _EXTREME = 4  # times as long as wide; squeezed into a square, little is left to know it by
 _FLAT = 2  # levels of 255 that colours vary by, as the compression of one colour makes them
 
 
 # In the order of their severity.
-KINDS = ("broken", "one colour", "tiny", "extreme shape", "animated", "wrong extension")
+KINDS = (
+    "broken",
+    "transparent",
+    "dark",
+    "one colour",
+    "tiny",
+    "extreme shape",
+    "animated",
+    "wrong extension",
+)
+_WHITE = ((255, 255),) * 3
 
 
 class Oddity(NamedTuple):
@@ -45,18 +47,32 @@ def broken(reason: str) -> Oddity:
 
 def find(path: Path, picture: Image.Image) -> list[Oddity]:
     """Tell what is odd about a file and the picture in it; mostly nothing is."""
-    form, animated = pictures.form(path)
+    form = pictures.form(path)
     width, height = picture.size
     spread = max(ImageStat.Stat(picture).stddev)
     odd = []
-    if spread < _FLAT:
+    if pictures.is_dark(picture):
+        odd.append(Oddity("dark", 0.95, _how_dark(pictures.brightest(picture), form.bits)))
+    elif picture.getextrema() == _WHITE and pictures.is_transparent(path):
+        odd.append(Oddity("transparent", 0.95, "nothing of it is seen, and so it is white"))
+    elif spread < _FLAT:
         odd.append(Oddity("one colour", 0.9, f"colours vary by {spread:.1f} of 255 levels"))
     if min(width, height) < _TINY:
         odd.append(Oddity("tiny", 0.7, f"{width}x{height} pixels"))
     if max(width, height) > _EXTREME * min(width, height):
         odd.append(Oddity("extreme shape", 0.6, f"{width}x{height} pixels"))
-    if animated:
-        odd.append(Oddity("animated", 0.4, "its first frame is taken"))
-    if path.suffix.lower() not in _SUFFIXES[form]:
-        odd.append(Oddity("wrong extension", 0.2, f"{form} in a file called {path.suffix}"))
+    if form.several:
+        part = "page" if form.format == "TIFF" else "frame"
+        odd.append(Oddity("animated", 0.4, f"its first {part} is taken"))
+    if path.suffix.lower() not in pictures.SUFFIXES[form.format]:
+        odd.append(Oddity("wrong extension", 0.2, f"{form.format} in a file called {path.suffix}"))
     return odd
+
+
+def _how_dark(brightest: int, bits: int) -> str:
+    said = f"no value is above {brightest} of 255"
+    if bits == 16:
+        # The upper 8 are decoded.
+        used = 8 + brightest.bit_length()
+        said += f": its 16 bits hold {used} at most; scale them up before"
+    return said

@@ -12,8 +12,8 @@ import requests
 
 from vision.disk import disk_errors
 from vision.errors import UserError
-from vision.sources.archives import DamagedError
 from vision.sources.fetch import TIMEOUT, FetchError, cache, fetch
+from vision.sources.members import DamagedError
 from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from vision.errors import UserError
+from vision.sources.links import check_links
+from vision.sources.names import ARCHIVES, listed, shown
 from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
@@ -10,20 +12,46 @@ from vision.sources.unpack import unpack
 _OWN = ("README.md", ".gitignore", "*.dvc")
 
 
-def write_pictures(source: Path, folder: Path, bounds: Bounds) -> None:
+def write_pictures(source: Path, folder: Path, bounds: Bounds, check_names: bool = True) -> None:
     """Bring the archives and folders in `source` together as `folder`/CLASS/FILE.
+
+    Parameters
+    ----------
+    check_names : refuse classes whose names are alike, and files named after another class.
 
     Raises
     ------
     UserError
-        There is nothing, or something that `vision.sources.unpack.unpack` refuses.
+        There is no folder or nothing in it, a link to a folder or to nowhere, or something that
+        `vision.sources.unpack.unpack` refuses.
     """
-    found = list(source.iterdir()) if source.is_dir() else []
-    own = [path for path in found if any(path.match(name) for name in _OWN)]
+    put = f"put an archive ({', '.join(ARCHIVES)}) or one folder per class into it"
+    if not source.is_dir():
+        if not source.exists():
+            what, instead = "doesn't exist", "make that folder"
+        else:
+            what, instead = "is a file", "put a folder in its place"
+        if source.is_symlink():
+            what = f"is a link to {source.readlink()}, which is no folder"
+            instead = "make it lead to a folder, or put one in its place"
+        raise UserError(f"{source} {what}; {instead}, and {put}")
+    found = list(source.iterdir())
+    own = {path.name for path in found if any(path.match(name) for name in _OWN)}
     if len(own) == len(found):
-        raise UserError(
-            f"{source} is empty; put an archive (.zip, .tar, .tar.gz or .tgz) or one folder per "
-            "class into it"
+        raise UserError(f"{source} is empty; {put}")
+    check_links(source)
+    layout = unpack(source, folder, bounds, check_names)
+    if layout.renamed:
+        print(
+            f"{len(layout.renamed):,} pictures have names that others of their class have, or too "
+            "long ones, and were put under new ones, such as "
+            f"{shown(next(iter(layout.renamed.values())))}"
         )
-    ignored = unpack(source, folder, bounds) - len(own)
-    print(f"files left out, since they are no pictures: {ignored:,}")
+    if layout.doubled:
+        print(
+            f"{len(layout.doubled):,} pictures are in their archive more than once, such as "
+            f"{shown(min(layout.doubled))}; the last of each was taken"
+        )
+    left_out = [name for name in layout.left_out if name not in own]
+    if left_out:
+        print(f"{len(left_out):,} files left out, since they are no pictures: {listed(left_out)}")

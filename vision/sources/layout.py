@@ -2,124 +2,201 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vision.errors import UserError
 from vision.sources import meaning
-from vision.sources.archives import is_archive
+from vision.sources.levels import (
+    EXPECTED,
+    Folder,
+    below_archives,
+    class_folders,
+    only_tells_split,
+)
+from vision.sources.names import (
+    PICTURES,
+    check_usable,
+    is_archive,
+    is_picture,
+    is_visible,
+    listed,
+    shown,
+    some,
+    stem,
+)
+from vision.sources.places import places
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".heic", ".heif"})
-# Folders with these names may each hold the same class folders, which are then put together:
-# this pipeline splits for itself.
-SPLITS = frozenset({"train", "training", "validation", "valid", "val", "test", "testing"})
 NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
-EXPECTED = "expected one folder per class, side by side, or names such as cat.0.jpg and dog.0.jpg"
-
-Folder = tuple[str, ...]
 
 
 class Layout(NamedTuple):
-    """Where pictures go: name to (class, file); and how many other files there are."""
+    """Where pictures go, and what was done to that end.
+
+    Attributes
+    ----------
+    places : name to (class, file).
+    renamed : the names of those among them whose file is called anew, with that name.
+    doubled : the names of those that an archive holds more than once.
+    left_out : the names of other files.
+    """
 
     places: dict[str, tuple[str, str]]
-    ignored: int
+    renamed: dict[str, str]
+    doubled: set[str]
+    left_out: list[str]
 
 
-def arrange(names: Iterable[str]) -> Layout:
+def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
     """Find the class of every picture; folders above the class folders are seen through.
 
     A name has `/` between its parts and, for a folder, at its end. A part that ends as an
-    archive does is where the archive was opened, and counts for nothing.
+    archive does is where the archive was opened, and counts only as `levels.below_archives` says.
 
-    Where every folder of pictures holds names such as `cat.0.jpg` for several classes, the part
-    before the first dot is the class. Otherwise it is the folder that the picture lies in.
+    Where all pictures lie in one folder, or in folders that tell splits and nothing else, and have
+    names such as `cat.0.jpg` for several classes, the part before the first dot is the class.
+    Otherwise it is a folder that the picture lies in, whatever the names are.
+
+    Parameters
+    ----------
+    check_names : refuse classes whose names are alike, files named after another class, and
+        folders of classes whose files are named as if they held several.
 
     Raises
     ------
     UserError
-        The classes cannot be told, a class is empty, there is one class only, two pictures
-        would end in the same place, or names are at odds, as `vision.sources.meaning` says.
+        The classes cannot be told, a class is empty, there is one class only, or names are at
+        odds, as `vision.sources.meaning` says.
     """
-    files: dict[Folder, list[str]] = defaultdict(list)
-    folders: set[Folder] = set()
-    ignored = 0
-    for name in sorted(names):
-        visible = not any(p.startswith(".") or p == "__MACOSX" for p in name.split("/"))
-        folder = _folder(name)
-        if visible:
-            folders.update(folder[:depth] for depth in range(1, len(folder) + 1))
+    names = sorted(names)
+    by_path: dict[str, list[str]] = defaultdict(list)
+    doubled: set[str] = set()
+    left_out: list[str] = []
+    for name in names:
         if name.endswith("/"):
             continue
-        if visible and PurePosixPath(name).suffix.lower() in PICTURES:
-            files[folder].append(name)
+        if not (is_picture(name) and is_visible(name)):
+            left_out.append(name)
+        elif (found := by_path[name.rpartition("/")[0]])[-1:] == [name]:
+            doubled.add(name)
         else:
-            ignored += 1
-    if not files:
-        raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}); {EXPECTED}")
-    meaning.check_files(_by_label(files))
-    by_name = [folder for folder in files if len(_labels(files[folder])) > 1]
-    if len(by_name) < len(files):
-        if by_name:
-            other = next(folder for folder in files if folder not in by_name)
-            raise UserError(
-                f"{files[by_name[0]][0]} tells its class by its name and {files[other][0]} "
-                "doesn't; keep one of these two folders"
-            )
-        _check_class_folders(files, folders)
-    elif len(files) > 1 and not all(f and f[-1].lower() in SPLITS for f in files):
-        first, second = (files[folder][0] for folder in by_name[:2])
-        raise UserError(
-            f"the classes of {first} and {second} may be told by their folders or by their names; "
-            "rename the files, or put them into one folder"
-        )
-    labels = {
-        folder: _labels(names) if by_name else {folder[-1]} for folder, names in files.items()
-    }
-    meaning.check_names(label for found in labels.values() for label in found)
-    splits: dict[str, set[str]] = defaultdict(set)
-    for folder, found in labels.items():
-        splits["/".join(folder if by_name else folder[:-1])] |= found
-    meaning.check_splits(splits)
-    return Layout(_places(files, bool(by_name)), ignored)
+            found.append(name)
+    if not by_path:
+        lie = f"; what lies there: {listed(left_out)}" if left_out else ""
+        raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}){lie}; {EXPECTED}")
+    check_usable([name for found in by_path.values() for name in found])
+    folder_of = below_archives(by_path)
+    files: dict[Folder, list[str]] = defaultdict(list)
+    for path, found in by_path.items():
+        files[folder_of[path]] += found
+    told = _told_by_names(files)
+    if told:
+        splits, where = told, {folder: folder for folder in files}
+    else:
+        examples = {folder: found[0] for folder, found in files.items()}
+        label_of = class_folders(examples, meant=not check_names)
+        _check_none_empty(label_of, names, folder_of)
+        _check_several(label_of, files)
+        if check_names:
+            classes: dict[str, list[str]] = defaultdict(list)
+            for folder, label in label_of.items():
+                classes[label[-1]] += files[folder]
+            meaning.check_files(classes)
+            _check_folders_tell(classes, _packed(folder_of))
+        splits = {folder: {label[-1]} for folder, label in label_of.items()}
+        where = {folder: label[:-1] for folder, label in label_of.items()}
+    meaning.check_names((label for found in splits.values() for label in found), not check_names)
+    _check_splits(splits, where)
+
+    def class_of(name: str) -> str:
+        path, _, file = name.rpartition("/")
+        return file.partition(".")[0] if told else label_of[folder_of[path]][-1]
+
+    return Layout(*places(by_path, class_of), doubled, left_out)
 
 
-def _folder(name: str) -> Folder:
-    """The folders that a name goes through, without the archives."""
-    return tuple(part for part in name.split("/")[:-1] if not is_archive(part))
-
-
-def _by_label(files: dict[Folder, list[str]]) -> dict[str, list[str]]:
-    """The names of the files in all folders of the same name, where that may be a class."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for folder, names in files.items():
-        if folder and folder[-1].lower() not in SPLITS:
-            found[folder[-1]] += [PurePosixPath(name).name for name in names]
-    return found
+def _told_by_names(files: Mapping[Folder, list[str]]) -> dict[Folder, set[str]] | None:
+    """Return the classes that names tell in each folder; None where folders tell them."""
+    if len({tuple(part for part in path if not only_tells_split(part)) for path in files}) > 1:
+        return None
+    told = {folder: _labels(found) for folder, found in files.items()}
+    return told if all(told.values()) and len(set().union(*told.values())) > 1 else None
 
 
 def _labels(names: list[str]) -> set[str]:
-    """The classes that the names of a folder's pictures tell; none unless every one does."""
-    matches = [NUMBERED.fullmatch(PurePosixPath(name).name) for name in names]
-    return {match[1] for match in matches} if all(matches) else set()
+    """Return the classes that the names of pictures tell; none unless every one does."""
+    found = set()
+    for name in names:
+        match = NUMBERED.fullmatch(name, name.rfind("/") + 1)
+        if match is None:
+            return set()
+        found.add(match[1])
+    return found
 
 
-def _check_class_folders(files: dict[Folder, list[str]], folders: set[Folder]) -> None:
-    """Refuse folders of pictures of which it isn't plain that each one is a class."""
-    parents = {folder[:-1] for folder in files}
-    nested = len(parents) > 1 and not all(p and p[-1].lower() in SPLITS for p in parents)
-    if len(files) > 1 and (nested or () in files):
-        shallow, deep = (files[f][0] for f in (min(files, key=len), max(files, key=len)))
-        raise UserError(f"{shallow} and {deep} don't lie in folders side by side; {EXPECTED}")
-    empty = sorted(f for f in folders - files.keys() if f[:-1] in parents)
-    if empty:
+def _check_folders_tell(classes: Mapping[str, list[str]], packed: bool) -> None:
+    """Refuse classes that may as well be pools of several: pets/cat.0.jpg and pets/dog.0.jpg.
+
+    What has a digit in it, as P001.001.png has, is the name of no class. An archive may hold a part
+    of a set, so that its name is to be the one that its pictures tell.
+    """
+    told = {label: _labels(names) for label, names in classes.items()}
+    words = {label: found for label, found in told.items() if not re.search(r"\d", "".join(found))}
+    if len(set().union(*words.values())) < 2:
+        return
+    for label, found in words.items():
+        if len(found) > 1 or (packed and found and not meaning.are_one(label, *found)):
+            by = "archive" if packed else "folder"
+            raise UserError(
+                f"the class of {classes[label][0]} may be told by its {by} or by its name; if by "
+                "the name, put all pictures into one folder, or into train and test; if by the "
+                f"{by}, {meaning.ALLOW}"
+            )
+
+
+def _check_none_empty(
+    label_of: Mapping[Folder, Folder], names: list[str], folder_of: Mapping[str, Folder]
+) -> None:
+    """Refuse folders without pictures beside those of classes."""
+    labels = set(label_of.values())
+    parents = {label[:-1] for label in labels}
+    on_the_way = {folder[:depth] for folder in label_of for depth in range(1, len(folder) + 1)}
+    packed = _packed(folder_of)
+    held: dict[Folder, list[str]] = defaultdict(list)
+    for name in names:
+        if not is_visible(name):
+            continue
+        folder = _folder(name, packed)
+        for depth in range(1, len(folder) + 1):
+            path = folder[:depth]
+            if path[:-1] in parents and path not in on_the_way:
+                held[path] += [] if name.endswith("/") else [name]
+    if held:
+        told = []
+        for folder, found in sorted(held.items()):
+            told.append(shown("/".join(folder)) + (f" ({listed(found)})" if found else ""))
+        folders = f"the folder {told[0]} holds" if len(told) == 1 else f"{some(told, 5)} hold"
         raise UserError(
-            f"the folder {'/'.join(empty[0])} holds no pictures beside folders that do; "
-            "fill it or remove it"
+            f"{folders} no pictures beside folders that do; fill, or remove, what is empty"
         )
-    if len({folder[-1:] for folder in files}) == 1:
-        names = [name for folder in files.values() for name in folder]
+
+
+def _packed(folder_of: Mapping[str, Folder]) -> bool:
+    """Return whether archives stand for classes."""
+    return any(folder != _folder(path + "/", False) for path, folder in folder_of.items())
+
+
+def _folder(name: str, packed: bool) -> Folder:
+    """Return the folders that a name goes through, without the archives; or the archive."""
+    parts = name.split("/")[:-1]
+    if packed and parts and is_archive(parts[0]):
+        return (stem(parts[0]),)
+    return tuple(part for part in parts if not is_archive(part))
+
+
+def _check_several(label_of: Mapping[Folder, Folder], files: Mapping[Folder, list[str]]) -> None:
+    if len({label[-1:] for label in label_of.values()}) == 1:
+        names = [name for found in files.values() for name in found]
         # Of names of which most tell a class, the odd one out is the one to show.
         odd = next((name for name in names if not _labels([name])), names[0])
         raise UserError(
@@ -127,16 +204,8 @@ def _check_class_folders(files: dict[Folder, list[str]], folders: set[Folder]) -
         )
 
 
-def _places(files: dict[Folder, list[str]], by_name: bool) -> dict[str, tuple[str, str]]:
-    """The places, which must stay apart where the case of letters makes no difference too."""
-    places: dict[str, tuple[str, str]] = {}
-    taken: dict[tuple[str, str], str] = {}
-    for folder, names in files.items():
-        for name in names:
-            file = PurePosixPath(name).name
-            label = file.partition(".")[0] if by_name else folder[-1]
-            other = taken.setdefault((label.casefold(), file.casefold()), name)
-            if other != name or name in places:
-                raise UserError(f"{other} and {name} would both be {label}/{file}; rename one")
-            places[name] = label, file
-    return places
+def _check_splits(splits: Mapping[Folder, set[str]], where: Mapping[Folder, Folder]) -> None:
+    found: dict[str, set[str]] = defaultdict(set)
+    for folder, labels in splits.items():
+        found["/".join(where[folder]) or "the folder itself"] |= labels
+    meaning.check_splits(found)

@@ -1,24 +1,27 @@
 """Copying the pictures of a tree to CLASS/FILE."""
 
 import shutil
+from collections import defaultdict
 from pathlib import Path
 
 from tqdm import tqdm
 
 from vision.errors import UserError
-from vision.sources.archives import reading
-from vision.sources.layout import arrange
+from vision.sources.code_pages import CODE_PAGES
+from vision.sources.layout import Layout, arrange
+from vision.sources.members import DamagedError, reading
+from vision.sources.names import shown, some
 from vision.sources.tree import Bounds, entries
 
 
-def unpack(source: Path, into: Path, bounds: Bounds) -> int:
+def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -> Layout:
     """Copy the pictures in `source`, a folder or an archive, to `into`/CLASS/FILE.
 
     The names are read first, so that most bad input is refused before anything is written.
 
-    Returns
-    -------
-    The number of files left out because they aren't pictures.
+    Parameters
+    ----------
+    check_names : refuse classes whose names are alike, and files named after another class.
 
     Raises
     ------
@@ -27,22 +30,46 @@ def unpack(source: Path, into: Path, bounds: Bounds) -> int:
         starts with the path that the names in it are relative to.
     """
     try:
-        listed = tqdm(entries(source, into, bounds), "reading names", unit=" files", disable=None)
-        layout = arrange([entry.name for entry in listed])
+        layout = arrange(_names(source, into, bounds), check_names)
         for label in {label for label, _ in layout.places.values()}:
             (into / label).mkdir()
         with tqdm(total=len(layout.places), desc="unpacking", unit=" files", disable=None) as bar:
             for entry in entries(source, into, bounds):
                 if entry.name in layout.places:
                     label, file = layout.places[entry.name]
+                    # Of two of one name in an archive the last one counts, as for tar and unzip.
+                    mode = "wb" if entry.name in layout.doubled else "xb"
                     with (
                         reading(entry.name),
                         entry.open() as content,
-                        (into / label / file).open("xb") as target,
+                        (into / label / file).open(mode) as target,
                     ):
                         shutil.copyfileobj(content, target, 1 << 20)
                     bar.update()
     except UserError as error:
         folder = source if source.is_dir() else source.parent
-        raise type(error)(f"in {folder}: {error}") from None
-    return layout.ignored
+        # Not of its own type, unless that tells what to do with the archive.
+        kind = DamagedError if isinstance(error, DamagedError) else UserError
+        raise kind(f"in {folder}: {error}") from None
+    return layout
+
+
+def _names(source: Path, scratch: Path, bounds: Bounds) -> list[str]:
+    """Return the names in a folder or an archive, and say where their code page was guessed."""
+    guesses: dict[str, list[tuple[str, str]]] = defaultdict(list)
+
+    def note(archive: str, page: str, example: str) -> None:
+        guesses[page].append((archive, example))
+
+    listed = tqdm(
+        entries(source, scratch, bounds, note), "reading names", unit=" files", disable=None
+    )
+    names = [entry.name for entry in listed]
+    for page, found in sorted(guesses.items()):
+        archives = some([shown(archive) for archive, _ in found])
+        print(
+            f"the names in {archives} don't say how they are encoded and were read as {page} "
+            f"({CODE_PAGES[page]}), such as {shown(found[0][1])}; if they look wrong, unpack the "
+            "archive by another program and put the folder there instead"
+        )
+    return names

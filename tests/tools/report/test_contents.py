@@ -154,3 +154,11 @@ def test_other_test_pictures_are_not_compared(within, before, monkeypatch, patch
     assert "tested on different pictures" in found.apart
     assert found.parameters
     assert found.verdicts is None
+
+
+def test_where_git_knows_no_commit_that_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert contents.commit() == ""
+    monkeypatch.setenv("PATH", "")
+    assert contents.commit() == ""
+    assert capsys.readouterr().err == 2 * "git knows no commit here, so the page names none\n"

@@ -24,7 +24,8 @@ def clusters(each=45, size=24):
 
 def judged(features, numbers, groups=None, folds=5):
     groups = np.arange(len(numbers)) if groups is None else groups
-    probabilities = labels.out_of_fold(features, numbers, groups, folds, seed=0)
+    probabilities, judged = labels.out_of_fold(features, numbers, groups, folds, seed=0)
+    assert judged.all()
     return probabilities, labels.quality(numbers, probabilities)
 
 
@@ -54,10 +55,22 @@ def test_a_copy_does_not_vouch_for_a_wrong_label():
     assert (quality[3:12] < 0.5).all()
 
 
-def test_classes_with_too_few_pictures_to_hold_any_out_tell_nothing():
-    probabilities, quality = judged(np.eye(2, dtype=np.float32), np.array([0, 1]))
-    assert (probabilities == 0.5).all()
-    assert (quality == 0.5).all()
+def test_classes_of_one_picture_each_cannot_be_judged():
+    one_each = np.eye(2, dtype=np.float32), np.array([0, 1])
+    _, judged = labels.out_of_fold(*one_each, groups=np.arange(2), folds=5, seed=0)
+    assert not judged.any()
+
+
+def test_a_class_of_copies_cannot_be_judged_and_others_are_judged_against_it():
+    features, numbers = clusters()
+    features[numbers == 1] = features[-1]
+    groups = np.where(numbers == 1, 90, np.arange(90))
+    numbers[50] = 0  # one of the copies
+    probabilities, judged = labels.out_of_fold(features, numbers, groups, folds=5, seed=0)
+    assert (judged == (numbers == 0)).all()
+    quality = labels.quality(numbers, probabilities)
+    assert list(np.flatnonzero(quality < 0.5)) == [50]
+    assert (quality[~judged] == 1).all()
 
 
 def test_more_folds_than_a_class_has_pictures():
@@ -289,14 +302,56 @@ def test_nothing_found_is_an_empty_table():
     assert rank() == []
 
 
-def test_what_tells_classes_apart_makes_no_two_pictures_copies():
+def close_classes(distance):
+    """Features of two classes of 20, all as far from their own mean, and the classes."""
     features = np.random.default_rng(2).normal(size=(40, 64)).astype(np.float32)
-    numbers = np.repeat([0, 1], 20)
-    features[:20, :8] += 30
+    features[:20, :8] += distance
+    return features, np.repeat([0, 1], 20)
+
+
+def pairs_of(features):
+    hashes = np.zeros((len(features), 2), dtype=np.uint64)
+    return copies.find([str(number) for number in range(len(features))], hashes, features, 0.45)
+
+
+def test_what_tells_classes_apart_makes_no_two_pictures_copies():
+    features, numbers = close_classes(distance=5)
     taken_off = copies.apart_from_classes(features, numbers)
     means = [taken_off[numbers == label].mean(axis=0) for label in (0, 1)]
-    assert means[0] == pytest.approx(means[1], abs=1e-4)  # float32, of numbers up to 30
-    hashes = np.zeros((40, 2), dtype=np.uint64)
-    digests = [str(number) for number in range(40)]
-    assert len(copies.find(digests, hashes, features, 0.6).later) > 100
-    assert len(copies.find(digests, hashes, taken_off, 0.6).later) == 0
+    assert means[0] == pytest.approx(means[1], abs=1e-4)
+    assert len(pairs_of(features).later) > 100
+    assert len(pairs_of(taken_off).later) == 0
+
+
+def test_pictures_of_which_only_their_class_is_left_are_copies():
+    """A class that is one scene: what remains of it is noise, which points anywhere."""
+    features, numbers = close_classes(distance=5)
+    scene = features[20]
+    features[20:] = scene + (features[20:] - scene) / 20
+    found = pairs_of(copies.apart_from_classes(features, numbers))
+    assert set(numbers[found.earlier]) == set(numbers[found.later]) == {1}
+    assert len(found.later) == 20 * 19 / 2  # each with each
+    one_among_the_others = numbers.copy()
+    one_among_the_others[20] = 0
+    found = pairs_of(copies.apart_from_classes(features, one_among_the_others))
+    assert 20 in found.earlier
+
+
+def test_of_many_copies_of_each_other_each_is_listed_once():
+    numbers = np.zeros(6, int)
+    shown = table(numbers, ["train"] * 4 + ["test"] * 2)
+    earlier, later = np.triu_indices(6, 1)
+    pairs = copies.Pairs(earlier, later, np.zeros(15, bool), np.full(15, 0.9))
+    found = findings.of_copies(shown, pairs, np.ones(6))
+    assert sorted(found["file"]) == [f"cat/{number}.jpg" for number in (0, 1, 2, 3, 5)]
+    # All that were trained on have one in test, which is what matters of them.
+    assert list(found["across_splits"]) == [True] * 4 + [False]
+
+
+def test_thousands_of_copies_of_each_other_are_listed_in_a_moment():
+    numbers = np.zeros(2000, int)
+    earlier, later = np.triu_indices(2000, 1)
+    pairs = copies.Pairs(
+        earlier, later, np.zeros(len(later), bool), np.full(len(later), 0.9, np.float32)
+    )
+    assert len(findings.of_copies(table(numbers), pairs, np.ones(2000))) == 1999

@@ -6,14 +6,16 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
 
 import pytest
 
 from tests.code import ROOT
 from tests.files import write_tar, write_zip, zipped
 from vision.errors import UserError
-from vision.sources import archives
-from vision.sources.archives import DamagedError, read, reading
+from vision.sources import tars
+from vision.sources.archives import read
+from vision.sources.members import DamagedError, reading
 
 MEMBERS = {"cat/0.jpg": os.urandom(3000), "cat/empty.jpg": b"", "dog/0.jpg": b"dog" * 2000}
 
@@ -31,10 +33,21 @@ def contents(path, most=1000):
 def write(path, members):
     if path.suffix.lower() == ".zip":
         return write_zip(path, members, compression=zipfile.ZIP_DEFLATED)
-    return write_tar(path, members, "w" if path.suffix == ".tar" else "w:gz")
+    return write_tar(path, members, mode(path.name))
 
 
-ARCHIVES = pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "A.ZIP"])
+def mode(name):
+    """Give the mode in which tarfile writes what a name tells."""
+    ending = name.rpartition(".")[2]
+    return "w:" + {"tar": "", "bz2": "bz2", "tbz2": "bz2", "xz": "xz", "txz": "xz"}.get(
+        ending, "gz"
+    )
+
+
+ARCHIVES = pytest.mark.parametrize(
+    "name",
+    ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "a.tar.bz2", "a.tbz2", "a.tar.xz", "a.txz", "A.ZIP"],
+)
 
 
 @ARCHIVES
@@ -51,6 +64,13 @@ def test_a_path_that_leads_outside_refuses_the_archive(tmp_path, name, member):
     archive = write(tmp_path / name, {**MEMBERS, member: b"x"})
     with pytest.raises(UserError, match="leads out"):
         contents(archive)
+
+
+def test_a_name_that_is_a_disks_on_windows_is_refused_in_these_words(tmp_path):
+    with pytest.raises(
+        UserError, match=r"'a:1/1\.jpg', .* leads out of it on Windows, to the disk a:"
+    ):
+        contents(write_zip(tmp_path / "a.zip", {"a:1/1.jpg": b"x"}))
 
 
 @pytest.mark.parametrize(
@@ -210,8 +230,8 @@ BOMBS = {
 def test_what_unfolds_beside_the_files_of_a_tar_does_not_fill_the_memory(
     tmp_path, monkeypatch, header, padding
 ):
-    monkeypatch.setattr(archives, "MAX_HEADERS", SIZE // 2)
-    monkeypatch.setattr(archives, "MAX_PADDING", SIZE // 2)
+    monkeypatch.setattr(tars, "MAX_HEADERS", SIZE // 2)
+    monkeypatch.setattr(tars, "MAX_PADDING", SIZE // 2)
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(header + padding * SIZE))
     with pytest.raises(DamagedError, match="too many bytes that are no file's"):
@@ -260,6 +280,78 @@ def test_a_zip_with_names_in_the_code_page_of_dos_is_read(tmp_path):
     assert contents(path) == {f"a.zip/{UMLAUT}": b"x"}
 
 
+def guesses(path):
+    """Read names, and what is said of those whose code page was guessed."""
+    said = []
+    with path.open("rb") as archive:
+        names = [e.name for e in read(archive, path.name, 1000, lambda *guess: said.append(guess))]
+    return names, said
+
+
+def zip_in(page, path, names):
+    """Write a zip whose names are in a code page, without saying so."""
+    stand_ins = {
+        letter * len(name.encode(page)): name for letter, name in zip("QXZ", names, strict=False)
+    }
+    data = write_zip(path, dict.fromkeys(stand_ins, b"x")).read_bytes()
+    for stand_in, name in stand_ins.items():
+        data = data.replace(stand_in.encode(), name.encode(page))
+    path.write_bytes(data)
+    return path
+
+
+CHINESE = ["\u732b/0000001.jpg", "\u72d7/0000002.jpg"]  # a cat and a dog
+
+
+def test_names_in_a_code_page_are_read_in_the_likely_one_and_that_is_said(tmp_path):
+    """Taken alone, the first would be UTF-8."""
+    assert CHINESE[0].encode("gb18030").decode("utf-8")
+    path = zip_in("gb18030", tmp_path / "a.zip", CHINESE)
+    names, said = guesses(path)
+    assert names == [f"a.zip/{name}" for name in CHINESE]
+    assert said == [("a.zip", "gb18030", min(CHINESE))]
+
+
+def test_a_single_foreign_name_that_could_be_utf8_is_told_by_what_is_likely_and_said(tmp_path):
+    path = zip_in("gbk", tmp_path / "a.zip", ["\u732b/1.jpg", "dog/1.jpg"])
+    names, said = guesses(path)
+    assert names == ["a.zip/\u732b/1.jpg", "a.zip/dog/1.jpg"]
+    assert said == [("a.zip", "gb18030", "\u732b/1.jpg")]
+
+
+def test_a_byte_of_a_letter_that_looks_like_a_backslash_parts_nothing(tmp_path):
+    japanese = ["\u80fd\u9762/0000001.jpg", "\u30bd\u30fc\u30b9/0000002.jpg"]
+    assert b"\\" in japanese[0].encode("cp932")
+    assert guesses(zip_in("cp932", tmp_path / "a.zip", japanese))[0] == [
+        f"a.zip/{name}" for name in japanese
+    ]
+
+
+def test_nothing_is_said_where_nothing_is_guessed(tmp_path):
+    assert guesses(write_zip(tmp_path / "a.zip", {UMLAUT: b"x"}))[1] == []
+    path = renamed(
+        write_zip(tmp_path / "b.zip", {"kXXtzchen/0.jpg": b""}), b"kXXt", "k\u00e4t".encode()
+    )
+    assert guesses(path)[1] == []
+
+
+@pytest.mark.parametrize("plain", ["kXtzchen/0.jpg", "k\u00e4tzchen/0.jpg"])
+@pytest.mark.parametrize(("spoilt", "right"), [(0, True), (1, False)])
+def test_info_zips_field_with_the_name_counts_if_it_belongs_to_the_name(
+    tmp_path, plain, spoilt, right
+):
+    """The field tells the checksum of the name that it stands beside."""
+    raw = plain.encode("cp1252")
+    stand_in = "q" * len(raw)
+    info = zipfile.ZipInfo(stand_in)
+    content = struct.pack("<BI", 1, zlib.crc32(raw) + spoilt) + "\u732b/0.jpg".encode()
+    info.extra = struct.pack("<HH", 0x7075, len(content)) + content
+    path = write_zip(tmp_path / "a.zip", {info: b"x"})
+    path.write_bytes(path.read_bytes().replace(stand_in.encode(), raw))
+    (name,), _ = guesses(path)
+    assert (name == "a.zip/\u732b/0.jpg") == right
+
+
 def test_names_that_are_said_to_be_utf8_and_are_not_are_damage(tmp_path):
     path = write_zip(tmp_path / "a.zip", {"kXtzchen/0.jpg": b"x"})
     renamed(path, b"kXtzchen", b"k\xe4tzchen", utf8=True)
@@ -282,7 +374,7 @@ def test_a_name_that_two_members_have_is_given_twice(tmp_path, name):
             with pytest.warns(UserWarning, match="Duplicate name"):
                 archive.writestr("cat/0.jpg", b"second")
     else:
-        with tarfile.open(tmp_path / name, "w" if name.endswith(".tar") else "w:gz") as archive:
+        with tarfile.open(tmp_path / name, mode(name)) as archive:
             for data in (b"first", b"second"):
                 info = tarfile.TarInfo("cat/0.jpg")
                 info.size = len(data)

@@ -16,14 +16,28 @@ OWN = {"README.md": b"what to put here", ".gitignore": b"/*", "pets.zip.dvc": b"
 
 @pytest.mark.parametrize("files", [{}, OWN])
 def test_an_empty_folder_is_refused_with_what_to_put_there(tmp_path, files):
-    source = write_files(tmp_path / "external", files)
+    source = tmp_path / "external"
+    source.mkdir()
+    write_files(source, files)
     with pytest.raises(UserError, match=r"external is empty; put an archive"):
         write_pictures(source, tmp_path, BOUNDS)
 
 
-def test_a_missing_folder_is_refused_like_an_empty_one(tmp_path):
-    with pytest.raises(UserError, match=r"external is empty"):
-        write_pictures(tmp_path / "external", tmp_path, BOUNDS)
+def test_what_is_no_folder_is_called_what_it_is(tmp_path):
+    file = write_files(tmp_path, {"file": b"x"}) / "file"
+    for name, target in (("gone", "nowhere"), ("loop", "loop"), ("linked", "file")):
+        (tmp_path / name).symlink_to(target)
+    said = {
+        tmp_path / "missing": "missing doesn't exist; make that folder, and put an archive",
+        file: "file is a file; put a folder in its place",
+        tmp_path / "gone": "gone is a link to nowhere, which is no folder",
+        tmp_path / "loop": "loop is a link to loop, which is no folder",
+        tmp_path / "linked": "linked is a link to file, which is no folder",
+    }
+    for source, words in said.items():
+        with pytest.raises(UserError) as error:
+            write_pictures(source, tmp_path, BOUNDS)
+        assert words in str(error.value)
 
 
 def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_path, capsys):
@@ -33,7 +47,10 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_pat
     into.mkdir()
     write_pictures(source, into, BOUNDS)
     assert files_below(into) == {"cat/0.jpg": b"c", "dog/0.jpg": b"d"}
-    assert "no pictures: 2\n" in capsys.readouterr().out
+    assert (
+        "2 files left out, since they are no pictures: .db 1, hidden 1 (such as "
+        "dogs.zip/__MACOSX/dog/._0.jpg)\n"
+    ) in capsys.readouterr().out
 
 
 PICTURES = {
@@ -73,3 +90,56 @@ def test_the_order_the_times_and_the_packing_of_pictures_change_nothing(tmp_path
         pack(source)
         write_pictures(source, raw, BOUNDS)
         assert files_below(raw) == PICTURES, packing
+
+
+def test_linked_folders_are_refused(tmp_path):
+    source = write_files(tmp_path / "external", {"dog/0.jpg": b"d"})
+    write_files(tmp_path / "away", {"cat/0.jpg": b"c"})
+    (source / "cat").symlink_to("../away/cat")
+    with pytest.raises(UserError, match=r"cat -> \.\./away/cat; DVC doesn't look into these"):
+        write_pictures(source, tmp_path, BOUNDS)
+
+
+def test_what_was_renamed_and_how_names_were_read_is_said(tmp_path, capsys):
+    source = tmp_path / "external"
+    source.mkdir()
+    names = {
+        "train/dXg/0.jpg": b"",
+        "train/cat/0.jpg": b"",
+        "val/dXg/0.jpg": b"",
+        "val/cat/1.jpg": b"",
+    }
+    data = write_zip(source / "a.zip", names).read_bytes()
+    (source / "a.zip").write_bytes(data.replace(b"dXg", "d\u00f6g".encode("cp437")))
+    into = tmp_path / "into"
+    into.mkdir()
+    write_pictures(source, into, BOUNDS)
+    assert "d\u00f6g/val-0.jpg" in files_below(into)
+    read, renamed = capsys.readouterr().out.splitlines()
+    assert "names in a.zip don't say how they are encoded and were read as cp437" in read
+    assert renamed.startswith("1 pictures have names")
+    assert renamed.endswith("such as val-0.jpg")
+
+
+def test_pictures_that_a_tar_was_given_again_are_said(tmp_path, capsys):
+    source, into = tmp_path / "external", tmp_path / "into"
+    source.mkdir()
+    into.mkdir()
+    with tarfile.open(source / "a.tar", "w") as archive:
+        for name, data in (("cat/0.jpg", b"old"), ("dog/0.jpg", b"d"), ("cat/0.jpg", b"new")):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    write_pictures(source, into, BOUNDS)
+    assert files_below(into) == {"cat/0.jpg": b"new", "dog/0.jpg": b"d"}
+    assert "1 pictures are in their archive more than once, such as a.tar/cat/0.jpg; the last" in (
+        capsys.readouterr().out
+    )
+
+
+def test_names_that_are_alike_are_taken_if_it_is_meant(tmp_path):
+    source = write_files(tmp_path / "external", {"glass/0.jpg": b"a", "glasses/0.jpg": b"b"})
+    into = tmp_path / "into"
+    into.mkdir()
+    write_pictures(source, into, BOUNDS, check_names=False)
+    assert set(files_below(into)) == {"glass/0.jpg", "glasses/0.jpg"}

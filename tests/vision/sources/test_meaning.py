@@ -4,6 +4,7 @@ import pytest
 
 from vision.errors import UserError
 from vision.sources.layout import arrange
+from vision.sources.meaning import check_names
 
 
 @pytest.mark.parametrize(
@@ -49,3 +50,68 @@ def test_names_at_odds_are_refused(names, said):
 )
 def test_names_that_go_together_are_taken(names):
     assert len(arrange(names).places) == len(names)
+
+
+def refusal(labels, **options):
+    with pytest.raises(UserError) as error:
+        check_names(labels, **options)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["sun glass", "sun  glass", "sun_glass", "sun-glass", " Sun\u00a0Glass", "sun\u3000glass",
+     "sun\u2011glass", "\uff53un glass", "sun glass\u200b"],
+)  # fmt: skip
+def test_names_that_differ_between_words_only_are_refused_unless_it_is_meant(other):
+    labels = ["sun\u2009glass", other]
+    said = refusal(labels)
+    assert "differ in spaces, hyphens, underscores or the like only" in said
+    assert "dvc exp run -S download.check_names=false" in said
+    check_names(labels, meant=True)
+
+
+@pytest.mark.parametrize("labels", [("-1", "1"), ("\u22121", "1"), ("-a", "a")])
+def test_a_leading_minus_is_a_sign(labels):
+    check_names(labels)
+
+
+@pytest.mark.parametrize("labels", [("glass", "glasses"), ("sunglass", "Sunglasses"),
+                                    ("sun glass", "sun-glasses")])  # fmt: skip
+def test_singular_and_plural_may_be_meant(labels):
+    assert "differ in singular and plural only" in refusal(labels)
+    check_names(labels, meant=True)
+
+
+@pytest.mark.parametrize("labels", [("cat", "Cat"), ("cat", "cat "), ("cat", "CAT."),
+                                    ("stra\u00dfe", "STRASSE")])  # fmt: skip
+def test_names_that_a_disk_may_not_hold_apart_are_refused_in_any_case(labels):
+    for meant in (False, True):
+        assert "check_names" not in refusal(labels, meant=meant)
+
+
+def test_all_pairs_are_named_at_once_and_what_is_not_seen_is_quoted():
+    said = refusal(["cat", "Cat", "dog", "dog\u00a0", "fox", "foxes", "glass", "glasses"])
+    for part in ("Cat and cat", r"dog and 'dog\xa0'", "fox and foxes", "glass and glasses"):
+        assert part in said
+
+
+def test_many_classes_are_compared_in_no_time():
+    check_names(f"class {number}" for number in range(100_000))
+
+
+def test_files_named_after_other_classes_are_told_of_all_folders_at_once_and_may_be_meant():
+    names = ["photo/IMG_1.jpg", "drawing/photo_1.jpg", "print/drawing 2.jpg"]
+    with pytest.raises(UserError) as error:
+        arrange(names)
+    assert "the folder drawing holds 1 files named after the class photo" in str(error.value)
+    assert "the folder print holds 1 files named after the class drawing" in str(error.value)
+    assert "dvc exp run -S download.check_names=false" in str(error.value)
+    places = arrange(names, check_names=False).places
+    assert places["drawing/photo_1.jpg"] == ("drawing", "photo_1.jpg")
+
+
+def test_names_that_tell_classes_in_some_folders_only_may_be_meant():
+    names = ["drawing/photo.1.jpg", "drawing/drawing.2.jpg", "photo/photo.3.jpg"]
+    places = arrange(names, check_names=False).places
+    assert places["drawing/photo.1.jpg"] == ("drawing", "photo.1.jpg")

@@ -1,0 +1,122 @@
+"""What is said before a dvc starts that would say it less plainly."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.project import change
+from tests.code import ROOT
+from tools import ready
+from vision.errors import UserError
+
+MERGE = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / ".git").mkdir()
+    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    return folder
+
+
+def said():
+    with pytest.raises(UserError) as refused:
+        ready.main()
+    return refused.value.args
+
+
+def test_of_a_project_in_order_nothing_is_said(project):
+    for name in ("dvc.yaml", "dvc.lock"):
+        (project / name).write_bytes((ROOT / name).read_bytes())
+    ready.main()
+
+
+def test_a_folder_in_no_git_repository_is_told_how_to_become_one(project):
+    (project / ".git").rmdir()
+    (line,) = said()
+    assert "`git init && git add . && git commit -m " in line
+
+
+def test_so_tells_the_command(project):
+    (project / ".git").rmdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.ready"],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: {ready.NO_REPOSITORY}\n"
+
+
+def test_the_repository_may_be_that_of_a_folder_above_or_a_worktree(project):
+    (project / ".git").rename(project.parent / ".git")
+    ready.main()
+    (project / ".git").write_text("gitdir: elsewhere\n")
+    ready.main()
+
+
+def test_who_told_dvc_to_do_without_git_needs_none(project):
+    (project / ".git").rmdir()
+    (project / ".dvc").mkdir()
+    (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    ready.main()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dvc.lock",
+        "dvc.yaml",
+        "params.yaml",
+        "studies/dvc.yaml",
+        "baselines/params.yaml",
+        ".dvc/config",
+        "data/external.dvc",
+        "data/external/cats.zip.dvc",
+    ],
+)
+def test_an_unfinished_merge_is_told_by_its_file(project, name):
+    path = project / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(MERGE)
+    (line,) = said()
+    assert line.startswith(f"{name} is in the midst of a merge, with git's <<<<<<< in line 2;")
+    assert f"`git checkout --ours {name}`" in line
+
+
+def test_all_that_is_found_is_said_at_once(project):
+    (project / ".git").rmdir()
+    Path("dvc.lock").write_text(MERGE)
+    Path("params.yaml").write_text(MERGE)
+    assert len(said()) == 3
+
+
+@pytest.fixture
+def linked(project):
+    """A folder among the user's pictures that is a link."""
+    (project / "cats").mkdir()
+    (project / "data/external").mkdir(parents=True)
+    (project / "data/external/cat").symlink_to(project / "cats")
+
+
+def test_linked_folders_are_told_where_pictures_are_taken_from_there(project, linked):
+    change(project, {"download.source": "external"})
+    (line,) = said()
+    assert f"data/external/cat -> {project}/cats" in line
+
+
+def test_linked_folders_that_no_stage_reads_are_nobody_s_concern(project, linked):
+    change(project, {"download.source": "sample"})
+    ready.main()
+
+
+def test_parameters_that_every_stage_would_refuse_are_told(project):
+    change(project, {"lr": -1})
+    (line,) = said()
+    assert line.startswith("params.yaml: lr = -1 is refused")

@@ -1,0 +1,77 @@
+"""Checks what dvc needs before it starts, which it would tell less plainly, or not at all.
+
+    python -m tools.ready
+
+That is a git repository; no unfinished merge in the files that it reads; and no linked folders
+among the user's own pictures, since it would take what changes behind them for unchanged.
+"""
+
+from pathlib import Path
+
+from vision.errors import UserError
+from vision.output import refuse_unfinished_merge
+from vision.params import load_params
+from vision.program import run
+from vision.sources.links import check_links
+
+NO_REPOSITORY = (
+    "this folder is in no git repository, as after a download as a ZIP; make it one with "
+    "`git init && git add . && git commit -m Begin`"
+)
+PARAMS = Path("params.yaml")
+EXTERNAL = Path("data/external")
+# What dvc reads at its start: its configuration, and the pipelines with all that they name.
+_READ = (
+    ".dvc/config",
+    *(f"{folder}{file}" for folder in ("", "*/") for file in ("dvc.yaml", "dvc.lock")),
+    *("params.yaml", "*/params.yaml"),
+    *("*.dvc", "data/*.dvc", "data/external/*.dvc"),
+)
+
+
+def main() -> None:
+    found = [*without_repository(), *(unfinished_merges() or unseen_links())]
+    if found:
+        raise UserError(*found)
+
+
+def without_repository() -> list[str]:
+    """Say what to do where this folder is in no git repository, though it should be."""
+    here = Path.cwd()
+    if any((folder / ".git").exists() for folder in (here, *here.parents)) or _does_without():
+        return []
+    return [NO_REPOSITORY]
+
+
+def _does_without() -> bool:
+    """Tell whether the user told dvc to do without git."""
+    from dvc.config import Config  # not sooner: it takes a quarter of a second
+
+    return Config(str(Path(".dvc").absolute())).get("core", {}).get("no_scm", False)
+
+
+def unfinished_merges() -> list[str]:
+    """Say of each file that dvc reads what to do about an unfinished merge in it."""
+    found = []
+    for pattern in _READ:
+        for path in sorted(Path().glob(pattern)):
+            try:
+                if path.is_file():
+                    refuse_unfinished_merge(path, path.read_text("utf-8", errors="replace"))
+            except UserError as error:
+                found.append(str(error))
+    return found
+
+
+def unseen_links() -> list[str]:
+    """Say what to do about links in data/external that dvc doesn't follow, where that is used."""
+    try:
+        if load_params(PARAMS).download.source == "external":
+            check_links(EXTERNAL)
+    except UserError as error:  # also of params.yaml, which every stage would refuse
+        return list(error.args)
+    return []
+
+
+if __name__ == "__main__":
+    run(main)
