@@ -95,11 +95,11 @@ report: $(VENV)/.installed
 
 TO ?= bundle.zip
 bundle: $(VENV)/.installed
-	@$(RUN) python -m vision bundle '$(TO)'
+	@$(RUN) python -m serving bundle '$(TO)'
 
 OPTIONS ?=
 serve: $(SERVE_VENV)/.installed
-	@PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" python -m vision serve $(OPTIONS)
+	@PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" python -m serving serve $(OPTIONS)
 
 results: $(VENV)/.installed
 	@$(RUN) python -m tools.results

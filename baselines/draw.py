@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vision import figures  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
-from vision.program import run
+from vision.figures import contact_sheets  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
+from vision.runtime.program import run
 
 HISTORIES = Path("plots/baselines")
 CURVES = Path("plots/baselines.png")

@@ -9,11 +9,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vision import determinism, environment, features, models, pictures, scores
-from vision.description import class_probabilities
-from vision.engine import Engine
-from vision.output import read_json, write_csv, write_json
-from vision.program import run
+from vision import pictures
+from vision.evaluation import scores
+from vision.features import extraction
+from vision.models import saving
+from vision.models.description import class_probabilities
+from vision.models.engine import Engine
+from vision.networks import determinism
+from vision.runtime import environment
+from vision.runtime.files import read_json, write_csv, write_json
+from vision.runtime.program import run
 
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
@@ -27,7 +32,7 @@ CALIBRATION_BINS = 10
 def main() -> None:
     baseline = "-".join(sys.argv[1:])
     determinism.enable()
-    model, description = models.load(MODELS / f"{baseline}.keras")
+    model, description = saving.load(MODELS / f"{baseline}.keras")
     network = Engine(model)
     summary = read_json(MODELS / f"{baseline}.training.json")
     metrics: dict[str, object] = {
@@ -36,7 +41,7 @@ def main() -> None:
     for split in ("validation", "test"):
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        outputs = np.concatenate(list(features.run(network, paths, progress=split)))
+        outputs = np.concatenate(list(extraction.run(network, paths, progress=split)))
         probabilities = class_probabilities(outputs)
         labels = index["label"].map(description.classes.index).to_numpy()
         metrics[split] = scores.score(labels, probabilities, CALIBRATION_BINS)

@@ -14,13 +14,21 @@ import numpy as np
 
 from baselines import networks
 from baselines.params import Augmented, Params, Plain
-from stages._live import telling
-from vision import determinism, environment, models, pictures, training
+from stages._live import live_history
+from vision import pictures
 from vision.augmentation import augment
-from vision.checkpoint import Checkpoint, fingerprint
-from vision.output import write_csv, write_json
+from vision.models import saving
+from vision.models.description import Description
+from vision.networks import determinism
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.fingerprint import fingerprint
+from vision.runtime.program import run
+from vision.training import loop
+from vision.training.batches import Batches
+from vision.training.checkpoint import Checkpoint
+from vision.training.optimization import Steps
 
 PARAMS = Path("baselines/params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -47,20 +55,18 @@ def main() -> None:
         MODELS / f".{baseline}.npz", fingerprint(settings, [SUBSET, Path(networks.__file__)])
     )
     table = HISTORIES / f"{baseline}.csv"
-    with telling(table) as tell:
-        history, summary = training.fit(
+    with live_history(table) as on_epoch:
+        history, summary = loop.fit(
             model,
             batches("train", classes, network.image_size, form, params.seed),
             batches("validation", classes, network.image_size, form),
             form,
             form.learning_rate,
             checkpoint,
-            training.Steps(form.schedule),
-            tell,
+            Steps(form.schedule),
+            on_epoch,
         )
-    models.save(
-        model, models.Description(classes, network.image_size, name), MODELS / f"{baseline}.keras"
-    )
+    saving.save(model, Description(classes, network.image_size, name), MODELS / f"{baseline}.keras")
     write_json({"parameters": model.count_params()} | summary, MODELS / f"{baseline}.training.json")
     write_csv(history, table)
     checkpoint.remove()
@@ -69,7 +75,7 @@ def main() -> None:
 
 def batches(
     split: str, classes: list[str], size: int, form: Plain, train_seed: int | None = None
-) -> training.Batches:
+) -> Batches:
     """Give a split's pictures in batches; where there is a seed, to train on: shuffled and,
     in the augmented form, as new views each epoch.
     """
@@ -84,7 +90,7 @@ def batches(
         return batch.astype(np.float32)
 
     labels = index["label"].map(classes.index).to_numpy()
-    return training.Batches(load, labels, form.batch_size, train_seed)
+    return Batches(load, labels, form.batch_size, train_seed)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,12 @@ What a benchmark measured is kept in benchmarks/measured/, so that one of them c
 """
 
 import argparse
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from benchmarks import extraction, finetuning, growth, head, new_pictures, start_up, storage
-from vision import environment
+from benchmarks.document import keep
 
-DOCUMENT = Path("docs/benchmarks.md")
-TEXT = Path("benchmarks/text.md")
-MEASURED = Path("benchmarks/measured")
 # Each gives its table as it is so far; the last one is whole.
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "extraction": extraction.report,
@@ -27,8 +22,6 @@ BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "storage": storage.report,
     "growth": growth.report,
 }
-# Run by hand, since they take an archive or a revision: python -m benchmarks.whole
-BY_HAND = ("extraction_originals", "paired", "decoding", "whole")
 
 
 def main() -> None:
@@ -42,31 +35,6 @@ def main() -> None:
     for name in names:
         for table in BENCHMARKS[name]():
             keep(name, table)
-
-
-def keep(name: str, table: str) -> None:
-    """Keep what a benchmark measured, where and of which commit, and write the document anew."""
-    described = environment.describe()
-    processor = described["processor"]["name"]
-    head = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    where = (
-        f"*{processor}, {described['threads']} threads, "
-        f"TensorFlow {described['libraries']['tensorflow']}, commit {commit}.*"
-    )
-    MEASURED.mkdir(exist_ok=True)
-    (MEASURED / f"{name}.md").write_text(f"{table}\n\n{where}\n", encoding="utf-8")
-    write()
-
-
-def write() -> None:
-    """Write the document from the text and what was measured."""
-    document = TEXT.read_text(encoding="utf-8")
-    for name in (*BENCHMARKS, *BY_HAND):
-        measured = MEASURED / f"{name}.md"
-        table = measured.read_text(encoding="utf-8") if measured.exists() else "Not measured.\n"
-        document = document.replace(f"{{{name}}}\n", table)
-    DOCUMENT.write_text(document, encoding="utf-8")
 
 
 if __name__ == "__main__":

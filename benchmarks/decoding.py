@@ -28,12 +28,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tabulate import tabulate
 
-from benchmarks.__main__ import keep
+from benchmarks.document import keep
 from benchmarks.files import unpacked
-from vision import features, pictures
-from vision.ahead import load_ahead
-from vision.engine import Engine
-from vision.params import Backbone
+from vision import pictures
+from vision.models.engine import Engine
+from vision.networks.extractor import build_extractor
+from vision.params import BackboneSettings
+from vision.runtime.prefetch import load_ahead
 
 WEIGHTS = Path("data/weights")
 # Heights and widths of the network's pictures. At 112 px the pipeline scales pictures from 448 on.
@@ -75,10 +76,10 @@ def measure(
     paths: Sequence[Path], labels: np.ndarray, phone: Sequence[Path], size: int
 ) -> list[list[str]]:
     """Give the rows of the table for one size of the network's pictures."""
-    backbone = Backbone(
+    backbone = BackboneSettings(
         name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=size
     )
-    network = Engine(features.build_extractor(backbone, WEIGHTS))
+    network = Engine(build_extractor(backbone, WEIGHTS))
     rows_of = [extract(network, paths, least) for least in LEAST]
     seconds, of_phone = timed(paths, size), timed(phone, size)
     own = [cross_validated(of_way, labels, of_way) == labels for of_way in rows_of]

@@ -110,14 +110,16 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import numpy as np
 
-    from vision import features, pictures
-    from vision.ahead import load_ahead
-    from vision.engine import Engine
-    from vision.params import Backbone
+    from vision import pictures
+    from vision.features import extraction
+    from vision.models.engine import Engine
+    from vision.networks.extractor import build_extractor
+    from vision.params import BackboneSettings
+    from vision.runtime.prefetch import load_ahead
 
     network, weights, size, count = CASES[case]
-    extractor = features.build_extractor(
-        Backbone(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
+    extractor = build_extractor(
+        BackboneSettings(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
     )
     if way == ARITHMETIC:
         return {"pictures_per_second": products_per_second() / multiplications(extractor)}
@@ -141,7 +143,7 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as empty:
         os.environ["XDG_CACHE_HOME"] = empty  # where the store lies
         to = Path(empty) / "features.npy"
-        seconds, _ = timed(lambda: features.write(engine, paths, to, STORE_GB))
+        seconds, _ = timed(lambda: extraction.write(engine, paths, to, STORE_GB))
         rows = np.load(to)
     return {
         "pictures_per_second": len(paths) / seconds,
@@ -227,7 +229,7 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
 
 
 def main() -> None:
-    from benchmarks.__main__ import keep
+    from benchmarks.document import keep
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of pictures")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 def unpacked(archive: Path, folder: Path) -> Path:
     """Unpack an archive as the pipeline does, into a folder for each class; give their folder."""
-    from vision.sources.tree import Bounds
+    from vision.sources.entries import Bounds
     from vision.sources.unpack import unpack
 
     source, to = folder / "source", folder / "unpacked"

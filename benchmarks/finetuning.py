@@ -22,6 +22,7 @@ from benchmarks.side_by_side import PLAIN, between, measure, run
 if TYPE_CHECKING:
     import keras
 
+    from vision.networks.extractor import build_extractor
     from vision.params import Params
 
 PARAMS = Path("params.yaml")
@@ -68,8 +69,9 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import keras
 
-    from vision import backbones, features, heads
+    from vision.networks import backbones
     from vision.params import load_params
+    from vision.training import heads
 
     params = load_params(PARAMS)
     backbone = params.backbone.model_copy(
@@ -77,7 +79,7 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     )
     finetune = params.finetune.model_copy(update={"unfreeze_from": block})
     params = params.model_copy(update={"backbone": backbone, "finetune": finetune})
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    extractor = build_extractor(params.backbone, WEIGHTS)
     head = heads.build_head(extractor.output.shape[1], 2, params.train_head, params.seed)
     model = keras.Model(extractor.input, head(extractor.output))
     with tempfile.TemporaryDirectory() as folder:
@@ -120,10 +122,13 @@ def ours(
     """Train some epochs as the pipeline does; give the time at the end of each."""
     import numpy as np
 
-    from vision import cut, determinism, features, finetuning, pictures, views
-    from vision.checkpoint import Checkpoint
-    from vision.description import Description
-    from vision.engine import Engine
+    from vision import pictures
+    from vision.features import extraction, views
+    from vision.models.description import Description
+    from vision.models.engine import Engine
+    from vision.networks import cut, determinism
+    from vision.training import finetuning
+    from vision.training.checkpoint import Checkpoint
 
     determinism.enable()
     block = params.finetune.unfreeze_from
@@ -144,7 +149,7 @@ def ours(
         )
         folder = subset / "validation"
         paths = [folder / file for file in pictures.index(folder)["file"]]
-        features.write(network, paths, activations / "validation.npy", dtype=np.float16)
+        extraction.write(network, paths, activations / "validation.npy", dtype=np.float16)
     classes = sorted(path.name for path in (subset / "train").iterdir())
     ends: list[float] = []
     finetuning.fit(

@@ -64,9 +64,10 @@ def head(way: str, views: Path) -> dict[str, float]:
     import numpy as np
 
     from benchmarks.plain import falling
-    from vision import determinism, head_training, heads
+    from vision.networks import determinism
     from vision.params import load_params
-    from vision.stored import Stored
+    from vision.training import heads
+    from vision.training.stored_features import Stored
 
     params = load_params(PARAMS)
     stored = Stored(FEATURES, views)
@@ -77,7 +78,7 @@ def head(way: str, views: Path) -> dict[str, float]:
         determinism.enable()
         # Nothing lies below the head: an extractor that gives what it gets.
         start = time.perf_counter()
-        _, _, _, summary = head_training.fit(
+        _, _, _, summary = heads.fit(
             keras.Model(inputs, keras.layers.Identity()(inputs)),
             params.backbone.name,
             stored,
@@ -116,11 +117,12 @@ def studies(views: Path) -> dict[str, float]:
     """Time the path of the penalty, the cross-validation, and the heads of the learning curve."""
     import numpy as np
 
-    from studies import cross_validate, logistic, together, train_heads
+    from studies import cross_validate, folds, logistic, train_heads
     from studies.params import Params
-    from vision import duplicates, pictures
+    from vision import pictures
+    from vision.audit import duplicates
     from vision.params import load_params
-    from vision.stored import Stored
+    from vision.training.stored_features import Stored
 
     params = load_params(PARAMS)
     study = load_params(STUDY, Params)
@@ -137,15 +139,15 @@ def studies(views: Path) -> dict[str, float]:
     seconds[f"{len(strengths)} strengths of the L2 penalty"] = time.perf_counter() - start
 
     start = time.perf_counter()
-    both = together.SPLITS
-    index = np.concatenate([together.read_index(split)["path"] for split in both])
+    both = folds.SPLITS
+    index = np.concatenate([folds.read_index(split)["path"] for split in both])
     x = np.concatenate([rows[split][0] for split in both])
     y = np.concatenate([labels[split] for split in both])
     digests = [pictures.digest(SUBSET / file) for file in index]
     groups = duplicates.group(digests, x, study.cross_validate.similarity)
     count = study.cross_validate.folds
-    folds = together.folds(y, groups, count, 1, params.seed)
-    cross_validate.cross_validate([x], y, folds, strengths)
+    cut = folds.folds(y, groups, count, 1, params.seed)
+    cross_validate.cross_validate([x], y, cut, strengths)
     seconds[f"{count}-fold cross-validation, {len(y):,} pictures, all strengths"] = (
         time.perf_counter() - start
     )

@@ -72,13 +72,16 @@ def turn(kind: str) -> dict[str, float]:
 
     import numpy as np
 
-    from vision import cut, features, pictures
-    from vision.engine import Engine
-    from vision.params import Backbone
+    from vision import pictures
+    from vision.features import extraction
+    from vision.models.engine import Engine
+    from vision.networks import cut
+    from vision.networks.extractor import build_extractor
+    from vision.params import BackboneSettings
 
     name = "efficientnet_lite0"
-    model = features.build_extractor(
-        Backbone(name=name, weights="imagenet", pooling="avg", image_size=224), WEIGHTS
+    model = build_extractor(
+        BackboneSettings(name=name, weights="imagenet", pooling="avg", image_size=224), WEIGHTS
     )
     dtype = np.float32
     if kind == ACTIVATIONS:
@@ -99,9 +102,9 @@ def turn(kind: str) -> dict[str, float]:
         for known in KNOWN:
             if known == KNOWN[1]:
                 os.environ["XDG_CACHE_HOME"] = str(lacking)
-                features.write(network, paths[NEW:], to, STORE_GB, dtype=dtype)
+                extraction.write(network, paths[NEW:], to, STORE_GB, dtype=dtype)
             start = time.perf_counter()
-            features.write(network, paths, to, STORE_GB, dtype=dtype)
+            extraction.write(network, paths, to, STORE_GB, dtype=dtype)
             seconds[known] = time.perf_counter() - start
             written.add(to.read_bytes())
     assert len(written) == 1, "the store gave other rows"

@@ -28,6 +28,7 @@ from benchmarks.side_by_side import PLAIN, between, measure, run
 if TYPE_CHECKING:
     import keras
 
+    from vision.networks.extractor import build_extractor
     from vision.params import Params
 
 RUN = "lite0-block7a"
@@ -119,11 +120,13 @@ def time_way(way: str, folder: str) -> Figures:
 
 def stored(params: "Params") -> Figures:
     """Fine-tune the head as the stage does."""
-    from vision import determinism, finetuning, models
-    from vision.checkpoint import Checkpoint
+    from vision.models import saving
+    from vision.networks import determinism
+    from vision.training import finetuning
+    from vision.training.checkpoint import Checkpoint
 
     determinism.enable()
-    model, description = models.load(HEAD)
+    model, description = saving.load(HEAD)
     source = finetuning.Source(SUBSET, ACTIVATIONS, params.augmentation, params.seed)
     checkpoint = Checkpoint(UNFINISHED, "")
     start = time.perf_counter()
@@ -154,9 +157,10 @@ def plain(params: "Params") -> Figures:
     import keras
 
     from benchmarks.plain import augmented, dataset, extract, falling
-    from vision import backbones, features, heads
+    from vision.networks import backbones
+    from vision.training import heads
 
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    extractor = build_extractor(params.backbone, WEIGHTS)
     keras.utils.set_random_seed(params.seed)
     size, batch_size = extractor.input.shape[1], params.finetune.batch_size
     train, validation = (
@@ -239,7 +243,7 @@ def fit(
 
 
 def main() -> None:
-    from benchmarks.__main__ import keep
+    from benchmarks.document import keep
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of pictures")

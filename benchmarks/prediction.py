@@ -1,4 +1,4 @@
-"""Shows how soon `python -m vision predict` answers, and that many pictures take no more memory.
+"""Shows how soon `python -m serving predict` answers, and that many pictures take no more memory.
 
     python -m benchmarks.prediction
 
@@ -25,7 +25,7 @@ def measure(count: int, folder: Path) -> tuple[int, float, float]:
         link = folder / str(number // 1000) / f"{number}.jpg"
         link.parent.mkdir(exist_ok=True)
         link.symlink_to(originals[number % len(originals)])
-    command = [sys.executable, "-m", "vision", "predict", "--csv", str(folder)]
+    command = [sys.executable, "-m", "serving", "predict", "--csv", str(folder)]
     return count, *watched(command, Path())
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmarks.__main__ import keep
+from benchmarks.document import keep
 from benchmarks.project import ROOT, change, clone
 
 # What both revisions know.

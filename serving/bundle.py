@@ -16,14 +16,14 @@ from tqdm import tqdm
 
 from serving import card, classifier, intervals
 from serving.classifier import FILES, Classifier
-from serving.places import make_room
 from serving.run import read_run
-from vision import pictures, scores
-from vision.ahead import load_ahead
-from vision.description import class_probabilities
-from vision.errors import UserError
-from vision.output import read_json
+from vision import pictures
+from vision.evaluation import scores
+from vision.models.description import class_probabilities
 from vision.params import Params, load_params
+from vision.runtime.errors import UserError
+from vision.runtime.files import make_room, read_json
+from vision.runtime.prefetch import load_ahead
 
 PARAMS = Path("params.yaml")
 TEST = Path("data/subset/test")

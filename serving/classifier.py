@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.revision import read_revision
-from vision.calibration import Calibration
-from vision.description import Description, class_probabilities
-from vision.errors import UserError
-from vision.litert import Network
+from vision.evaluation.calibration import Calibration
+from vision.models.description import Description, class_probabilities
+from vision.models.litert import Network
+from vision.runtime.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -92,12 +92,12 @@ class Classifier:
 
         Those are neither averaged with the mirror image's nor calibrated.
         """
-        from vision import models  # here, since it brings in TensorFlow
+        from vision.models import saving  # here, since it brings in TensorFlow
 
         with tempfile.NamedTemporaryFile(suffix=".keras") as file:
             file.write(self._read("model.keras"))
             file.flush()
-            return models.open_model(Path(file.name))
+            return saving.open_model(Path(file.name))
 
 
 def open_model(revision: str | None, bundle: Path | None) -> Classifier:

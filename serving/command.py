@@ -1,4 +1,4 @@
-"""What `python -m vision` understands. It imports what a command needs when that runs."""
+"""What `python -m serving` understands. It imports what a command needs when that runs."""
 
 import argparse
 import os
@@ -11,12 +11,12 @@ import argcomplete
 DESCRIPTION = "Uses the model that the pipeline trained; see docs/using.md."
 EXAMPLES = """\
 examples:
-  python -m vision predict cat.jpg                     classify a picture
-  python -m vision predict --csv holidays > said.csv   classify all pictures of a folder
-  python -m vision bundle                              pack the model into bundle.zip
-  python -m vision serve                               open a page to drop pictures onto
+  python -m serving predict cat.jpg                     classify a picture
+  python -m serving predict --csv holidays > said.csv   classify all pictures of a folder
+  python -m serving bundle                              pack the model into bundle.zip
+  python -m serving serve                               open a page to drop pictures onto
 
-`python -m vision COMMAND --help` has more of each.
+`python -m serving COMMAND --help` has more of each.
 """
 PREDICT = """\
 Classifies pictures. The model is that of this folder's last run, unless --rev or --bundle says
@@ -26,16 +26,16 @@ What is no picture is named on stderr, the rest goes on, and the exit status is 
 """
 PREDICT_EXAMPLES = """\
 examples:
-  python -m vision predict cat.jpg dog.png
-  python -m vision predict holidays                      a folder, with all below it
-  python -m vision predict 'holidays/**/*.jpg'           a pattern, quoted from the shell
-  find / -name '*.jpg' | python -m vision predict -      a list, one file a line
-  python -m vision predict --csv holidays > said.csv
-  python -m vision predict --json cat.jpg | jq '.[].class'
-  python -m vision predict -- -1.jpg                     a name that begins with a dash
-  python -m vision predict --explain heat cat.jpg        draws where it saw that, into heat/
-  python -m vision predict --rev main holidays           as the model of a branch says
-  python -m vision predict --bundle bundle.zip cat.jpg
+  python -m serving predict cat.jpg dog.png
+  python -m serving predict holidays                      a folder, with all below it
+  python -m serving predict 'holidays/**/*.jpg'           a pattern, quoted from the shell
+  find / -name '*.jpg' | python -m serving predict -      a list, one file a line
+  python -m serving predict --csv holidays > said.csv
+  python -m serving predict --json cat.jpg | jq '.[].class'
+  python -m serving predict -- -1.jpg                     a name that begins with a dash
+  python -m serving predict --explain heat cat.jpg        draws where it saw that, into heat/
+  python -m serving predict --rev main holidays           as the model of a branch says
+  python -m serving predict --bundle bundle.zip cat.jpg
 """
 BUNDLE = """\
 Packs the final model into one file to pass on: for Keras and for LiteRT, with its classes,
@@ -44,8 +44,8 @@ checks on all test pictures that both forms say the same.
 """
 BUNDLE_EXAMPLES = """\
 examples:
-  python -m vision bundle
-  python -m vision bundle cats-and-dogs.zip
+  python -m serving bundle
+  python -m serving bundle cats-and-dogs.zip
 """
 
 SERVE = """\
@@ -55,9 +55,9 @@ The page is for this machine alone unless --host says otherwise, and it asks nob
 """
 SERVE_EXAMPLES = """\
 examples:
-  python -m vision serve
-  python -m vision serve --bundle bundle.zip --port 8000
-  python -m vision serve --host 0.0.0.0                let others in the network use it
+  python -m serving serve
+  python -m serving serve --bundle bundle.zip --port 8000
+  python -m serving serve --host 0.0.0.0                let others in the network use it
 """
 
 
@@ -71,7 +71,7 @@ def main() -> None:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser; what it gives has `run`, which takes it and does the work."""
     parser = argparse.ArgumentParser(
-        prog="python -m vision",
+        prog="python -m serving",
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

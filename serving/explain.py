@@ -10,10 +10,10 @@ from PIL import Image
 
 from serving.classifier import Classifier
 from serving.gradcam import GradCam
-from serving.places import make_room
-from serving.predict import Prediction, Unread, what_failed
+from serving.prediction import Prediction, Unread, what_failed
 from vision import pictures
-from vision.errors import UserError
+from vision.runtime.errors import UserError
+from vision.runtime.files import make_room
 
 if TYPE_CHECKING:
     import keras
@@ -40,7 +40,7 @@ class Explainer:
         self._mirror = mirror
 
     @classmethod
-    def of(cls, model: Classifier) -> "Explainer":
+    def from_classifier(cls, model: Classifier) -> "Explainer":
         """Load the Keras form of a classifier, which takes some seconds."""
         return cls(model.keras_model(), model.classes, model.calibration.mirror)
 
@@ -66,7 +66,7 @@ def write_all(
     ------
     The results, in order; a picture that can't be read any more is Unread by then.
     """
-    explainer = Explainer.of(model)
+    explainer = Explainer.from_classifier(model)
     results = iter(results)
     while batch := list(islice(results, _BATCH_SIZE)):
         found = [_decoded(result) for result in batch]

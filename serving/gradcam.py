@@ -37,7 +37,7 @@ class GradCam:
     Parameters
     ----------
     model : from RGB pictures 0-255 to probabilities, with layers `preprocessing` and `backbone`,
-        as `features.build_extractor` makes it, and at the end a head, as `heads.build_head` does.
+        as `build_extractor` makes it, and at the end a head, as `build_head` does.
 
     Attributes
     ----------

@@ -16,7 +16,7 @@ _MIDDLE = (0.025, 0.975)
 def of_scores(
     labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int
 ) -> dict[str, tuple[float, float]]:
-    """Give the 95 % interval of each figure of `vision.scores.score` but the accuracy's own.
+    """Give the 95 % interval of each figure of `scores.score` but the accuracy's own.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def weighted(
 
     Returns
     -------
-    The figures of `vision.scores.score`, shape (draws,) each; the definitions are those there.
+    The figures of `scores.score`, shape (draws,) each; the definitions are those there.
     """
     count, classes = probabilities.shape
     predicted = probabilities.argmax(axis=1)

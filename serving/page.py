@@ -14,7 +14,8 @@ from PIL import Image
 
 from serving.classifier import Classifier
 from serving.explain import Explainer
-from serving.predict import predict, what_failed
+from serving.predict import predict
+from serving.prediction import what_failed
 from vision import pictures
 
 # Of one drop; the rest is named and left alone.

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from glob import glob, has_magic
 from pathlib import Path
 from typing import TextIO
@@ -15,40 +14,13 @@ from tqdm import tqdm
 from wcwidth import wcswidth
 
 from serving.classifier import Classifier
+from serving.prediction import Prediction, Unread, what_failed
 from vision import pictures
-from vision.ahead import load_ahead
-from vision.errors import UserError
-from vision.text import lines
+from vision.runtime.errors import UserError
+from vision.runtime.prefetch import load_ahead
+from vision.runtime.text import lines
 
 STDIN = "-"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of a picture.
-
-    Attributes
-    ----------
-    file : as it was named.
-    label : the most probable class.
-    probability : of that class, calibrated, 0 to 1.
-    unsure : whether that is too little to rely on.
-    probabilities : of each class, calibrated, in the order of the classes.
-    """
-
-    file: str
-    label: str
-    probability: float
-    unsure: bool
-    probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class Unread:
-    """A file that is no picture, or can't be read, and why."""
-
-    file: str
-    reason: str
 
 
 def print_predictions(
@@ -202,11 +174,6 @@ def _is_folder(path: Path | os.DirEntry[str]) -> bool:
         return path.is_dir()
     except OSError:  # reading it will tell why
         return False
-
-
-def what_failed(error: OSError) -> str:
-    """Tell what the system says, without the file's name, which stands beside it."""
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def write_table(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 
 def read_revision(revision: str, path: Path) -> bytes:

@@ -8,9 +8,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from vision import pictures
-from vision.errors import UserError
-from vision.output import refuse_unfinished_merge
 from vision.params import Params
+from vision.runtime.errors import UserError
+from vision.runtime.files import refuse_unfinished_merge
 
 LOCK = Path("dvc.lock")
 

@@ -20,7 +20,7 @@ from serving import page
 from serving.classifier import Classifier
 from serving.explain import Explainer
 from serving.uploads import Counting, Uploads
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 # Whose pictures wait at once; more are told to come back later.
 MOST_WAITING = 64
@@ -85,7 +85,7 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
 def _blocks(gradio, model: Classifier, uploads: Uploads):  # noqa: ANN001, ANN202
     *first, last = model.classes
     classes = f"{', '.join(first)} or {last}"
-    answer = partial(_answer, model, Explainer.of(model), uploads)
+    answer = partial(_answer, model, Explainer.from_classifier(model), uploads)
     with gradio.Blocks(title="Classify pictures", analytics_enabled=False) as blocks:
         gradio.HTML(INTRODUCTION.format(classes=html.escape(classes)))
         files = gradio.File(label="Pictures", file_count="multiple", type="filepath")

@@ -7,6 +7,8 @@ import subprocess
 import sys
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# By this variable a stage knows that dvc runs it. The guard, which outlives the dvc, goes without.
+_OF_DVC = "DVC_STAGE"
 
 
 def _end_with_dvc() -> None:
@@ -20,7 +22,8 @@ def _end_with_dvc() -> None:
 def _mend_after_dvc() -> None:
     """Start what mends the locks of that dvc, should it be killed while it writes them."""
     subprocess.Popen(
-        [sys.executable, "-m", "tools.guard", str(os.getppid())],
+        [sys.executable, "-m", "stages.guard", str(os.getppid())],
+        env={name: value for name, value in os.environ.items() if name != _OF_DVC},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -28,7 +31,7 @@ def _mend_after_dvc() -> None:
     )
 
 
-if "DVC_STAGE" in os.environ and sys.platform == "linux":
+if _OF_DVC in os.environ and sys.platform == "linux":
     _end_with_dvc()
     _mend_after_dvc()
 

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from vision.output import write_csv
+from vision.runtime.files import write_csv
 
 LIVE = Path("dvclive")
 
 
 @contextmanager
-def telling(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
+def live_history(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     """Give what is to be called after each epoch, with the history of `training.fit` so far.
 
     Outside of a run of DVC it only writes the table.
@@ -41,7 +41,7 @@ def telling(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
     told = 0
 
-    def tell(history: pd.DataFrame) -> None:
+    def on_epoch(history: pd.DataFrame) -> None:
         nonlocal told
         write_csv(history, table)
         # After an interruption, the first history has the epochs before it, too.
@@ -53,4 +53,4 @@ def telling(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         told = len(history)
 
     with live:
-        yield tell
+        yield on_epoch

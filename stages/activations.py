@@ -7,9 +7,10 @@ are run, and the validation pictures as they are.
 from pathlib import Path
 
 from vision import pictures
-from vision.errors import UserError
+from vision.networks.extractor import build_extractor
 from vision.params import Params, load_params
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -33,11 +34,12 @@ def write_activations(params: Params) -> None:
     # Imported here, since they bring in TensorFlow, which without views nobody waits for.
     import numpy as np
 
-    from vision import cut, determinism, features, views
-    from vision.engine import Engine
+    from vision.features import extraction, views
+    from vision.models.engine import Engine
+    from vision.networks import cut, determinism
 
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    extractor = build_extractor(params.backbone, WEIGHTS)
     lower, _ = cut.split(extractor, params.backbone.name, params.finetune.unfreeze_from)
     network = Engine(lower)
     check_disk(network.numbers * np.dtype(np.float16).itemsize, params)
@@ -53,7 +55,7 @@ def write_activations(params: Params) -> None:
     )
     validation = [VALIDATION / file for file in pictures.index(VALIDATION)["file"]]
     # `evaluate` takes the same rows, as they are.
-    features.write(
+    extraction.write(
         network,
         validation,
         ACTIVATIONS / "validation.npy",

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vision import duplicates, pictures
-from vision.audit import copies, findings, labels, oddities, outliers, sheets
-from vision.output import write_csv, write_json
+from vision import pictures
+from vision.audit import copies, duplicates, findings, labels, oddities, outliers, sheets
 from vision.params import load_params
-from vision.program import run
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -25,11 +25,7 @@ LEFT_OUT = Path("data/left_out.csv")
 FEATURES = Path("data/features")
 METRICS = Path("metrics/audit.json")
 FINDINGS = Path("data/audit.csv")
-FIRST = Path("plots/audit-first.png")
-LABELS = Path("plots/audit-labels.png")
-OUTLIERS = Path("plots/audit-outliers.png")
-COPIES = Path("plots/audit-copies.png")
-ODD = Path("plots/audit-odd.png")
+SHEETS = Path("plots/audit")
 
 SHOWN = 100  # of all findings; of each kind, SHOWN_OF_KIND
 SHOWN_OF_KIND = 48
@@ -77,7 +73,7 @@ def main() -> None:
     tell_what_is_alike(files["label"].to_numpy()[:picked], groups, judged)
     if leaks := counts["copies"]["across_splits"]:
         print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
-    print(f"{len(table):,} findings in {picked:,} pictures: {FINDINGS}, {FIRST}")
+    print(f"{len(table):,} findings in {picked:,} pictures: {FINDINGS}, {SHEETS}")
 
 
 def read_files() -> pd.DataFrame:
@@ -172,18 +168,18 @@ def draw(table: pd.DataFrame, picked: int) -> None:
     """Draw the contact sheets."""
     copied = table["kind"].str.endswith("copy")
     of_kind = {
-        LABELS: ("doubtful labels", table["kind"] == "label"),
-        OUTLIERS: ("pictures that are like no others", table["kind"] == "outlier"),
-        COPIES: ("copies, each followed by what it is a copy of", copied),
-        ODD: ("odd files", table["kind"].isin(oddities.KINDS)),
+        "labels": ("doubtful labels", table["kind"] == "label"),
+        "outliers": ("pictures that are like no others", table["kind"] == "outlier"),
+        "copies": ("copies, each followed by what it is a copy of", copied),
+        "odd": ("odd files", table["kind"].isin(oddities.KINDS)),
     }
-    for to, (what, chosen) in of_kind.items():
+    for name, (what, chosen) in of_kind.items():
         shown = table[chosen][:SHOWN_OF_KIND]
         heading = f"{len(shown)} of {chosen.sum():,} {what}, in {picked:,} pictures"
-        sheets.draw(to, heading, shown, RAW.joinpath)
+        sheets.draw(SHEETS / f"{name}.png", heading, shown, RAW.joinpath)
     shown = table[:SHOWN]
     heading = f"The first {len(shown)} of {len(table):,} findings in {picked:,} pictures"
-    sheets.draw(FIRST, heading, shown, RAW.joinpath)
+    sheets.draw(SHEETS / "first.png", heading, shown, RAW.joinpath)
 
 
 if __name__ == "__main__":

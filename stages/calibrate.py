@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vision import calibration, scores
-from vision.calibration import Calibration
-from vision.description import Description, class_probabilities
-from vision.output import write_json
+from vision.evaluation import calibration, scores
+from vision.evaluation.calibration import Calibration
+from vision.models.description import Description, class_probabilities
 from vision.params import load_params
-from vision.program import run
+from vision.runtime.files import write_json
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")

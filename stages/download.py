@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from vision import sample
-from vision.disk import replacing
-from vision.errors import UserError
 from vision.params import load_params
-from vision.program import run
-from vision.sources import dogs_vs_cats, external
+from vision.runtime.disk import replacing
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
+from vision.sources import dogs_vs_cats, external, sample
+from vision.sources.entries import Bounds
 from vision.sources.fetch import FetchError
-from vision.sources.tree import Bounds
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")

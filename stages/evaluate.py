@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from vision import determinism, figures, models, pictures, scores
+from vision import pictures
 from vision.augmentation import augment
-from vision.inference import SideBySide
-from vision.output import write_csv, write_json
+from vision.evaluation import scores
+from vision.evaluation.inference import SideBySide
+from vision.figures.contact_sheets import contact_sheet
+from vision.models import saving
+from vision.networks import determinism
 from vision.params import Params, load_params
-from vision.program import run
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -42,7 +46,7 @@ VIEWS = 17
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    (head, description), (finetuned, of_finetuned) = map(models.load, MODELS.values())
+    (head, description), (finetuned, of_finetuned) = map(saving.load, MODELS.values())
     both = SideBySide([head, finetuned], description.backbone, of_finetuned.trained_from)
     write_csv(predict(both, VALIDATION, description.classes, params)[0], OF_VALIDATION)
     predictions, by_model = predict(both, TEST, description.classes, params)
@@ -66,7 +70,7 @@ def main() -> None:
     write_csv(predictions, PREDICTIONS)
     write_csv(pd.concat(of_classes), CLASSES)
     found = read_findings()
-    figures.contact_sheet(
+    contact_sheet(
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
         (pictures.decode(TEST / file) for file, *_ in mistakes),
@@ -134,7 +138,7 @@ def draw_views(size: int, params: Params) -> None:
     views = [
         augment(picture, [file], view, params.augmentation, params.seed)[0] for view in range(VIEWS)
     ]
-    figures.contact_sheet(
+    contact_sheet(
         AUGMENTATION,
         f"Augmentation: {file} as it is, and views of it as fine-tuning sees them",
         [Image.fromarray(np.rint(view).astype(np.uint8)) for view in (picture[0], *views)],

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-from vision import determinism, features, pictures
-from vision.engine import Engine
-from vision.output import write_csv
+from vision import pictures
+from vision.features import extraction
+from vision.models.engine import Engine
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
+from vision.runtime.files import write_csv
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -18,11 +21,11 @@ FEATURES = Path("data/features")
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    network = Engine(features.build_extractor(params.backbone, WEIGHTS))
+    network = Engine(build_extractor(params.backbone, WEIGHTS))
     for split in pictures.SPLITS:
         index = pictures.index(SUBSET / split)
         paths = [SUBSET / split / file for file in index["file"]]
-        features.write(network, paths, FEATURES / f"{split}.npy", params.store.max_gb)
+        extraction.write(network, paths, FEATURES / f"{split}.npy", params.store.max_gb)
         write_csv(index, FEATURES / f"{split}.csv")
 
 

@@ -6,8 +6,9 @@ for each epoch.
 
 from pathlib import Path
 
+from vision.networks.extractor import build_extractor
 from vision.params import Params, load_params
-from vision.program import run
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -26,11 +27,12 @@ def main() -> None:
 def write_views(params: Params) -> None:
     """Write the features of each view to a file of its own, in the order of data/features."""
     # Imported here, since they bring in TensorFlow, which by default nobody waits for.
-    from vision import determinism, features, views
-    from vision.engine import Engine
+    from vision.features import views
+    from vision.models.engine import Engine
+    from vision.networks import determinism
 
     determinism.enable()
-    network = Engine(features.build_extractor(params.backbone, WEIGHTS))
+    network = Engine(build_extractor(params.backbone, WEIGHTS))
     views.write_views(
         network,
         TRAIN,

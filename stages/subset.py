@@ -11,13 +11,15 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from vision import corrections, figures, pictures
-from vision.disk import replacing
-from vision.errors import UserError
-from vision.output import write_csv, write_json
+from vision import pictures
+from vision.figures.contact_sheets import contact_sheet
 from vision.params import Params, load_params
-from vision.program import run
-from vision.splits import Copies, Picked, pick_all
+from vision.runtime.disk import replacing
+from vision.runtime.errors import UserError
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.program import run
+from vision.selection import corrections
+from vision.selection.splits import Copies, Picked, pick_all
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -226,7 +228,7 @@ def draw_samples() -> None:
         for label, files in index.groupby("label")["file"]
         if label in classes
     )
-    figures.contact_sheet(
+    contact_sheet(
         SAMPLES,
         f"{len(shown)} of {len(index):,} training pictures, at their own shapes",
         (pictures.decode(SUBSET / "train" / file) for file in shown),

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
-from stages._live import telling
-from vision import determinism, features, head_training, models
-from vision.output import write_csv, write_json
+from stages._live import live_history
+from vision.models import saving
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
-from vision.stored import Stored
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.program import run
+from vision.training import heads
+from vision.training.stored_features import Stored
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -22,17 +25,17 @@ HISTORY = Path("plots/head.csv")
 def main() -> None:
     params = load_params(PARAMS)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
-    with telling(HISTORY) as tell:
-        model, description, history, summary = head_training.fit(
+    extractor = build_extractor(params.backbone, WEIGHTS)
+    with live_history(HISTORY) as on_epoch:
+        model, description, history, summary = heads.fit(
             extractor,
             params.backbone.name,
             Stored(FEATURES, VIEWS),
             params.train_head,
             params.seed,
-            tell=tell,
+            on_epoch=on_epoch,
         )
-    models.save(model, description, MODEL)
+    saving.save(model, description, MODEL)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
 

@@ -11,14 +11,16 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from studies import held_out, together
+from studies import folds, nested_cv
 from studies.params import Params, with_changes
-from vision import determinism, environment, features
-from vision.engine import Engine
-from vision.inference import MIRRORED
-from vision.output import write_json
+from vision.evaluation.inference import MIRRORED
+from vision.models.engine import Engine
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.files import write_json
+from vision.runtime.program import run
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -34,19 +36,19 @@ def main() -> None:
     variant = study.backbones.settings[name]
     backbone = with_changes(params.backbone, variant)
     determinism.enable()
-    extractor = features.build_extractor(backbone, WEIGHTS)
+    extractor = build_extractor(backbone, WEIGHTS)
     network = Engine(extractor)
-    both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
+    both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
     changes = {"pictures": None} | ({"mirror images": MIRRORED} if params.evaluate.mirror else {})
     views = [
-        held_out.run_base(network, both.paths, progress, params.store.max_gb, named)
+        nested_cv.run_base(network, both.paths, progress, params.store.max_gb, named)
         for progress, named in changes.items()
     ]
     both = dataclasses.replace(both, features=views[0])
     predict = partial(
-        held_out.predict, extractor, backbone.name, params.train_head, params.seed, views
+        nested_cv.predict, extractor, backbone.name, params.train_head, params.seed, views
     )
-    measured = held_out.validate(
+    measured = nested_cv.validate(
         both,
         study.nested.folds,
         study.nested.parts,

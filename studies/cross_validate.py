@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import log_loss
 
-from studies import logistic, together
+from studies import folds, logistic
 from studies.params import Params
-from vision import environment, scores
-from vision.output import write_csv, write_json
+from vision.evaluation import scores
 from vision.params import load_params
-from vision.program import run
-from vision.stored import Stored
+from vision.runtime import environment
+from vision.runtime.files import write_csv, write_json
+from vision.runtime.program import run
+from vision.training.stored_features import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -30,13 +31,13 @@ CURVE = Path("plots/studies/cross_validation.csv")
 def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
-    both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
+    both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
     labels, groups = both.labels, both.groups
-    together.check(both.classes, groups, study.cross_validate.folds)
+    folds.check(both.classes, groups, study.cross_validate.folds)
     table = cross_validate(
         [both.features, *Stored(FEATURES, VIEWS).rows("train")[1:]],
         labels,
-        together.folds(
+        folds.folds(
             labels, groups, study.cross_validate.folds, study.cross_validate.repeats, params.seed
         ),
         study.l2,
@@ -66,7 +67,7 @@ def cross_validate(
     Parameters
     ----------
     rows : as `logistic.fit` takes them; views are trained on only.
-    splits : as `together.folds` yields them.
+    splits : as `folds.folds` yields them.
 
     Returns
     -------

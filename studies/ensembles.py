@@ -14,12 +14,16 @@ import pandas as pd
 from scipy.special import softmax
 
 from studies.params import Params
-from vision import determinism, environment, features, head_training, scores
-from vision.description import class_probabilities
-from vision.output import write_json
+from vision.evaluation import scores
+from vision.models.description import class_probabilities
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
-from vision.stored import Stored
+from vision.runtime import environment
+from vision.runtime.files import write_json
+from vision.runtime.program import run
+from vision.training import heads
+from vision.training.stored_features import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -34,26 +38,24 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    extractor = build_extractor(params.backbone, WEIGHTS)
     stored = Stored(FEATURES, VIEWS)
     _, labels = np.unique(stored.labels("validation"), return_inverse=True)
     (rows,) = stored.rows("validation")
 
     def predicted(seed: int) -> np.ndarray:
-        whole, *_ = head_training.fit(
-            extractor, params.backbone.name, stored, params.train_head, seed
-        )
+        whole, *_ = heads.fit(extractor, params.backbone.name, stored, params.train_head, seed)
         return class_probabilities(whole.get_layer("head").predict(rows, verbose=0))
 
     count, size = study.ensembles.ensembles, study.ensembles.heads
     first = params.seed
-    heads = np.array([predicted(first + n) for n in range(count * size)])
-    ensembles = [average(some) for some in np.split(heads, count)]
+    each = np.array([predicted(first + n) for n in range(count * size)])
+    ensembles = [average(some) for some in np.split(each, count)]
     write_json(
         {
             "backbone": params.backbone.name,
             "heads": size,
-            "one": summarise(labels, heads),
+            "one": summarise(labels, each),
             "ensemble": summarise(labels, ensembles),
         },
         METRICS,

@@ -8,13 +8,19 @@ on 50 pictures of each class, from the head that was trained on the same ones.
 import sys
 from pathlib import Path
 
-from studies import draws
-from vision import determinism, environment, finetuning, models, pictures, scores
-from vision.checkpoint import Checkpoint, fingerprint
-from vision.inference import SideBySide
-from vision.output import write_json
+from studies import random_subsets
+from vision import pictures
+from vision.evaluation import scores
+from vision.evaluation.inference import SideBySide
+from vision.models import saving
+from vision.networks import determinism
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.files import write_json
+from vision.runtime.fingerprint import fingerprint
+from vision.runtime.program import run
+from vision.training import finetuning
+from vision.training.checkpoint import Checkpoint
 
 PIPELINE_PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -32,24 +38,24 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     index = pictures.index(TRAIN)
     labels = index["label"].to_numpy(dtype=str)
-    if reason := draws.left_out(size, labels):
+    if reason := random_subsets.left_out(size, labels):
         print(reason)
-        write_json({"available": draws.available(labels)}, METRICS / f"{size}.json")
+        write_json({"available": random_subsets.available(labels)}, METRICS / f"{size}.json")
         return
     determinism.enable()
     head = HEADS / str(size) / "head.keras"
-    model, description = models.load(head)
+    model, description = saving.load(head)
     source = finetuning.Source(
         SUBSET,
         ACTIVATIONS if params.activations.views else None,
         params.augmentation,
         params.seed,
-        draws.draw(labels, size, 0, params.seed),
+        random_subsets.draw(labels, size, 0, params.seed),
     )
     settings = [size, params.lr, params.finetune, params.augmentation, params.seed]
     checkpoint = Checkpoint(
         UNFINISHED / f".finetune-{size}.npz",
-        fingerprint(settings, [SUBSET, ACTIVATIONS, head, Path(draws.__file__)]),
+        fingerprint(settings, [SUBSET, ACTIVATIONS, head, Path(random_subsets.__file__)]),
     )
     _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)

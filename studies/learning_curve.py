@@ -7,14 +7,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from studies.params import Params
-from vision import (
-    environment,
-    figures,  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
-)
-from vision.errors import UserError
-from vision.output import read_json, write_csv
+from vision.figures import contact_sheets  # noqa: F401  sets matplotlib's own defaults
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.errors import UserError
+from vision.runtime.files import read_json, write_csv
+from vision.runtime.program import run
 
 PARAMS = Path("studies/params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")

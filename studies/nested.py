@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from studies import held_out, together
+from studies import folds, nested_cv
 from studies.params import Params, with_changes
-from vision import determinism, environment, features
-from vision.engine import Engine
-from vision.inference import MIRRORED
-from vision.output import write_json
+from vision.evaluation.inference import MIRRORED
+from vision.models.engine import Engine
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.files import write_json
+from vision.runtime.program import run
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -28,22 +30,22 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
-    both = together.read(study.cross_validate.groups, study.cross_validate.similarity)
+    extractor = build_extractor(params.backbone, WEIGHTS)
+    both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
     ways = study.nested.settings
     mirrored = None
     if any(ways[name].mirror for name in ways):
         network, store_gb = Engine(extractor), params.store.max_gb
-        mirrored = held_out.run_base(network, both.paths, "mirror images", store_gb, MIRRORED)
+        mirrored = nested_cv.run_base(network, both.paths, "mirror images", store_gb, MIRRORED)
     measured = {
-        name: held_out.validate(
+        name: nested_cv.validate(
             both,
             study.nested.folds,
             study.nested.parts,
             study.nested.repeats,
             params.seed,
             partial(
-                held_out.predict,
+                nested_cv.predict,
                 extractor,
                 params.backbone.name,
                 with_changes(params.train_head, ways[name]),

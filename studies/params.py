@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 from pydantic import AfterValidator, Field, create_model
 
 from vision.params import (
-    Backbone,
+    BackboneSettings,
     Count,
     Finetune,
     Rate,
@@ -61,7 +61,7 @@ def with_changes(settings: Settings, variant: Section) -> Settings:
     return settings.model_copy(update={name: getattr(variant, name) for name in names})
 
 
-BackboneVariant = _variant_of(Backbone)
+BackboneVariant = _variant_of(BackboneSettings)
 # Besides: whether probabilities are the mean of those of a picture and of its mirror image.
 HeadVariant = _variant_of(TrainHead, mirror=(bool, False))
 # All variants train the same blocks.

@@ -14,14 +14,19 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import log_loss
 
-from studies import draws, logistic
+from studies import logistic, random_subsets
 from studies.params import Params
-from vision import determinism, environment, features, head_training, models, scores
-from vision.description import class_probabilities
-from vision.output import write_json
+from vision.evaluation import scores
+from vision.models import saving
+from vision.models.description import class_probabilities
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
-from vision.stored import Stored
+from vision.runtime import environment
+from vision.runtime.files import write_json
+from vision.runtime.program import run
+from vision.training import heads
+from vision.training.stored_features import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -42,9 +47,9 @@ def main() -> None:
     folder.mkdir(parents=True)
     stored = Stored(FEATURES, VIEWS)
     names = stored.labels("train")
-    if reason := draws.left_out(size, names):
+    if reason := random_subsets.left_out(size, names):
         print(reason)
-        write_json({"available": draws.available(names)}, METRICS / f"{size}.json")
+        write_json({"available": random_subsets.available(names)}, METRICS / f"{size}.json")
         return
     determinism.enable()
     classes = sorted(set(names))
@@ -53,11 +58,11 @@ def main() -> None:
     drawn = different(names, size, study.learning_curve.draws, params.seed)
     measured = [measure(rows, labels, chosen, study.l2) for chosen in drawn]
 
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
-    whole, description, *_ = head_training.fit(
+    extractor = build_extractor(params.backbone, WEIGHTS)
+    whole, description, *_ = heads.fit(
         extractor, params.backbone.name, stored, params.train_head, params.seed, drawn[0]
     )
-    models.save(whole, description, folder / "head.keras")
+    saving.save(whole, description, folder / "head.keras")
     head = whole.get_layer("head")
     start = class_probabilities(head.predict(rows["test"][0], verbose=0))
     write_json(
@@ -97,7 +102,7 @@ def different(labels: np.ndarray, size: int, count: int, seed: int) -> list[np.n
 
     Of all the pictures there is but one draw, and a head trained on it again is the same head.
     """
-    drawn = [draws.draw(labels, size, number, seed) for number in range(count)]
+    drawn = [random_subsets.draw(labels, size, number, seed) for number in range(count)]
     return list({tuple(chosen): chosen for chosen in drawn}.values())
 
 

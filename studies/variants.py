@@ -12,13 +12,17 @@ from pathlib import Path
 import keras
 
 from studies.params import Params, with_changes
-from vision import determinism, environment, features, finetuning, head_training, models
-from vision.description import Description
-from vision.errors import UserError
-from vision.output import write_json
+from vision.models import saving
+from vision.models.description import Description
+from vision.networks import determinism
+from vision.networks.extractor import build_extractor
 from vision.params import load_params
-from vision.program import run
-from vision.stored import Stored
+from vision.runtime import environment
+from vision.runtime.errors import UserError
+from vision.runtime.files import write_json
+from vision.runtime.program import run
+from vision.training import finetuning, heads
+from vision.training.stored_features import Stored
 
 PIPELINE_PARAMS = Path("params.yaml")
 PARAMS = Path("studies/params.yaml")
@@ -40,13 +44,13 @@ def main() -> None:
     variant = study.variants.settings[name]
     settings = with_changes(params.finetune, variant)
     determinism.enable()
-    extractor = features.build_extractor(params.backbone, WEIGHTS)
+    extractor = build_extractor(params.backbone, WEIGHTS)
     start = extractor.get_weights()
     stored = Stored(FEATURES, VIEWS)
     measured = {}
     for seed in range(params.seed, params.seed + study.variants.seeds):
         extractor.set_weights(start)
-        model, description, *_ = head_training.fit(
+        model, description, *_ = heads.fit(
             extractor, params.backbone.name, stored, params.train_head, seed
         )
         model = read_anew(model, description)
@@ -64,8 +68,8 @@ def read_anew(model: keras.Model, description: Description) -> keras.Model:
     """Give a model as the pipeline's fine-tuning finds it, with its dropout at the beginning."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "head.keras"
-        models.save(model, description, path)
-        return models.load(path)[0]
+        saving.save(model, description, path)
+        return saving.load(path)[0]
 
 
 if __name__ == "__main__":

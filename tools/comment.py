@@ -14,8 +14,8 @@ from pathlib import Path
 import vl_convert
 
 from tools.dvc_command import DVC, environment
-from vision.errors import UserError
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
 
 # Of the main pipeline; the others are not run with it.
 METRICS = [

@@ -16,8 +16,8 @@ from tabulate import tabulate
 
 from serving.revision import read_revision
 from tools.paired import Paired, pair
-from vision.errors import UserError
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
 
 PREDICTIONS = Path("data/predictions.csv")
 WORKSPACE = "workspace"

@@ -23,11 +23,11 @@ from ruamel.yaml import YAML
 from tools.dvc_command import DVC
 from tools.dvc_command import environment as dvc_environment
 from tools.recipe import build_base, flatten, read_recipe, with_base, with_equivalent_block, written
-from vision import environment
-from vision.errors import UserError
-from vision.output import read_json, write_json
 from vision.params import load_params
-from vision.program import run
+from vision.runtime import environment
+from vision.runtime.errors import UserError
+from vision.runtime.files import read_json, write_json
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 RUNS = Path("results/runs.yaml")

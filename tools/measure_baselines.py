@@ -22,9 +22,9 @@ from ruamel.yaml import YAML
 from baselines.draw import FORMS, NETWORKS
 from tools.measure import processor
 from vision import pictures
-from vision.errors import UserError
-from vision.output import write_json
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.files import write_json
+from vision.runtime.program import run
 
 PARAMS = Path("baselines/params.yaml")
 SUBSET = Path("data/subset")

@@ -8,10 +8,10 @@ among the user's own pictures, since it would take what changes behind them for 
 
 from pathlib import Path
 
-from vision.errors import UserError
-from vision.output import refuse_unfinished_merge
 from vision.params import load_params
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.files import refuse_unfinished_merge
+from vision.runtime.program import run
 from vision.sources.links import check_links
 
 NO_REPOSITORY = (

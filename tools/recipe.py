@@ -20,12 +20,12 @@ import keras
 
 from tools.dvc_command import DVC, environment
 from vision import params
-from vision.backbones import BACKBONES
-from vision.backbones.weights import WeightsUnreachableError
-from vision.errors import UserError
-from vision.features import build_extractor
+from vision.networks.backbones import BACKBONES
+from vision.networks.extractor import build_extractor
+from vision.networks.weights import WeightsUnreachableError
 from vision.params import Download, Section, load_params
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
@@ -47,7 +47,7 @@ class Recipe(Section):
 
     lr: params.Rate
     subset: params.Subset
-    backbone: params.Backbone
+    backbone: params.BackboneSettings
     extract: params.Extract
     activations: Activations
     train_head: params.TrainHead
@@ -116,7 +116,7 @@ def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
     return recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update=given)})
 
 
-def build_base(backbone: params.Backbone) -> keras.Model:
+def build_base(backbone: params.BackboneSettings) -> keras.Model:
     """Build the convolutional base, as the stages will: what it lacks is told now.
 
     Its ImageNet weights are downloaded here, to where the stages find them.

@@ -17,9 +17,9 @@ from tabulate import tabulate
 
 from baselines import draw
 from studies import learning_curve
-from vision import scores
-from vision.output import read_json
-from vision.program import run
+from vision.evaluation import scores
+from vision.runtime.files import read_json
+from vision.runtime.program import run
 
 RUNS = Path("results/runs.yaml")
 TEXT = Path("results/text.md")

@@ -15,10 +15,10 @@ import pandas as pd
 from tabulate import tabulate
 
 from tools.dvc_command import DVC, environment
-from vision.errors import UserError
-from vision.output import read_json
 from vision.params import Params, load_params
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.files import read_json
+from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 METRICS = Path("metrics/evaluate.json")

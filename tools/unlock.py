@@ -3,8 +3,8 @@
 python -m tools.unlock
 """
 
-from tools import locks
-from vision.program import run
+from stages.guard import locks
+from vision.runtime.program import run
 
 if __name__ == "__main__":
     run(locks.clear)

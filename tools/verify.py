@@ -20,9 +20,9 @@ from ruamel.yaml import YAML
 
 from tools.dvc_command import DVC
 from tools.ready import NO_REPOSITORY
-from vision import sample
-from vision.errors import UserError
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
+from vision.sources import sample
 
 ROOT = Path(__file__).parents[1]
 SMALL = {

@@ -14,11 +14,11 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from vision import interpreter
+from vision.runtime import interpreter
 
 interpreter.check()
 
-from vision.quiet import no_stderr  # noqa: E402
+from vision.runtime.stderr import no_stderr  # noqa: E402
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 # The faster kernels, which TensorFlow leaves off on some processors. They change the last bits.

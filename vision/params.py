@@ -10,8 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from vision.errors import UserError
-from vision.output import refuse_unfinished_merge
+from vision.runtime.errors import UserError
+from vision.runtime.files import refuse_unfinished_merge
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -87,14 +87,14 @@ class Subset(Section):
     leave_out_copies: bool
 
 
-class Backbone(Section):
+class BackboneSettings(Section):
     name: BackboneName
     weights: Annotated[str, Field(min_length=1)]
     pooling: Literal["avg", "none"]
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
 
 
-class Store(Section):
+class StoreSettings(Section):
     max_gb: Annotated[float, Field(ge=0, le=10_000)]
 
 
@@ -165,8 +165,8 @@ class Params(Section):
     lr: Rate
     download: Download
     subset: Subset
-    backbone: Backbone
-    store: Store
+    backbone: BackboneSettings
+    store: StoreSettings
     audit: Audit
     extract: Extract
     activations: Activations

@@ -8,8 +8,8 @@ from ruamel.yaml import YAML
 
 from baselines.params import Augmented, Params
 from tests.code import ROOT
-from vision.errors import UserError
 from vision.params import load_params
+from vision.runtime.errors import UserError
 
 COMMITTED = ROOT / "baselines/params.yaml"
 MEASURED = ROOT / "metrics/baselines"

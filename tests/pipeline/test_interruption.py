@@ -150,7 +150,7 @@ def test_a_guard_ends_with_its_dvc(two_classes, tmp_path):
     guards = [
         process
         for process in psutil.process_iter(["cmdline", "cwd"])
-        if "tools.guard" in (process.info["cmdline"] or [])
+        if "stages.guard" in (process.info["cmdline"] or [])
         and process.info["cwd"] == str(project.folder)
     ]
     assert not psutil.wait_procs(guards, timeout=5)[1]

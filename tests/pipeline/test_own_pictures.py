@@ -160,7 +160,7 @@ def test_everything_is_committed(followed):
 
 
 def test_the_bundle_says_the_same_with_the_project_and_without(followed):
-    with_project = [line.split() for line in said(followed, "python -m vision").splitlines()[1:]]
+    with_project = [line.split() for line in said(followed, "python -m serving").splitlines()[1:]]
     alone = said(followed, "python tableware/predict.py").splitlines()
     assert len(with_project) == len(alone) == 3
     for words, line in zip(with_project, alone, strict=True):
@@ -215,7 +215,7 @@ def test_make_serve_takes_a_bundle():
         text=True,
         check=True,
     )
-    command = shlex.split(said.stdout.splitlines()[-1].partition("python -m vision ")[2])
+    command = shlex.split(said.stdout.splitlines()[-1].partition("python -m serving ")[2])
     assert build_parser().parse_args(command).bundle == Path("tableware.zip")
 
 
@@ -255,7 +255,7 @@ class Serving:
             self.port = unused.getsockname()[1]
         options = ["--bundle", "tableware.zip", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [SERVER, "-m", "vision", "serve", *options],
+            [SERVER, "-m", "serving", "serve", *options],
             cwd=project.folder,
             env=os.environ | {"TMPDIR": str(uploads)},
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from tests.code import ROOT
-from vision.backbones.efficientnet_lite import (
+from vision.networks.efficientnet_lite import (
     EfficientNetLite0,
     load_imagenet_weights,
     preprocess_input,

@@ -14,8 +14,8 @@ import pytest
 
 from serving import bundle, classifier
 from vision import pictures
-from vision.calibration import Calibration
-from vision.errors import UserError
+from vision.evaluation.calibration import Calibration
+from vision.runtime.errors import UserError
 
 TEST = "data/subset/test"
 
@@ -39,7 +39,7 @@ def inside(project, monkeypatch):
 
 
 def predict(project, *arguments):
-    said = project.run("python", "-m", "vision", "predict", "--csv", *arguments, TEST)
+    said = project.run("python", "-m", "serving", "predict", "--csv", *arguments, TEST)
     return pd.read_csv(io.StringIO(said.stdout))
 
 
@@ -78,7 +78,7 @@ def test_a_prediction_waits_for_no_large_library(project):
 def test_the_first_answer_takes_less_than_three_seconds(project):
     """From a cold start, as of a program that nobody has run before."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "vision", "predict", next((project.folder / TEST).glob("*/*"))],
+        [sys.executable, "-m", "serving", "predict", next((project.folder / TEST).glob("*/*"))],
         cwd=project.folder,
         stdout=subprocess.DEVNULL,
     )
@@ -91,7 +91,7 @@ def test_the_first_answer_takes_less_than_three_seconds(project):
 
 def test_a_revision_is_used_where_the_workspace_has_no_model(own, project):
     shutil.rmtree(own.folder / "models")
-    said = own.run("python", "-m", "vision", "predict", TEST, check=False)
+    said = own.run("python", "-m", "serving", "predict", TEST, check=False)
     assert (said.returncode, said.stdout) == (1, "")
     assert said.stderr.startswith("error: models/finetuned.json is missing; `make repro`")
     assert said.stderr.count("\n") == 1
@@ -99,7 +99,7 @@ def test_a_revision_is_used_where_the_workspace_has_no_model(own, project):
 
 
 def test_a_revision_that_is_none(project):
-    said = project.run("python", "-m", "vision", "predict", "--rev", "nil", TEST, check=False)
+    said = project.run("python", "-m", "serving", "predict", "--rev", "nil", TEST, check=False)
     assert said.returncode == 1
     assert said.stderr.startswith("error: nil is no branch, tag, commit or experiment")
 
@@ -149,7 +149,7 @@ def test_a_run_with_other_parameters_is_not_packed(own, tmp_path, monkeypatch):
 
 def test_a_model_without_its_test_pictures_is_not_packed(own, tmp_path):
     shutil.rmtree(own.folder / TEST)
-    said = own.run("python", "-m", "vision", "bundle", str(tmp_path / "bundle.zip"), check=False)
+    said = own.run("python", "-m", "serving", "bundle", str(tmp_path / "bundle.zip"), check=False)
     assert (said.returncode, said.stderr.count("\n")) == (1, 1)
     assert said.stderr.startswith(f"error: {TEST}/cat/")
     assert "is missing" in said.stderr

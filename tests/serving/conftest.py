@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from serving.classifier import Classifier
-from vision.calibration import Calibration
-from vision.description import Description
+from vision.evaluation.calibration import Calibration
+from vision.models.description import Description
 
 SIZE = 8
 

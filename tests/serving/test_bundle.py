@@ -19,12 +19,12 @@ from PIL import Image
 from serving import bundle, card, classifier, predict
 from tests.code import ROOT
 from tests.vision.test_pictures import write_bmp
-from vision.calibration import Calibration
-from vision.description import Description
-from vision.engine import Engine
-from vision.errors import UserError
+from vision.evaluation.calibration import Calibration
+from vision.models.description import Description
+from vision.models.engine import Engine
 from vision.params import load_params
 from vision.pictures import load_batch
+from vision.runtime.errors import UserError
 
 SIZE = 16
 # Runs the script as a machine would that has nothing but the packages it names.

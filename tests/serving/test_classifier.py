@@ -10,9 +10,9 @@ import pytest
 
 from serving import classifier
 from tests.serving.conftest import SIZE
-from vision.calibration import Calibration
-from vision.engine import Engine
-from vision.errors import UserError
+from vision.evaluation.calibration import Calibration
+from vision.models.engine import Engine
+from vision.runtime.errors import UserError
 
 
 class LeftHalf:

@@ -1,4 +1,4 @@
-"""What one types after `python -m vision`."""
+"""What one types after `python -m serving`."""
 
 import os
 import shlex
@@ -13,7 +13,7 @@ from tests.code import ROOT
 
 def vision(*arguments, **options):
     return subprocess.run(
-        [sys.executable, "-m", "vision", *arguments],
+        [sys.executable, "-m", "serving", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -29,9 +29,9 @@ def test_help_has_examples_that_the_parser_takes(command, capsys):
     assert exit_.value.code == 0
     examples = capsys.readouterr().out.partition("examples:\n")[2]
     commands = [
-        line.partition("python -m vision ")[2].partition("   ")[0]
+        line.partition("python -m serving ")[2].partition("   ")[0]
         for line in examples.splitlines()
-        if "python -m vision" in line and "COMMAND" not in line
+        if "python -m serving" in line and "COMMAND" not in line
     ]
     assert len(commands) >= 2
     for line in commands:
@@ -54,7 +54,7 @@ def test_what_makes_no_sense_is_refused(arguments, capsys):
     with pytest.raises(SystemExit) as exit_:
         build_parser().parse_args(arguments)
     assert exit_.value.code == 2
-    assert "usage: python -m vision" in capsys.readouterr().err
+    assert "usage: python -m serving" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from PIL import Image, WebPImagePlugin
 from serving import explain, predict
 from serving.classifier import Classifier
 from tests.serving.conftest import SIZE
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")

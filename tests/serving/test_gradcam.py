@@ -10,12 +10,12 @@ from keras import layers
 from PIL import Image
 
 from serving.gradcam import GradCam, overlay
-from tests.vision.backbones.test_backbones import random_backbone
-from vision import models
-from vision.backbones import BACKBONES
-from vision.features import build_extractor
-from vision.heads import build_head
+from tests.vision.networks.test_backbones import random_backbone
+from vision.models import saving
+from vision.networks.backbones import BACKBONES
+from vision.networks.extractor import build_extractor
 from vision.params import TrainHead
+from vision.training.heads import build_head
 
 SIZE = 192  # maps of 6 × 6, or 4 × 4
 HALF = SIZE // 2
@@ -262,8 +262,8 @@ def test_a_saved_model_is_explained_as_the_one_in_memory(tmp_path):
     extractor = build_extractor(settings_of, Path())
     head = build_head(extractor.output.shape[1], 3, settings(hidden_units=4), 0)
     model = keras.Model(extractor.input, head(extractor.output), name="classifier")
-    models.save(model, models.Description(["a", "b", "c"], 64, name), tmp_path / "model.keras")
-    loaded, _ = models.load(tmp_path / "model.keras")
+    saving.save(model, saving.Description(["a", "b", "c"], 64, name), tmp_path / "model.keras")
+    loaded, _ = saving.load(tmp_path / "model.keras")
     pictures = np.stack([plant({}, 3)[:64, :64]] * 3)
     heat = GradCam(model).heat(pictures, [0, 1, 2])
     assert heat.any()

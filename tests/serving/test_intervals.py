@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving import intervals
-from vision import scores
+from vision.evaluation import scores
 
 
 def some(pictures, classes, seed=0):

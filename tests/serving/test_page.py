@@ -14,8 +14,8 @@ from PIL import GifImagePlugin, Image, ImageOps
 
 from serving import page, serve
 from serving.uploads import Uploads
-from vision.errors import UserError
 from vision.pictures import FORMAT_NAMES
+from vision.runtime.errors import UserError
 
 
 class Colours:

@@ -13,9 +13,9 @@ import pytest
 from PIL import WebPImagePlugin
 
 from serving import predict
-from serving.predict import Prediction, Unread
-from vision.errors import UserError
+from serving.prediction import Prediction, Unread
 from vision.pictures import FORMAT_NAMES
+from vision.runtime.errors import UserError
 
 
 def printed(model, paths, form, capsys):

@@ -7,8 +7,8 @@ import pytest
 
 from serving.run import parse, read_run
 from tests.code import ROOT
-from vision.errors import UserError
 from vision.params import load_params
+from vision.runtime.errors import UserError
 
 NOW = load_params(ROOT / "params.yaml")
 LOCK = """

@@ -4,8 +4,8 @@ import pytest
 
 from stages import activations
 from tests.code import ROOT
-from vision.errors import UserError
 from vision.params import load_params
+from vision.runtime.errors import UserError
 
 PARAMS = load_params(ROOT / "params.yaml")
 FINETUNE = PARAMS.finetune.model_copy(update={"unfreeze_from": "block5a"})

@@ -184,7 +184,7 @@ def test_planted_faults_are_found_in_all_splits_and_little_else(workspace):
     assert metrics["odd"]["broken"] == 1
     assert files_below(raw) == before
     for sheet in ("first", "labels", "outliers", "copies", "odd"):
-        with Image.open(workspace / f"plots/audit-{sheet}.png") as image:
+        with Image.open(workspace / f"plots/audit/{sheet}.png") as image:
             image.verify()
 
 

@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from tests.code import ROOT
 from tests.files import files_below
 from vision.pictures import FORMAT_NAMES
-from vision.program import run
+from vision.runtime.program import run
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 
@@ -214,14 +214,15 @@ def test_the_weights_of_another_network(workspace, capfd):
 
 
 def test_an_unknown_block(workspace, capfd):
-    from vision import features, models
+    from vision.models import saving
+    from vision.networks.extractor import build_extractor
     from vision.params import load_params
 
     set_parameters(workspace, backbone__image_size=32, finetune__unfreeze_from="block99")
     put_pictures(workspace / "data/subset", ["train/cat/0.png", "train/dog/0.png"])
-    extractor = features.build_extractor(load_params(workspace / "params.yaml").backbone, Path())
-    description = models.Description(["cat", "dog"], 32, "efficientnet_lite0")
-    models.save(extractor, description, workspace / "models/head.keras")
+    extractor = build_extractor(load_params(workspace / "params.yaml").backbone, Path())
+    description = saving.Description(["cat", "dog"], 32, "efficientnet_lite0")
+    saving.save(extractor, description, workspace / "models/head.keras")
     said = complaint_of("finetune", capfd)
     assert "finetune.unfreeze_from = block99 is no block of efficientnet_lite0" in said
     assert "block7a, top" in said

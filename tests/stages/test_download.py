@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from stages import download
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 from vision.sources import dogs_vs_cats, fetch
 
 ROOT = Path(__file__).parents[2]

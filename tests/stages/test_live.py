@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from dvc.repo import Repo
 
-from stages._live import telling
+from stages._live import live_history
 from tests.code import ROOT
 from tests.pipeline.conftest import NOBODY
 from tests.web import Server, content
@@ -66,7 +66,7 @@ def no_network(monkeypatch):
 def test_the_curve_so_far_is_in_its_table_after_each_epoch(project, no_network):
     table = project / "plots/finetune.csv"
     signal = project / ".dvc/tmp/exps/run/DVCLIVE_STEP_COMPLETED"
-    with telling(table) as tell:
+    with live_history(table) as tell:
         for epoch in (1, 2, 3):
             tell(history(epoch))
             assert list(pd.read_csv(table)["epoch"]) == list(range(1, epoch + 1))
@@ -76,7 +76,7 @@ def test_the_curve_so_far_is_in_its_table_after_each_epoch(project, no_network):
 
 
 def test_each_measure_is_kept_in_the_form_of_dvclive(project, no_network):
-    with telling(project / "plots/finetune.csv") as tell:
+    with live_history(project / "plots/finetune.csv") as tell:
         tell(history(2))  # as after an interruption: the first epoch was before it
         tell(history(3))
     for name in ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy"):
@@ -87,7 +87,7 @@ def test_each_measure_is_kept_in_the_form_of_dvclive(project, no_network):
 
 
 def test_git_sees_the_table_and_nothing_else(project, no_network):
-    with telling(project / "plots/finetune.csv") as tell:
+    with live_history(project / "plots/finetune.csv") as tell:
         tell(history(1))
     command = ["git", "status", "--porcelain", "--untracked-files=all"]
     assert subprocess.check_output(command, text=True) == "?? plots/finetune.csv\n"
@@ -96,7 +96,7 @@ def test_git_sees_the_table_and_nothing_else(project, no_network):
 @pytest.mark.parametrize("where", ["outside", "empty"])
 def test_without_dvc_or_a_commit_the_table_is_all(request, where):
     folder = request.getfixturevalue(where)
-    with telling(folder / "plots/finetune.csv") as tell:
+    with live_history(folder / "plots/finetune.csv") as tell:
         tell(history(1))
     assert len(pd.read_csv(folder / "plots/finetune.csv")) == 1
     assert not (folder / "dvclive").exists()
@@ -108,7 +108,7 @@ def test_studio_is_told_where_there_is_a_token_for_it(project, monkeypatch):
     settings = {"TOKEN": "a-token", "REPO_URL": "git@host:a/b.git", "URL": studio.url}
     for name, value in settings.items():
         monkeypatch.setenv(f"DVC_STUDIO_{name}", value)
-    with telling(project / "plots/finetune.csv") as tell:
+    with live_history(project / "plots/finetune.csv") as tell:
         tell(history(1))
     studio.close()
     events = [json.loads(body) for body in studio.bodies]
@@ -124,7 +124,7 @@ def test_a_studio_out_of_reach_costs_a_warning(project, monkeypatch, caplog):
     settings = {"TOKEN": "a-token", "REPO_URL": "git@host:a/b.git", "URL": studio.url}
     for name, value in settings.items():
         monkeypatch.setenv(f"DVC_STUDIO_{name}", value)
-    with telling(project / "plots/finetune.csv") as tell:
+    with live_history(project / "plots/finetune.csv") as tell:
         tell(history(1))
     assert "Failed to post to Studio" in caplog.text
     assert len(pd.read_csv(project / "plots/finetune.csv")) == 1

@@ -77,3 +77,20 @@ def test_what_needs_tensorflow_for_views_runs_without_where_there_are_none(stage
     program = f"import os, stages.{stage} as it; os.chdir({str(tmp_path)!r}); it.main(){SAY}"
     assert start(program, {}).stdout == "set()\n"
     assert any((tmp_path / "data").iterdir())
+
+
+STARTS = """
+import os, subprocess
+os.environ["DVC_STAGE"] = "download"
+started = []
+subprocess.Popen = lambda command, env, **_: started.append((command, env))
+import stages
+[(command, environment)] = started
+print(command[1:3], "DVC_STAGE" in environment)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the guard is there on Linux only")
+def test_the_guard_of_the_locks_starts_no_other_guard():
+    """It is a module of the stages', and would take itself for one of them."""
+    assert start(STARTS, {}).stdout == "['-m', 'stages.guard'] False\n"

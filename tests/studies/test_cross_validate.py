@@ -6,9 +6,9 @@ from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression
 
 from studies import cross_validate as study
-from studies import together
+from studies import folds
 from studies.logistic import inverse_strength
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def pictures():
 
 
 def of_folds(labels, groups, repeats=1, seed=0):
-    return list(together.folds(labels, groups, 5, repeats, seed))
+    return list(folds.folds(labels, groups, 5, repeats, seed))
 
 
 def test_each_picture_is_predicted_once_from_the_others_in_folds_alike(pictures):
@@ -55,9 +55,9 @@ def test_too_many_folds_for_a_class_are_refused():
     labels = np.repeat([0, 1], [10, 4])
     groups = np.array([*range(10), 10, 10, 11, 12])
     classes = study.pd.Series(["cat", "dog"])[labels].reset_index(drop=True)
-    together.check(classes, groups, 3)
+    folds.check(classes, groups, 3)
     with pytest.raises(UserError, match=r"folds = 4 is too many for class dog, which has 3 "):
-        together.check(classes, groups, 4)
+        folds.check(classes, groups, 4)
 
 
 @pytest.mark.parametrize("l2", [1e-3, 1e-1])

@@ -6,8 +6,8 @@ import pytest
 
 from studies import learning_curve
 from studies.train_heads import summarise
-from vision.errors import UserError
-from vision.output import write_json
+from vision.runtime.errors import UserError
+from vision.runtime.files import write_json
 
 FINETUNED = {"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 0.95}
 

@@ -7,8 +7,8 @@ from ruamel.yaml import YAML
 
 from studies.params import BackboneVariant, HeadVariant, Params, with_changes
 from tests.code import ROOT
-from vision.errors import UserError
-from vision.params import Backbone, TrainHead, load_params
+from vision.params import BackboneSettings, TrainHead, load_params
+from vision.runtime.errors import UserError
 
 COMMITTED = ROOT / "studies/params.yaml"
 LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
@@ -97,6 +97,6 @@ def test_a_variant_takes_the_place_of_what_it_sets_alone():
 
 
 def test_a_variant_sets_null_where_that_means_something():
-    own = Backbone(name="vgg16", weights="imagenet", pooling="avg", image_size=150)
+    own = BackboneSettings(name="vgg16", weights="imagenet", pooling="avg", image_size=150)
     assert with_changes(own, BackboneVariant()) == own
     assert with_changes(own, BackboneVariant(image_size=None)).image_size is None

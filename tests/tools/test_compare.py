@@ -6,8 +6,8 @@ import pytest
 
 from tests.stubs import StubProject
 from tools.compare import is_right, read_predictions, refuse_other_pictures, report
-from vision.errors import UserError
-from vision.output import write_csv
+from vision.runtime.errors import UserError
+from vision.runtime.files import write_csv
 
 
 def predictions(labels, head, finetuned=None, classes=None):

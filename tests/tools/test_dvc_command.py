@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.guard import locks
 from tests.code import ROOT
-from tools import locks
 from tools.dvc_command import DVC, environment
 
 PROGRAMS = str(Path(sys.executable).parent)

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.project import change
 from tests.code import ROOT
 from tools import ready
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 MERGE = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n"
 

@@ -11,9 +11,9 @@ from ruamel.yaml import YAML
 from tests.code import ROOT
 from tests.pipeline.test_contract import ALL_PARAMETERS
 from tools import recipe
-from vision.backbones import BACKBONES
+from vision.networks.backbones import BACKBONES
 from vision.params import load_params
-from vision.program import run
+from vision.runtime.program import run
 
 NAMES = ["book-1st-edition", "book-2nd-edition", "keras-blog-2016", "r-edition"]
 # What no recipe sets: the literature has no seed and no audit, and any pictures will do.

@@ -9,7 +9,7 @@ from tests.code import ROOT
 from tests.files import write_files
 from tools import verify
 from tools.verify import differences
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 LOCK = """\
 stages:

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from ruamel.yaml import YAML
 
-from vision.errors import UserError
 from vision.params import Network, Params, load_params
-from vision.program import run
+from vision.runtime.errors import UserError
+from vision.runtime.program import run
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
 LINES = COMMITTED.read_text(encoding="utf-8").splitlines()
@@ -441,3 +442,42 @@ def test_a_merge_that_was_left_unfinished_is_named(tmp_path):
     path.write_text("<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> other\n")
     with pytest.raises(UserError, match=r"in the midst of a merge, .* line 1; finish the merge"):
         load_params(path)
+
+
+def accepted_values() -> list[tuple[str, str]]:
+    """Each key with values that it takes, as YAML text: limits, choices, other types."""
+    values = [(key, repr(limit)) for key in LIMITS for limit in limits(key)]
+    values += [(key, choice) for key, choices in CHOICES.items() for choice in choices.split()]
+    values += [(key, amount) for key in AMOUNTS for amount in ("1", "1000000", "0.29", "1e-05")]
+    switches = ("augmentation.flip", "evaluate.mirror", "subset.leave_out_copies")
+    return [
+        *values,
+        *((key, value) for key in switches for value in ("true", "false")),
+        ("download.check_names", "false"),
+        ("backbone.name", "efficientnet_lite2+vgg16"),
+        ("backbone.image_size", "null"),
+        ("backbone.weights", "data/weights/own.weights.h5"),
+        ("train_head.l2", "[0, 0.1, 1e-05]"),
+        ("train_head.l2", "0"),
+        ("finetune.unfreeze_from", "block4a"),
+    ]
+
+
+@pytest.mark.parametrize(("key", "value"), accepted_values())
+def test_what_is_read_is_exactly_what_the_file_says(changed, key, value):
+    """So that the schema changes no result, and no stage needs to depend on it."""
+    path = changed({key: value})
+    content = YAML(typ="safe", pure=True).load(path)
+    read = load_params(path).model_dump()
+    assert read == content
+    assert repr(value_at(load_params(path), key)) == repr(number_of(content, key))
+
+
+def number_of(content: dict, key: str) -> object:
+    """Return what stands in the file, whole numbers as floats where the schema has those."""
+    for part in key.split("."):
+        content = content[part]
+    of_floats = (key in LIMITS and not is_whole(key)) or key == "train_head.l2"
+    if of_floats:
+        return [float(part) for part in content] if isinstance(content, list) else float(content)
+    return content

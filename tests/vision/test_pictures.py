@@ -14,7 +14,7 @@ from PIL import Image, ImageFile, ImageOps, JpegImagePlugin, PngImagePlugin
 
 from tests.code import ROOT
 from vision import pictures
-from vision.sources import names
+from vision.sources import file_names
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.integers(0, 256, (24, 32, 3), np.uint8)
@@ -1010,4 +1010,4 @@ def test_a_picture_that_is_not_much_larger_is_decoded_in_full(tmp_path):
 
 
 def test_sources_take_files_of_all_suffixes_that_can_be_decoded_and_of_no_other():
-    assert set().union(*pictures.SUFFIXES.values()) == names.PICTURES
+    assert set().union(*pictures.SUFFIXES.values()) == file_names.PICTURES

@@ -8,9 +8,9 @@ REV, a branch, a tag, a commit or an experiment: what changed since then is show
 import argparse
 from pathlib import Path
 
-from serving.places import make_room
 from tools.report import contents, page
-from vision.program import run
+from vision.runtime.files import make_room
+from vision.runtime.program import run
 
 
 def main() -> None:

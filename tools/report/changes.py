@@ -14,7 +14,7 @@ from serving.run import LOCK, parse
 from tools import compare
 from tools.paired import pair
 from tools.report import charts, images
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 TEST = Path("data/subset/test")
 METRICS = Path("metrics/evaluate.json")

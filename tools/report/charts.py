@@ -53,7 +53,7 @@ def learning_curve(
 
     Parameters
     ----------
-    summary : of the training, as `vision.training.fit` gives it. Where nothing became better, the
+    summary : of the training, as `loop.fit` gives it. Where nothing became better, the
         validation pictures' curve starts before the first epoch, which is the one that was kept.
     """
     train, validation = history[f"train_{figure}"], history[f"validation_{figure}"]

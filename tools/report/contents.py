@@ -15,13 +15,14 @@ from serving.run import LOCK, read_run
 from tools.compare import MODELS, PREDICTIONS, WORKSPACE, read_predictions
 from tools.report import changes, charts, images
 from tools.report.changes import NAMES
-from vision import pictures, scores
+from vision import pictures
 from vision.augmentation import augment
-from vision.calibration import Calibration
-from vision.description import class_probabilities
-from vision.errors import UserError
-from vision.output import read_json
+from vision.evaluation import scores
+from vision.evaluation.calibration import Calibration
+from vision.models.description import class_probabilities
 from vision.params import Params, load_params
+from vision.runtime.errors import UserError
+from vision.runtime.files import read_json
 
 PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
@@ -374,7 +375,7 @@ def reliability(labels: np.ndarray, final: np.ndarray, params: Params) -> Markup
 
 
 def calibrated(final: np.ndarray) -> np.ndarray:
-    """Give the final model's probabilities as `python -m vision predict` does."""
+    """Give the final model's probabilities as `python -m serving predict` does."""
     return Calibration.from_json(CALIBRATION.read_bytes()).apply(class_probabilities(final))
 
 
@@ -391,10 +392,10 @@ def mistakes(
         return []
     # Brings in TensorFlow, which a run without mistakes, and the rest of the page, do without.
     from serving.explain import Explainer, decode
-    from vision import models
+    from vision.models import saving
 
     files = list(predictions.index[worst])
-    explainer = Explainer(models.load(MODEL)[0], classes, params.evaluate.mirror)
+    explainer = Explainer(saving.load(MODEL)[0], classes, params.evaluate.mirror)
     found = []
     for number, file in zip(worst, files, strict=True):
         own, other = classes[labels[number]], classes[final[number].argmax()]

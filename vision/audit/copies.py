@@ -8,7 +8,7 @@ import imagehash
 import numpy as np
 from PIL import Image, ImageOps
 
-from vision import duplicates
+from vision.audit import duplicates
 
 _HASH_BITS = 64
 # Larger pictures are made smaller first, since the hash is of the lowest frequencies only.

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from vision import figures, pictures
+from vision import pictures
+from vision.figures.contact_sheets import contact_sheet
 
 _COLUMNS = 8
 _LONGEST = 34  # characters of a line that fit below a tile
@@ -23,7 +24,7 @@ def draw(to: Path, heading: str, findings: pd.DataFrame, place: Callable[[str], 
     place : gives the path of a file.
     """
     tiles = list(_tiles(findings))
-    figures.contact_sheet(
+    contact_sheet(
         to,
         heading,
         (_picture(place(file)) for file, _ in tiles),

@@ -6,9 +6,9 @@ Nothing is written here. Whether a member is a picture, and of which class, is f
 from collections.abc import Callable, Iterator
 from typing import IO
 
-from vision.sources.kinds import check_start
 from vision.sources.members import Entry, reading
 from vision.sources.tars import COMPRESSIONS, read_tar
+from vision.sources.unreadable_archives import check_start
 from vision.sources.zips import read_zip
 
 _START_BYTES = 8

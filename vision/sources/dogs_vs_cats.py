@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import requests
 
-from vision.disk import disk_errors
-from vision.errors import UserError
+from vision.runtime.disk import disk_errors
+from vision.runtime.errors import UserError
+from vision.sources.entries import Bounds
 from vision.sources.fetch import TIMEOUT, FetchError, cache, fetch
 from vision.sources.members import DamagedError
-from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
 MICROSOFT = (

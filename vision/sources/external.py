@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from vision.errors import UserError
+from vision.runtime.errors import UserError
+from vision.sources.entries import Bounds
+from vision.sources.file_names import ARCHIVES, listed, shown
 from vision.sources.links import check_links
-from vision.sources.names import ARCHIVES, listed, shown
-from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
 # What the repository itself keeps in the folder, and what `dvc add` writes there.

@@ -10,8 +10,8 @@ import requests
 import urllib3
 from tqdm import tqdm
 
-from vision.disk import disk_errors
-from vision.errors import UserError
+from vision.runtime.disk import disk_errors
+from vision.runtime.errors import UserError
 
 # Seconds: to get a connection, and between two pieces of the content.
 TIMEOUT = (10, 30)

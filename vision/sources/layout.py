@@ -5,16 +5,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from vision.errors import UserError
-from vision.sources import meaning
-from vision.sources.levels import (
+from vision.runtime.errors import UserError
+from vision.sources import class_names
+from vision.sources.class_folders import (
     EXPECTED,
     Folder,
     below_archives,
     class_folders,
     only_tells_split,
 )
-from vision.sources.names import (
+from vision.sources.file_names import (
     PICTURES,
     check_usable,
     is_archive,
@@ -25,7 +25,7 @@ from vision.sources.names import (
     some,
     stem,
 )
-from vision.sources.places import places
+from vision.sources.unique_names import places
 
 NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
 
@@ -51,7 +51,7 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
     """Find the class of every picture; folders above the class folders are seen through.
 
     A name has `/` between its parts and, for a folder, at its end. A part that ends as an
-    archive does is where the archive was opened, and counts only as `levels.below_archives` says.
+    archive does is where the archive was opened, and counts only as `below_archives` says.
 
     Where all pictures lie in one folder, or in folders that tell splits and nothing else, and have
     names such as `cat.0.jpg` for several classes, the part before the first dot is the class.
@@ -66,7 +66,7 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
     ------
     UserError
         The classes cannot be told, a class is empty, there is one class only, or names are at
-        odds, as `vision.sources.meaning` says.
+        odds, as `vision.sources.class_names` says.
     """
     names = sorted(names)
     by_path: dict[str, list[str]] = defaultdict(list)
@@ -101,11 +101,11 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
             classes: dict[str, list[str]] = defaultdict(list)
             for folder, label in label_of.items():
                 classes[label[-1]] += files[folder]
-            meaning.check_files(classes)
+            class_names.check_files(classes)
             _check_folders_tell(classes, _packed(folder_of))
         splits = {folder: {label[-1]} for folder, label in label_of.items()}
         where = {folder: label[:-1] for folder, label in label_of.items()}
-    meaning.check_names((label for found in splits.values() for label in found), not check_names)
+    class_names.check_names(set().union(*splits.values()), not check_names)
     _check_splits(splits, where)
 
     def class_of(name: str) -> str:
@@ -145,12 +145,12 @@ def _check_folders_tell(classes: Mapping[str, list[str]], packed: bool) -> None:
     if len(set().union(*words.values())) < 2:
         return
     for label, found in words.items():
-        if len(found) > 1 or (packed and found and not meaning.are_one(label, *found)):
+        if len(found) > 1 or (packed and found and not class_names.are_one(label, *found)):
             by = "archive" if packed else "folder"
             raise UserError(
                 f"the class of {classes[label][0]} may be told by its {by} or by its name; if by "
                 "the name, put all pictures into one folder, or into train and test; if by the "
-                f"{by}, {meaning.ALLOW}"
+                f"{by}, {class_names.ALLOW}"
             )
 
 
@@ -208,4 +208,4 @@ def _check_splits(splits: Mapping[Folder, set[str]], where: Mapping[Folder, Fold
     found: dict[str, set[str]] = defaultdict(set)
     for folder, labels in splits.items():
         found["/".join(where[folder]) or "the folder itself"] |= labels
-    meaning.check_splits(found)
+    class_names.check_splits(found)

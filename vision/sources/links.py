@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from vision.errors import UserError
-from vision.sources.names import some
+from vision.runtime.errors import UserError
+from vision.sources.file_names import some
 
 
 def linked_folders(folder: Path) -> list[Path]:

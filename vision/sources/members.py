@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, NamedTuple
 
-from vision.errors import UserError
-from vision.sources.names import composed
+from vision.runtime.errors import UserError
+from vision.sources.file_names import composed
 
 # What the readers of the standard library were seen to raise over damaged bytes.
 DAMAGE = (

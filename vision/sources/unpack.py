@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 from vision.sources.code_pages import CODE_PAGES
+from vision.sources.entries import Bounds, entries
+from vision.sources.file_names import shown, some
 from vision.sources.layout import Layout, arrange
 from vision.sources.members import DamagedError, reading
-from vision.sources.names import shown, some
-from vision.sources.tree import Bounds, entries
 
 
 def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -> Layout:

@@ -10,8 +10,8 @@ from functools import partial
 from typing import IO
 
 from vision.sources import code_pages
-from vision.sources.kinds import UnreadableError, part_of_zip
 from vision.sources.members import Entry, beyond, inside, unsafe
+from vision.sources.unreadable_archives import UnreadableError, part_of_zip
 
 # Bytes in the last record of a zip, which a comment of 64 KiB at most may follow.
 END_OF_ZIP = 22

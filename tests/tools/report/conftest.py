@@ -17,11 +17,13 @@ from serving.run import LOCK
 from tests.code import ROOT
 from tools import compare
 from tools.report import changes, contents, page
-from vision import models, pictures, scores
-from vision.heads import build_head
-from vision.models import Description
-from vision.output import write_csv, write_json
+from vision import pictures
+from vision.evaluation import scores
+from vision.models import saving
+from vision.models.saving import Description
 from vision.params import TrainHead
+from vision.runtime.files import write_csv, write_json
+from vision.training.heads import build_head
 
 # Names that a careless page would take for its own markup, or that are too wide for a phone.
 CLASSES = ["<b>bold", "Größtdampfschifffahrt & mehr"]
@@ -103,7 +105,7 @@ def write_run(folder):
         )
     chosen = {"mirror": True, "temperature": 1.5, "unsure_below": 0.6}
     write_json(chosen, folder / "models/calibration.json")
-    models.save(model_of(8), Description(CLASSES, 8, "none"), folder / "models/finetuned.keras")
+    saving.save(model_of(8), Description(CLASSES, 8, "none"), folder / "models/finetuned.keras")
     note(folder)
 
 

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 from serving.run import read_run
 from tools.report import __main__ as program
 from tools.report import changes, contents, page
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 
 
 def test_the_surest_mistakes_come_first_with_their_heat(whole):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.code import ROOT
 from tests.files import write_tar, write_zip, zipped
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 from vision.sources import tars
 from vision.sources.archives import read
 from vision.sources.members import DamagedError, reading

@@ -9,11 +9,11 @@ import pytest
 
 from tests.files import files_below, write_zip, zipped
 from tests.web import content
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 from vision.sources import dogs_vs_cats, fetch
 from vision.sources.dogs_vs_cats import from_kaggle, from_microsoft
+from vision.sources.entries import Bounds
 from vision.sources.fetch import FetchError
-from vision.sources.tree import Bounds
 
 BOUNDS = Bounds(1000, 1)
 
@@ -156,9 +156,9 @@ def test_without_credentials_one_line_says_where_to_get_them(tmp_path):
     env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     env |= {"USERPROFILE": str(tmp_path)}
     program = (
-        "from pathlib import Path; from vision.program import run\n"
+        "from pathlib import Path; from vision.runtime.program import run\n"
         "from vision.sources.dogs_vs_cats import from_kaggle\n"
-        "from vision.sources.tree import Bounds\n"
+        "from vision.sources.entries import Bounds\n"
         "run(lambda: from_kaggle(Path('into'), Bounds(1000, 1)))"
     )
     done = subprocess.run(

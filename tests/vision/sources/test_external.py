@@ -5,9 +5,9 @@ import zipfile
 import pytest
 
 from tests.files import files_below, write_files, write_zip
-from vision.errors import UserError
+from vision.runtime.errors import UserError
+from vision.sources.entries import Bounds
 from vision.sources.external import write_pictures
-from vision.sources.tree import Bounds
 
 BOUNDS = Bounds(1000, 1)
 

@@ -1,8 +1,8 @@
 import pytest
 
-from vision.errors import UserError
+from vision.runtime.errors import UserError
+from vision.sources.file_names import listed
 from vision.sources.layout import arrange
-from vision.sources.names import listed
 
 PAIR = {"cat/0.jpg": ("cat", "0.jpg"), "dog/0.jpg": ("dog", "0.jpg")}
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.code import ROOT
 from tests.files import write_files
-from vision.errors import UserError
+from vision.runtime.errors import UserError
 from vision.sources.links import check_links, linked_folders
 
 

@@ -6,9 +6,9 @@ import zipfile
 import pytest
 
 from tests.files import files_below, write_files, write_tar, write_zip, zipped
-from vision.errors import UserError
+from vision.runtime.errors import UserError
+from vision.sources.entries import Bounds
 from vision.sources.members import DamagedError
-from vision.sources.tree import Bounds
 from vision.sources.unpack import unpack
 
 BOUNDS = Bounds(1000, 1)

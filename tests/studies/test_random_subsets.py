@@ -1,0 +1,49 @@
+"""Which pictures a draw takes."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from studies.random_subsets import draw, left_out
+from studies.train_heads import different
+
+LABELS = np.array(["cat"] * 10 + ["dog"] * 8)
+
+
+def test_a_draw_has_so_many_of_each_class_in_order():
+    chosen = draw(LABELS, 3, 0, seed=1)
+    assert sorted(LABELS[chosen]) == ["cat"] * 3 + ["dog"] * 3
+    assert chosen.tolist() == sorted(set(chosen.tolist()))
+
+
+def test_smaller_draws_lie_within_larger_ones():
+    drawn = [set(draw(LABELS, size, 4, seed=1)) for size in range(1, 9)]
+    assert all(small < large for small, large in pairwise(drawn))
+
+
+def test_seeds_and_numbers_make_different_draws():
+    drawn = {tuple(draw(LABELS, 4, number, seed)) for number in range(5) for seed in range(5)}
+    assert len(drawn) > 20  # of 70 * 70 possible ones for two classes of 8
+
+
+def test_other_classes_leave_a_draw_alone():
+    both = draw(LABELS, 3, 0, seed=1)
+    assert draw(LABELS[:10], 3, 0, seed=1).tolist() == both[both < 10].tolist()
+
+
+@pytest.mark.parametrize(("size", "expected"), [(4, 5), (8, 5)])
+def test_a_class_that_has_more_is_drawn_from_still(size, expected):
+    assert len(different(LABELS, size, 5, seed=1)) == expected
+
+
+def test_of_all_pictures_there_is_one_draw():
+    (chosen,) = different(LABELS[2:], 8, 5, seed=1)
+    assert chosen.tolist() == list(range(16))
+
+
+def test_a_size_above_what_there_is_is_left_out_in_one_line():
+    assert left_out(8, LABELS) is None
+    assert left_out(9, LABELS) == (
+        "9 pictures of each class are left out: a class has 8 training pictures"
+    )

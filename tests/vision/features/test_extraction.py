@@ -1,0 +1,282 @@
+"""Extraction: every picture once, streamed, each row its picture's own."""
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import diskcache
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.code import imported_files
+from vision.features import extraction, views
+from vision.features.extraction import run, write
+from vision.models.engine import Engine
+from vision.networks.extractor import build_extractor
+from vision.params import Augmentation, BackboneSettings
+
+OFF = Augmentation(flip=False, rotation=0, zoom=0, shift=0, shear=0, contrast=0)
+SETTINGS = BackboneSettings(
+    name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=64
+)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_extractor(SETTINGS, Path())
+
+
+@pytest.fixture(scope="module")
+def extractor(network):
+    return Engine(network)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for number in range(70):
+        pixels = rng.integers(0, 256, (48, 80, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    return [folder / f"{number}.png" for number in range(70)]
+
+
+def extract(extractor, paths, tmp_path):
+    write(extractor, paths, tmp_path / "features.npy")
+    return np.array(np.load(tmp_path / "features.npy", mmap_mode="r"))
+
+
+def test_writes_one_row_a_picture_in_the_order_of_the_paths(extractor, paths, tmp_path):
+    rows = extract(extractor, paths, tmp_path)
+    assert (rows.dtype, rows.shape) == (np.float32, (70, 1280))
+    backwards = extract(extractor, paths[::-1], tmp_path)
+    np.testing.assert_array_equal(backwards, rows[::-1])
+
+
+def test_a_picture_has_the_same_row_alone_and_among_others(extractor, paths, tmp_path):
+    rows = extract(extractor, paths, tmp_path)
+    for number in (0, 33, 69):
+        np.testing.assert_array_equal(
+            extract(extractor, [paths[number]], tmp_path)[0], rows[number]
+        )
+
+
+def test_rows_are_what_keras_makes_of_the_decoded_pictures(extractor, network, paths, tmp_path):
+    pictures = np.stack([np.asarray(Image.open(p).resize((64, 64), 2)) for p in paths[:3]])
+    expected = np.asarray(network(pictures.astype(np.float32)))
+    # float32 sums in another order.
+    np.testing.assert_allclose(extract(extractor, paths[:3], tmp_path), expected, atol=1e-4)
+
+
+def test_pictures_are_changed_before_they_go_through_the_network(extractor, paths, tmp_path):
+    mirrored = tmp_path / "mirrored.png"
+    with Image.open(paths[40]) as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
+    asked = []
+
+    def mirror(batch, files):
+        asked.extend(files)
+        return batch[:, :, ::-1]
+
+    named = extraction.NamedChange(mirror, str, ())
+    write(extractor, paths, tmp_path / "changed.npy", named=named)
+    assert sorted(asked) == sorted(paths)  # threads ask for batches
+    rows = np.load(tmp_path / "changed.npy")
+    # Resizing weighs the same neighbours from the other side.
+    np.testing.assert_allclose(rows[40], extract(extractor, [mirrored], tmp_path)[0], atol=0.05)
+
+
+def test_unpooled_features_are_the_flattened_maps(extractor, paths, tmp_path):
+    unpooled = Engine(build_extractor(SETTINGS.model_copy(update={"pooling": "none"}), Path()))
+    maps = extract(unpooled, paths[:3], tmp_path).reshape(3, 2 * 2, 1280)
+    pooled = extract(extractor, paths[:3], tmp_path)
+    # float32 means in another order.
+    np.testing.assert_allclose(maps.mean(axis=1), pooled, atol=1e-4)
+
+
+def test_memory_does_not_grow_with_the_number_of_pictures(paths, tmp_path):
+    """Python's own memory, numpy's arrays included; TensorFlow's has the size of a batch."""
+    inputs = keras.Input((64, 64, 3))
+    wide = Engine(keras.Model(inputs, keras.layers.Flatten()(inputs)))
+
+    def peak(count):
+        tracemalloc.start()
+        write(wide, (paths * 40)[:count], tmp_path / "wide.npy")
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(100)  # the first call compiles
+    # 2,000 pictures more would be 98 MB more, were they kept.
+    assert peak(2_400) < peak(400) + 10e6
+
+
+def test_loads_only_a_few_batches_ahead(paths, monkeypatch):
+    """A slow network must not be buried in decoded pictures."""
+    inputs = keras.Input((64, 64, 3))
+    network = Engine(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)))
+    loaded = []
+    original = extraction.pictures.load_batch
+    monkeypatch.setattr(
+        extraction.pictures,
+        "load_batch",
+        lambda p, size: loaded.append(len(p)) or original(p, size),
+    )
+    results = run(network, paths * 20, "test")
+    next(results)
+    threads = len(os.sched_getaffinity(0))
+    assert sum(loaded) <= (threads + 2) * 32
+    results.close()
+
+
+# --- the store ---
+
+
+@pytest.fixture
+def counted(extractor, tmp_path, monkeypatch):
+    """Counts the pictures that go through the network; the store is a new one."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    class Counted(Engine):
+        def __init__(self):
+            self.__dict__.update(extractor.__dict__)
+            self.pictures = 0
+
+        def __call__(self, pictures):
+            self.pictures += len(pictures)
+            return super().__call__(pictures)
+
+    return Counted()
+
+
+def stored(network, paths, to, named=None, dtype=np.float32, gb=1):
+    """Write features with the store; give their bytes, and how many pictures were run."""
+    network.pictures = 0
+    write(network, paths, to, gb, named, dtype)
+    return to.read_bytes(), network.pictures
+
+
+def test_only_new_pictures_are_run(counted, paths, tmp_path):
+    to = tmp_path / "stored.npy"
+    assert stored(counted, paths[:50], to)[1] == 50
+    mixed = [*paths[60:], *paths[:60][::-1]]  # the last are new, and the order is another one
+    content, run_now = stored(counted, mixed, to)
+    assert run_now == 20
+    write(counted, mixed, tmp_path / "scratch.npy")
+    assert content == (tmp_path / "scratch.npy").read_bytes()
+
+
+def test_a_changed_picture_is_run_again(counted, paths, tmp_path):
+    copy = tmp_path / "0.png"
+    copy.write_bytes(paths[0].read_bytes())
+    stored(counted, [copy], tmp_path / "one.npy")
+    copy.write_bytes(paths[1].read_bytes())
+    content, run_now = stored(counted, [copy], tmp_path / "one.npy")
+    assert run_now == 1
+    write(counted, [paths[1]], tmp_path / "scratch.npy")
+    assert content == (tmp_path / "scratch.npy").read_bytes()
+
+
+def test_each_change_and_each_precision_has_rows_of_its_own(counted, paths, tmp_path):
+    mirror = extraction.NamedChange(lambda batch, _: batch[:, :, ::-1], lambda _: "mirror", ())
+    to = tmp_path / "stored.npy"
+    for named in (None, mirror):
+        for dtype in (np.float32, np.float16):
+            content, run_now = stored(counted, paths[:3], to, named, dtype)
+            assert run_now == 3
+            assert stored(counted, paths[:3], to, named, dtype) == (content, 0)
+
+
+def test_rows_kept_in_another_precision_are_those_of_other_work(counted, paths, tmp_path):
+    half = tmp_path / "half.npy"
+    write(counted, paths[:3], half, 1, dtype=np.float16, kept=np.float32)
+    whole, run_now = stored(counted, paths[:3], tmp_path / "whole.npy")
+    assert run_now == 0
+    write(counted, paths[:3], tmp_path / "scratch.npy")
+    assert whole == (tmp_path / "scratch.npy").read_bytes()
+    np.testing.assert_array_equal(
+        np.load(half), np.load(tmp_path / "whole.npy").astype(np.float16), strict=True
+    )
+
+
+# Of what `extraction` imports, these make no row other than it was: what holds a network, which is
+# known by its content, and what moves rows about.
+NO_ROW_DEPENDS_ON = {
+    *("__init__", "features/__init__", "features/store", "models/__init__", "models/engine"),
+    *("runtime/__init__", "runtime/disk", "runtime/environment", "runtime/errors", "runtime/files"),
+    *("runtime/fingerprint", "runtime/interpreter", "runtime/prefetch", "runtime/stderr"),
+}
+
+
+def test_rows_are_told_apart_by_all_the_code_that_makes_them():
+    """A new module must be told to the store, or be one that no row depends on."""
+    of_rows = files_of(extraction._CODE)
+    assert imported_files(Path("vision/features/extraction.py")) == of_rows | {
+        Path(f"vision/{name}.py") for name in NO_ROW_DEPENDS_ON
+    }
+
+
+def test_views_are_told_apart_by_all_the_code_that_makes_them(tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(extraction, "write", lambda *given: told.append(files_of(given[4].code)))
+    (tmp_path / "cat").mkdir()
+    views.write_views(None, tmp_path, 1, OFF, 0, tmp_path, 0)
+    both = imported_files(Path("vision/features/views.py"))
+    without = imported_files(Path("vision/features/extraction.py")) | {Path("vision/params.py")}
+    assert told == [both - without]
+
+
+def files_of(modules):
+    return {Path(*name.split(".")).with_suffix(".py") for name in modules}
+
+
+def test_rows_that_could_not_be_kept_leave_the_others_their_own(
+    counted, paths, tmp_path, monkeypatch
+):
+    add = extraction.Store.add
+    batches = []
+
+    def fail_first(store, rows):
+        batches.append(rows)
+        if len(batches) > 1:
+            add(store, rows)
+
+    monkeypatch.setattr(extraction.Store, "add", fail_first)
+    to = tmp_path / "stored.npy"
+    content, _ = stored(counted, paths, to)
+    assert stored(counted, paths, to) == (content, 32)
+
+
+def test_a_store_too_small_for_all_gives_what_it_has_and_runs_the_others_once(
+    counted, paths, tmp_path, monkeypatch
+):
+    to = tmp_path / "stored.npy"
+    write(counted, paths, tmp_path / "scratch.npy")
+    batches = []
+    load_batch = extraction.pictures.load_batch
+    monkeypatch.setattr(
+        extraction.pictures,
+        "load_batch",
+        lambda p, size: batches.append(len(p)) or load_batch(p, size),
+    )
+    for _ in range(2):
+        batches.clear()
+        content, run_now = stored(counted, paths, to, gb=200e-6)  # 5 kB a row, and the database
+        assert content == (tmp_path / "scratch.npy").read_bytes()
+    assert 32 < run_now < len(paths)
+    assert sorted(batches) == sorted([32, run_now - 32])
+
+
+def test_a_damaged_row_is_computed_and_kept_anew(counted, paths, tmp_path):
+    to = tmp_path / "stored.npy"
+    write(counted, paths[:5], to, 1)
+    content = to.read_bytes()
+    with diskcache.Cache(str(tmp_path / "cache/few-pictures/rows")) as database:
+        damaged = next(iter(database))
+        whole = database[damaged]
+        database[damaged] = whole[:-100]
+        write(counted, paths[:5], to, 1)
+        assert to.read_bytes() == content
+        assert database[damaged] == whole

@@ -1,0 +1,364 @@
+"""Training with the best weights kept."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.vision.training.test_heads import settings
+from vision.networks import backbones
+from vision.networks.extractor import build_extractor
+from vision.params import BackboneSettings
+from vision.runtime.errors import UserError
+from vision.training import loop
+from vision.training.batches import Batches
+from vision.training.checkpoint import Checkpoint
+from vision.training.heads import build_head
+from vision.training.loop import fit
+from vision.training.optimization import Steps
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+def batches(inputs, labels, seed=None, batch_size=8):
+    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed)
+
+
+def two_clouds(rng, count, classes=2, distance=4.0):
+    labels = np.arange(count) % classes
+    centres = distance * np.eye(classes, 4)
+    return (centres[labels] + rng.normal(size=(count, 4))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_learns_to_tell_classes_apart(rng, classes, optimizer):
+    head = build_head(4, classes, settings(), seed=0)
+    train = batches(*two_clouds(rng, 200, classes), seed=0)
+    validation = batches(*two_clouds(rng, 100, classes))
+    chosen = settings(optimizer=optimizer, epochs=15, patience=15)
+    history, summary = fit(head, train, validation, chosen, learning_rate=0.02)
+    assert len(history) == summary["epochs"] == 15
+    assert summary["validation_accuracy"] > max(0.9, summary["validation_accuracy_before"])
+
+
+def test_keeps_the_weights_of_the_best_epoch_and_stops_after_the_patience(rng):
+    train, validation = two_clouds(rng, 40, distance=1.0), two_clouds(rng, 40, distance=1.0)
+    head = build_head(4, 2, settings(), seed=0)
+    # So large a step soon overshoots.
+    chosen = settings(optimizer="sgd", epochs=60, patience=3)
+    history, summary = fit(head, batches(*train, seed=0), batches(*validation), chosen, 2.0)
+    best = history["validation_loss"].idxmin()
+    assert summary["best_epoch"] == history["epoch"][best]
+    assert len(history) == best + 1 + 3 < 60
+    probabilities = np.asarray(head(validation[0]))[:, 0]
+    loss = -np.log(np.where(validation[1] == 1, probabilities, 1 - probabilities)).mean()
+    assert loss == pytest.approx(history["validation_loss"][best], rel=1e-4)  # float32
+
+
+def test_keeps_the_weights_from_before_where_training_makes_nothing_better(rng):
+    inputs, labels = two_clouds(rng, 80)
+    head = build_head(4, 2, settings(), seed=0)
+    fit(head, batches(inputs, labels, seed=0), batches(inputs, labels), settings(epochs=20), 0.05)
+    before = head.get_weights()
+    contrary = batches(inputs, 1 - labels, seed=0)
+    _, summary = fit(head, contrary, batches(inputs, labels), settings(epochs=3), 0.5)
+    assert summary["best_epoch"] == 0
+    assert summary["validation_loss"] == summary["validation_loss_before"]
+    for weight, kept in zip(head.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, kept)
+
+
+def test_the_learning_rate_is_the_length_of_the_step(rng):
+    def step(rate):
+        head = build_head(4, 2, settings(), seed=0)
+        start = head.get_weights()[0]
+        inputs, labels = two_clouds(np.random.default_rng(1), 8)
+        # The only step is kept: its own batch is the validation set.
+        whole = batches(inputs, labels)
+        fit(head, whole, whole, settings(optimizer="sgd"), rate)
+        return head.get_weights()[0] - start
+
+    # Differences of float32 weights near 1, at steps of a thousandth.
+    np.testing.assert_allclose(step(1e-3) * 3, step(3e-3), rtol=1e-2, atol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_the_learning_rate_falls_to_zero_over_the_epochs_unless_constant(rng, schedule):
+    """By its steps: rows of a single example have the same gradient, but for the learning."""
+    inputs, labels = np.ones((8, 4), np.float32), np.ones(8, int)
+    weights = []
+
+    def watched(chosen, _epoch):
+        weights.append(head.get_weights()[0].copy())
+        return inputs[chosen]
+
+    head = build_head(4, 2, settings(), seed=0)
+    train = Batches(watched, labels, batch_size=8)
+    validation = batches(inputs, labels)
+    chosen = settings(optimizer="rmsprop", epochs=8, patience=8)
+    fit(head, train, validation, chosen, 0.01, steps=Steps(schedule))
+    weights.append(head.get_weights()[0])
+    moved = [np.abs(b - a).max() for a, b in pairwise(weights)]
+    steps = [step for step in moved if step]
+    # Half a cosine: the last of eight steps has (1 + cos(7/8 pi)) / 2 = 4 % of the first rate.
+    # At a constant rate, RMSprop's steps fall from sqrt(10) times the rate towards it.
+    assert (steps[-1] < 0.1 * max(steps)) == (schedule == "cosine")
+
+
+def test_a_training_that_diverges_is_refused(rng):
+    inputs, labels = two_clouds(rng, 16)
+    inputs[3] = np.inf
+    with pytest.raises(UserError, match=r"diverged in epoch 1; lower the learning rate \(0\.5\)"):
+        fit(
+            build_head(4, 2, settings(), seed=0),
+            batches(inputs, labels),
+            batches(*two_clouds(rng, 8)),
+            settings(epochs=3),
+            0.5,
+        )
+
+
+def test_the_losses_told_hold_no_penalty(rng):
+    train, validation = batches(*two_clouds(rng, 40)), batches(*two_clouds(rng, 40))
+
+    def losses(l2):
+        chosen = settings(l2=l2, optimizer="sgd")
+        head = build_head(4, 2, chosen, seed=0)
+        history, summary = fit(head, train, validation, chosen, 1e-9)
+        return history["train_loss"][0], summary["validation_loss_before"]
+
+    assert losses(l2=1.0) == pytest.approx(losses(l2=0.0), rel=1e-5)  # float32
+
+
+def test_the_same_seed_gives_the_same_bytes(rng):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+
+    def trained(seed):
+        head = build_head(4, 2, settings(dropout=0.5), seed)
+        fit(head, batches(*train, seed), batches(*validation), settings(epochs=3, patience=3), 0.01)
+        return b"".join(weight.tobytes() for weight in head.get_weights())
+
+    assert trained(1) == trained(1)
+    assert trained(1) != trained(2)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_an_epoch_is_that_of_keras_own_steps(rng, classes):
+    train, validation = two_clouds(rng, 60, classes), two_clouds(rng, 20, classes)
+    ours, keras_own = (build_head(4, classes, settings(l2=0.01), seed=0) for _ in range(2))
+    chosen = settings(epochs=1, patience=1)
+    history, _ = fit(
+        ours, batches(*train, seed=0), batches(*validation), chosen, 0.01, steps=Steps("constant")
+    )
+    kind = "binary" if classes == 2 else "sparse_categorical"
+    keras_own.compile(keras.optimizers.Adam(0.01), f"{kind}_crossentropy", metrics=["accuracy"])
+    accuracies = []
+    for inputs, labels in batches(*train, seed=0).epoch(0):
+        measured = keras_own.train_on_batch(inputs, labels, return_dict=True)
+        accuracies += [measured["accuracy"]] * len(labels)
+    for one, other in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5)
+    assert history["train_accuracy"][0] == pytest.approx(np.mean(accuracies))
+
+
+def test_batches_at_once_are_taken_one_after_the_other(rng, monkeypatch):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+    asked = []
+
+    def trained():
+        def load(chosen, _epoch):
+            asked.append(len(chosen))
+            return train[0][chosen]
+
+        head = build_head(4, 2, settings(dropout=0.5), seed=0)
+        chosen = settings(epochs=3, patience=3)
+        history, _ = fit(
+            head, Batches(load, train[1], 8, shuffle_seed=0), batches(*validation), chosen, 0.01
+        )
+        return history.to_csv() + str([weight.tobytes() for weight in head.get_weights()])
+
+    at_once = trained()
+    assert asked == [8, 8, 8, 8, 8, 8, 8, 4] * 3
+    for bytes_ in (1, 2 * 8 * 4 * 4):  # one batch at a time, and two
+        monkeypatch.setattr(loop, "_AT_ONCE", bytes_)
+        assert trained() == at_once
+
+
+class Dies(Checkpoint):
+    """A checkpoint in whose training somebody presses Ctrl-C, before an epoch is saved."""
+
+    before_epoch: int | None = None
+
+    def save(self, content, arrays):
+        if len(content) - 1 == self.before_epoch:
+            raise KeyboardInterrupt
+        super().save(content, arrays)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bytes(rng, tmp_path):
+    train, validation = two_clouds(rng, 60), two_clouds(rng, 20)
+    chosen = settings(dropout=0.5, epochs=6, patience=6)
+    trained_epochs = set()
+
+    def train_on(checkpoint):
+        def load(rows, epoch):
+            trained_epochs.add(epoch + 1)
+            return train[0][rows]
+
+        trained_epochs.clear()
+        head = build_head(4, 2, chosen, seed=0)
+        examples = Batches(load, train[1], 8, shuffle_seed=3)
+        history, summary = fit(head, examples, batches(*validation), chosen, 0.05, checkpoint)
+        return history, summary, b"".join(weight.tobytes() for weight in head.get_weights())
+
+    history, summary, weights = train_on(None)
+    checkpoint = Dies(tmp_path / "state.npz", "this work")
+    for checkpoint.before_epoch in (1, 2, 5):
+        with pytest.raises(KeyboardInterrupt):
+            train_on(checkpoint)
+    checkpoint.before_epoch = None
+    resumed_history, resumed_summary, resumed_weights = train_on(checkpoint)
+    assert trained_epochs == {5, 6}
+    assert resumed_weights == weights
+    assert resumed_summary == summary
+    pd.testing.assert_frame_equal(resumed_history, history)
+
+    # Killed after the last epoch was saved: nothing is left to train.
+    assert train_on(checkpoint)[2] == weights
+    assert trained_epochs == set()
+
+
+def order_of(examples, epoch):
+    """Tell which examples an epoch takes, from labels that number them."""
+    read = [labels[:, 0] for _, labels in examples.epoch(epoch)]
+    assert [len(labels) for labels in read] == [4, 4, 4, 4, 4, 1]
+    return list(np.concatenate(read))
+
+
+def test_an_epoch_takes_each_example_once_in_an_order_of_its_own():
+    labels = np.arange(21)
+    shuffled = batches(labels, labels, seed=5, batch_size=4)
+    orders = [order_of(shuffled, epoch) for epoch in range(3)]
+    assert all(sorted(order) == list(labels) for order in orders)
+    assert len({tuple(order) for order in orders}) == 3
+    assert order_of(shuffled, 1) == orders[1]
+
+
+def test_without_a_seed_the_order_stays():
+    labels = np.arange(21)
+    fixed = batches(labels, labels, batch_size=4)
+    assert order_of(fixed, 0) == order_of(fixed, 1) == list(labels)
+
+
+def test_batch_normalisation_stays_in_inference_mode(rng):
+    """In Keras 3, `training=False` at the call isn't enough; see backbones.unfreeze."""
+    chosen = BackboneSettings(
+        name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=32
+    )
+    extractor = build_extractor(chosen, Path())
+    conv_base = extractor.get_layer("backbone")
+    backbones.unfreeze(conv_base, chosen.name, "block7a")
+    head = build_head(extractor.output.shape[1], 2, settings(), seed=0)
+    model = keras.Model(extractor.input, head(extractor.output))
+    before = {weight.path: weight.numpy() for weight in conv_base.weights}
+    pictures = rng.uniform(0, 255, (8, 32, 32, 3)).astype(np.float32)
+    labels = np.arange(8) % 2
+    examples = batches(pictures, labels, batch_size=4)
+    seen = keras.Model(model.input, model.output)
+    seen.compile("sgd", "binary_crossentropy", jit_compile=False)
+    for inputs, targets in examples.epoch(0):
+        seen.train_on_batch(inputs, targets)
+    changed = {w.path for w in conv_base.weights if (w.numpy() != before[w.path]).any()}
+    trained = {weight.path for weight in conv_base.trainable_weights}
+    assert changed == trained
+    assert trained == {
+        f"{layer}/kernel"
+        for layer in ("block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv")
+    }
+
+
+# --- how the steps are taken ---
+
+
+def moves(steps, epochs=8, optimizer="sgd", classes=2, start=None, rate=0.01):
+    """How each step moves the head's kernel, one step an epoch on one example."""
+    inputs, labels = np.ones((8, 4), np.float32), np.ones(8, int)
+    kernels = []
+
+    def watched(chosen, _epoch):
+        kernels.append(head.get_weights()[0].copy())
+        return inputs[chosen]
+
+    head = build_head(4, classes, settings(), seed=0)
+    if start is not None:
+        head.set_weights([np.full_like(weights, start) for weights in head.get_weights()])
+    train = Batches(watched, labels, batch_size=8)
+    chosen = settings(optimizer=optimizer, epochs=epochs, patience=epochs)
+    fit(head, train, batches(inputs, labels), chosen, rate, steps=steps(head))
+    kernels.append(head.get_weights()[0])  # the last epoch is the best one
+    return [after - before for before, after in pairwise(kernels)]
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_a_warm_up_raises_the_learning_rate_from_0_in_a_line(schedule):
+    def sizes(steps):
+        # So small that the gradient stays as it is.
+        found = moves(lambda _: steps, optimizer="rmsprop", rate=1e-4)
+        return np.array([np.abs(move).max() for move in found])
+
+    # RMSprop's own steps at a constant rate.
+    shares = sizes(Steps(schedule, warmup=0.5)) / sizes(Steps("constant"))
+    np.testing.assert_allclose(shares[:5], [0, 0.25, 0.5, 0.75, 1], atol=0.01)
+    rest = [1, 1, 1, 1] if schedule == "constant" else np.cos(np.pi * np.arange(4) / 4) / 2 + 0.5
+    np.testing.assert_allclose(shares[4:], rest, atol=0.01)
+
+
+def test_a_variable_may_have_a_factor_of_the_learning_rate():
+    (whole,) = moves(lambda _: Steps(), epochs=1, optimizer="adam")
+    (tenth,) = moves(
+        lambda head: Steps(factors={id(head.trainable_variables[0]): 0.1}),
+        epochs=1,
+        optimizer="adam",
+    )
+    np.testing.assert_allclose(tenth, whole / 10, rtol=1e-3)
+
+
+def test_weight_decay_takes_its_share_off_the_kernels():
+    plain = moves(lambda _: Steps("constant"), epochs=2, start=3.0)
+    decayed = moves(lambda _: Steps("constant", weight_decay=0.5), epochs=2, start=3.0)
+    # The learning rate, 0.01, times 0.5 of 3.
+    np.testing.assert_allclose(plain[0] - decayed[0], 0.015, rtol=1e-3)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_smoothed_labels_ask_for_less_than_certainty(classes):
+    """Where a model gives the smoothed label itself, it is not moved."""
+    smoothing = 0.3
+    sure = 1 - smoothing + smoothing / classes
+
+    def start(head):
+        kernel, bias = head.get_weights()
+        odds = np.log(sure / ((1 - sure) / (classes - 1)))
+        head.set_weights([kernel * 0, bias if classes == 3 else bias + odds])
+        if classes == 3:
+            head.set_weights([kernel * 0, np.array([0, odds, 0])])
+        return Steps("constant", label_smoothing=smoothing)
+
+    (move,) = moves(start, epochs=1, classes=classes)
+    np.testing.assert_allclose(move, 0, atol=1e-6)
+
+
+def test_a_penalty_that_outgrows_all_numbers_is_no_best_epoch(rng):
+    """The cross-entropy alone, of probabilities that are cut off at their ends, stays finite."""
+    head = build_head(4, 2, settings(l2=10.0), seed=0)
+    data = batches(*two_clouds(rng, 40))
+    chosen = settings(optimizer="sgd", schedule="constant", epochs=60, patience=60)
+    with pytest.raises(UserError, match="training diverged in epoch"):
+        fit(head, data, data, chosen, 1.0)

@@ -1,0 +1,1 @@
+"""What models say of pictures, and how good that is."""

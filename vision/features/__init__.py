@@ -1,0 +1,1 @@
+"""What a frozen network gives for pictures, computed once and kept."""

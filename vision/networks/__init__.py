@@ -1,0 +1,1 @@
+"""Pretrained convolutional bases, their weights, and where they are cut in two."""

@@ -1,0 +1,352 @@
+"""The pretrained convolutional bases, all behind one interface.
+
+A backbone is a Keras model named `backbone` from preprocessed pictures to feature maps, plus what
+one must know of it: its preprocessing, its least and its published input size, and its blocks.
+Several of them can look at the same picture side by side.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from keras import applications, layers
+
+from vision.networks import efficientnet_lite
+from vision.networks import weights as weight_files
+from vision.runtime.errors import UserError
+
+# `random` weights are these random ones, whoever asks: two stages build the same network.
+_RANDOM_WEIGHTS_SEED = 0
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """What there is to know of a convolutional base.
+
+    Attributes
+    ----------
+    network : builds it, as keras.applications does: `network(input_shape=...)`.
+    preprocess : maps RGB pictures 0-255 to what the network was trained on.
+    least_size, published_size : input heights and widths in pixels.
+    block : matches the names of a block's layers; its first group is the name of the block.
+    ends_block : whether only the last layer of a block has such a name, not every layer.
+    """
+
+    network: Callable[..., keras.Model]
+    preprocess: Callable[[keras.KerasTensor], keras.KerasTensor]
+    published_size: int
+    block: str
+    least_size: int = 32
+    ends_block: bool = False
+
+    def build(self, weights: str, image_size: int) -> keras.Model:
+        """Build the network with its weights.
+
+        Parameters
+        ----------
+        weights : `imagenet`, `random`, or a path to a file of weights.
+        image_size : height and width in pixels.
+
+        Raises
+        ------
+        UserError
+            The weights can't be had: no network, no such file, or another network's.
+        """
+        keras.utils.set_random_seed(_RANDOM_WEIGHTS_SEED)
+        shape = (image_size, image_size, 3)
+        if self.network in efficientnet_lite.NETWORKS:
+            base = self.network(input_shape=shape)
+            if weights == "imagenet":
+                efficientnet_lite.load_imagenet_weights(base)
+        elif weights == "imagenet":
+            base = weight_files.with_downloaded(self.network, shape)
+        else:
+            base = self.network(include_top=False, weights=None, input_shape=shape)
+        if weights not in ("imagenet", "random"):
+            weight_files.load(base, Path(weights))
+        return keras.Model(base.input, base.output, name="backbone")
+
+    def blocks(self, base: keras.Model) -> dict[str, int]:
+        """Name the blocks of a built network, from the input up.
+
+        Returns
+        -------
+        The index in `base.layers` of each block's first layer. Layers are in topological order
+        and a single tensor enters each block, so that all layers from this index on, and no
+        others, depend on the block's input.
+        """
+        starts: dict[str, int] = {}
+        next_start = 1  # behind the input
+        for index, layer in enumerate(base.layers):
+            if match := re.match(self.block, layer.name):
+                starts.setdefault(match[1], next_start if self.ends_block else index)
+                next_start = index + 1
+        return starts
+
+    def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
+        """See `unfreeze`."""
+        start = self._start(base, name, block)
+        base.trainable = True
+        for index, layer in enumerate(base.layers):
+            normalises = isinstance(layer, layers.BatchNormalization)
+            layer.trainable = index >= start and not normalises
+
+    def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+        """See `split`."""
+        entering = base.layers[self._start(base, name, block)].input
+        return (
+            keras.Model(base.input, entering, name=f"{base.name}_below"),
+            keras.Model(entering, base.output, name=f"{base.name}_above"),
+        )
+
+    def depths(self, base: keras.Model) -> dict[int, int]:
+        """See `depths`."""
+        starts = list(self.blocks(base).values())
+        return {
+            id(variable): sum(start > index for start in starts) + 1
+            for index, layer in enumerate(base.layers)
+            for variable in layer.variables
+        }
+
+    def _start(self, base: keras.Model, name: str, block: str) -> int:
+        blocks = self.blocks(base)
+        if block not in blocks:
+            raise UserError(
+                f"finetune.unfreeze_from = {block} is no block of {name}; from the input up, "
+                f"it has {', '.join(blocks)}"
+            )
+        return blocks[block]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Several convolutional bases that look at the same picture, their maps side by side.
+
+    What one base misses another may see: features of different networks, concatenated, make a
+    better classifier than those of the best of them.
+
+    Attributes
+    ----------
+    parts : the bases, by their names.
+    """
+
+    parts: dict[str, Backbone]
+
+    @property
+    def least_size(self) -> int:
+        return max(part.least_size for part in self.parts.values())
+
+    @property
+    def published_size(self) -> int:
+        return max(part.published_size for part in self.parts.values())
+
+    def preprocess(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
+        """Leave pictures as they are; each part has its own preprocessing."""
+        return pictures
+
+    def build(self, weights: str, image_size: int) -> keras.Model:
+        """Build the networks with their weights, into one; see `Backbone.build`.
+
+        Raises
+        ------
+        UserError
+            The weights can't be had, or are one network's; or the parts' maps differ in height.
+        """
+        if weights not in ("imagenet", "random"):
+            raise UserError(
+                f"backbone.weights = {weights} is of one network, and backbone.name asks for "
+                f"{len(self.parts)}, which take imagenet or random"
+            )
+        pictures = keras.Input((image_size, image_size, 3), name="pictures")
+        maps = []
+        for name, part in self.parts.items():
+            prepared = keras.Model(pictures, part.preprocess(pictures), name=f"{name}_input")
+            base = part.build(weights, image_size)
+            maps.append(keras.Model(base.input, base.output, name=name)(prepared(pictures)))
+        if len(heights := {each.shape[1] for each in maps}) > 1:
+            raise UserError(
+                f"backbone.name = {'+'.join(self.parts)}: at {image_size} px the networks' maps "
+                f"have different heights, {', '.join(map(str, sorted(heights)))}; "
+                "set backbone.image_size to a multiple of 32"
+            )
+        return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name="backbone")
+
+    def depths(self, base: keras.Model) -> dict[int, int]:
+        """See `depths`."""
+        return {
+            variable: depth
+            for name, part in self.parts.items()
+            for variable, depth in part.depths(base.get_layer(name)).items()
+        }
+
+    def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
+        """See `unfreeze`: the block of each part, which are of one family."""
+        base.trainable = True
+        for part_name, part in self.parts.items():
+            part.unfreeze(base.get_layer(part_name), part_name, block)
+
+    def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+        """See `split`: the frozen halves of all parts beside each other, and the trained ones."""
+        activations, entering, maps = [], [], []
+        for part_name, part in self.parts.items():
+            frozen, trained = part.split(base.get_layer(part_name), part_name, block)
+            activations.append(frozen(base.get_layer(f"{part_name}_input")(base.input)))
+            entering.append(keras.Input(trained.input.shape[1:]))
+            maps.append(trained(entering[-1]))
+        joined = base.get_layer("maps")(maps)
+        return (
+            keras.Model(base.input, activations, name="backbone_below"),
+            keras.Model(entering, joined, name="backbone_above"),
+        )
+
+
+BACKBONES = {
+    "efficientnet_lite0": Backbone(
+        efficientnet_lite.EfficientNetLite0,
+        efficientnet_lite.preprocess_input,
+        published_size=224,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "efficientnet_lite1": Backbone(
+        efficientnet_lite.EfficientNetLite1,
+        efficientnet_lite.preprocess_input,
+        published_size=240,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "efficientnet_lite2": Backbone(
+        efficientnet_lite.EfficientNetLite2,
+        efficientnet_lite.preprocess_input,
+        published_size=260,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "vgg16": Backbone(
+        applications.VGG16, applications.vgg16.preprocess_input, 224, block=r"(block\d)_"
+    ),
+    "vgg19": Backbone(
+        applications.VGG19, applications.vgg19.preprocess_input, 224, block=r"(block\d)_"
+    ),
+    "resnet50": Backbone(
+        applications.ResNet50,
+        applications.resnet.preprocess_input,
+        published_size=224,
+        block=r"(conv1|conv\d_block\d+)_",
+    ),
+    "inception_v3": Backbone(
+        applications.InceptionV3,
+        applications.inception_v3.preprocess_input,
+        published_size=299,
+        least_size=75,
+        block=r"(mixed\d+)$",
+        ends_block=True,
+    ),
+    "xception": Backbone(
+        applications.Xception,
+        applications.xception.preprocess_input,
+        published_size=299,
+        least_size=71,
+        block=r"(block\d+)_",
+    ),
+    "mobilenet": Backbone(
+        applications.MobileNet,
+        applications.mobilenet.preprocess_input,
+        published_size=224,
+        block=r"(conv1|conv_dw_\d+)$",
+    ),
+    "mobilenet_v2": Backbone(
+        applications.MobileNetV2,
+        applications.mobilenet_v2.preprocess_input,
+        published_size=224,
+        block=r"(Conv1|expanded_conv|block_\d+|Conv_1)(?:_|$)",
+    ),
+    "efficientnet_b0": Backbone(
+        applications.EfficientNetB0,
+        applications.efficientnet.preprocess_input,
+        published_size=224,
+        block=r"(stem|block\d\w|top)_",
+    ),
+    "densenet121": Backbone(
+        applications.DenseNet121,
+        applications.densenet.preprocess_input,
+        published_size=224,
+        block=r"(conv1|conv\d_block\d+|pool\d)_",
+    ),
+}
+
+
+def find(name: str) -> Backbone | Joint:
+    """Give the backbone of a name, or of several names joined by `+`."""
+    if "+" in name:
+        return Joint({part: BACKBONES[part] for part in name.split("+")})
+    return BACKBONES[name]
+
+
+def image_size(name: str, requested: int | None) -> int:
+    """Tell the height and width, in pixels, at which a backbone takes its pictures.
+
+    Raises
+    ------
+    UserError
+        The requested size is below the backbone's least.
+    """
+    backbone = find(name)
+    if requested is None:
+        return backbone.published_size
+    if requested < backbone.least_size:
+        raise UserError(
+            f"backbone.image_size = {requested} is too small for {name}, which takes "
+            f"{backbone.least_size} px or more; null stands for its {backbone.published_size} px"
+        )
+    return requested
+
+
+def unfreeze(conv_base: keras.Model, name: str, block: str) -> None:
+    """Make a block of a backbone and all above it trainable, and freeze all below it.
+
+    Batch normalisation stays frozen everywhere: its running means are those of a million
+    pictures, and a small set would only spoil them. (That is what keeps it in inference mode.
+    Calling the base with `training=False` does not: `fit` overrides it, keras-team/keras#20285.)
+
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
+
+    Raises
+    ------
+    UserError
+        The backbone has no such block; the message lists those that it has.
+    """
+    find(name).unfreeze(conv_base, name, block)
+
+
+def split(conv_base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a backbone in two where a block begins; the halves share its layers.
+
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
+
+    Returns
+    -------
+    The lower half, from preprocessed pictures to what enters the block, one tensor or, of several
+    networks, a list of them; and the upper one from there to the feature maps.
+
+    Raises
+    ------
+    UserError
+        The backbone has no such block; the message lists those that it has.
+    """
+    return find(name).split(conv_base, name, block)
+
+
+def depths(conv_base: keras.Model, name: str) -> dict[int, int]:
+    """Tell how deep each variable of a backbone lies below the head, in blocks, by its `id`.
+
+    Those of the highest block are at 1.
+
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
+    """
+    return find(name).depths(conv_base)

@@ -1,0 +1,1 @@
+"""Pictures from anywhere, brought into one form: CLASS/FILE. It knows nothing of networks."""

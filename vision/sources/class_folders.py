@@ -1,0 +1,217 @@
+"""Which of the folders that a picture lies in is its class.
+
+A folder is the tuple of the names on the way to it. Where two of its levels could be the class,
+nothing is guessed.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from vision.runtime.errors import UserError
+from vision.sources.class_names import ALLOW
+from vision.sources.file_names import folded, is_archive, some, stem
+
+Folder = tuple[str, ...]
+
+EXPECTED = "expected one folder per class, side by side, or names such as cat.0.jpg and dog.0.jpg"
+
+_SPLITS = frozenset(
+    {
+        "train", "training", "validation", "valid", "val", "validate", "dev", "eval",
+        "evaluation", "test", "testing", "holdout", "pred",
+    }
+)  # fmt: skip
+# What stands beside such a word where a folder's name tells a split and nothing else.
+_AROUND = frozenset(
+    {
+        "set", "sets", "data", "dataset", "datasets", "split", "splits", "image", "images",
+        "img", "imgs", "pictures", "folder", "fold", "seg",
+    }
+)  # fmt: skip
+# Folders that say nothing of the class of what is in them.
+_GENERIC = frozenset(
+    {
+        "image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo",
+        "photos", "jpg", "jpgs", "jpeg", "jpegs", "png", "pngs", "frames", "files", "data",
+        "raw", "original", "originals", "orig", "samples", "crops", "jpegimages", "cropped",
+    }
+)  # fmt: skip
+_JOINED = re.compile(rf"({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(set|sets|data)")
+# Before a capital within a word, as in TrainSet.
+_INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+# Classes may rightly be called so: a means of transport, and what isn't invalid.
+_ALSO_CLASSES = frozenset({"train", "valid"})
+
+
+def tells_split(name: str) -> bool:
+    """Return whether a folder's name has a word such as train or test in it."""
+    return not _SPLITS.isdisjoint(_words(name))
+
+
+def only_tells_split(name: str) -> bool:
+    """Return whether a folder's name says which split it is, and no more."""
+    return tells_split(name) and set(_words(name)) <= _SPLITS | _AROUND
+
+
+def _without_splits(folder: Folder) -> Folder:
+    """Return a folder without the parts that tell a split, to see whether others are its kin."""
+    return tuple(part for part in folder if not tells_split(part))
+
+
+def _words(name: str) -> list[str]:
+    """Return the words of a name, in small letters; numbers are none."""
+    found = []
+    for part in re.findall(r"[^\W\d_]+", _INNER_CAPITAL.sub(" ", name)):
+        word = part.lower()
+        joined = _JOINED.fullmatch(word)
+        found += joined.groups() if joined else [word]
+    return found
+
+
+def _is_generic(name: str) -> bool:
+    words = _words(name)
+    return bool(words) and _GENERIC.issuperset(words)
+
+
+def below_archives(folders: Iterable[str]) -> dict[str, Folder]:
+    """Return the parts of each folder, of which those of archives it lies in don't count.
+
+    Archives with the pictures of one class each, named after them, count as folders do: those that
+    lie side by side and hold pictures at their root, or in one folder such as `images`.
+
+    Parameters
+    ----------
+    folders : paths of folders with pictures, `/` between their parts.
+
+    Raises
+    ------
+    UserError
+        The archives may as well be parts of one set, numbered.
+    """
+    plain = {folder: _last_archive_off(folder) for folder in folders}
+    tops = {folder.partition("/")[0] for folder in plain}
+    if len(tops) == 1 or "" in tops:
+        return plain
+    tails = {top: [plain[f] for f in plain if f.partition("/")[0] == top] for top in tops}
+    packed = {
+        top
+        for top, found in tails.items()
+        if is_archive(top) and len(found) == 1 and all(map(_is_generic, found[0]))
+    }
+    # One alone may as well hold more pictures of any class.
+    if len(packed) < 2 or packed < set(filter(is_archive, tops)):
+        return plain
+    if all(only_tells_split(stem(top)) for top in packed):
+        return plain
+    _check_not_numbered(packed)
+    return {
+        folder: (stem(folder.partition("/")[0]),) if folder.partition("/")[0] in packed else parts
+        for folder, parts in plain.items()
+    }
+
+
+def _last_archive_off(folder: str) -> Folder:
+    return tuple(part for part in folder.split("/") if part and not is_archive(part))
+
+
+def _check_not_numbered(archives: Collection[str]) -> None:
+    """Refuse archives whose names differ in numbers only: `part1.zip` and `part2.zip`."""
+    seen: dict[str, str] = {}
+    for archive in sorted(archives):
+        words = re.sub(r"[\W\d_]+", " ", stem(archive)).strip().casefold()
+        if words and (other := seen.setdefault(words, archive)) != archive:
+            raise UserError(
+                f"{other} and {archive} hold pictures without folders, and may be two classes or "
+                "two parts of one set; name each archive after its class, put one folder per class "
+                "into them, or, if names such as cat.0.jpg tell it, put all pictures into one"
+            )
+
+
+def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Folder, Folder]:
+    """Return the folder, itself or one that it lies in, that names the class of each folder.
+
+    Folders such as `images` and `train` are seen through where all pictures lie in such ones and
+    the folders above tell classes.
+
+    Parameters
+    ----------
+    folders : those with pictures, each with the name of one of its pictures, to be shown.
+    meant : a class may be called `test`, say.
+
+    Raises
+    ------
+    UserError
+        The class may be one of several folders, or none.
+    """
+    above = {folder: _without_end(folder, _says_nothing) for folder in folders}
+    found = {folder: folder for folder in folders}
+    seen_through = all(folder and _says_nothing(folder[-1]) for folder in folders)
+    if seen_through and all(above.values()) and len({path[-1] for path in above.values()}) > 1:
+        found = above
+    if len(folders) > 1:
+        _check_no_splits(found, above, folders, meant)
+        _check_side_by_side(found, folders)
+    return found
+
+
+def _says_nothing(name: str) -> bool:
+    return _is_generic(name) or only_tells_split(name)
+
+
+def _without_end(folder: Folder, unwanted: Callable[[str], bool]) -> Folder:
+    while folder and unwanted(folder[-1]):
+        folder = folder[:-1]
+    return folder
+
+
+def _check_side_by_side(found: Mapping[Folder, Folder], folders: Mapping[Folder, str]) -> None:
+    """Refuse classes that don't lie in one folder, or in those of splits."""
+    groups: dict[Folder | None, list[Folder]] = {}
+    for folder, label in sorted(found.items()):
+        groups.setdefault(_without_splits(label[:-1]) if label else None, []).append(folder)
+    if len(groups) == 1:
+        return
+    one, other = ([group[0] for group in groups.values()][at] for at in (0, -1))
+    if len({len(label) for label in found.values()}) == 1:
+        above = " and ".join("/".join(found[folder][:-1]) for folder in (one, other))
+        why = f"the class may be told by the last folder, or by what is above it ({above})"
+    else:
+        one, other = (by(sorted(found), key=lambda f: len(found[f])) for by in (min, max))
+        why = "it isn't plain which folder tells the class"
+    raise UserError(
+        f"{folders[one]} and {folders[other]} don't lie in folders side by side, so that {why}; "
+        "put all pictures of one class into one folder beside those of the other classes; or, if "
+        "these are parts of one set, call the folders of the parts train and test, or take one away"
+    )
+
+
+def _check_no_splits(
+    found: Mapping[Folder, Folder],
+    above: Mapping[Folder, Folder],
+    folders: Mapping[Folder, str],
+    meant: bool,
+) -> None:
+    """Refuse pictures in a folder of a split and in none of a class, such as `test/images`.
+
+    Such a folder says nothing below one that others, which say more, lie in, too; or none says
+    more.
+    """
+    shared = {path[:depth] for path in above.values() for depth in range(len(path))}
+    odd = [
+        folder
+        for folder in sorted(folders)
+        if any(map(only_tells_split, folder[len(above[folder]) :]))
+        and (above[folder] in shared or len(set(above.values())) == 1)
+    ]
+    parents = {found[folder][:-1] for folder in folders.keys() - odd}
+    beside = {folder for folder in odd if folder[:-1] in parents}
+    meant_so = {path for path in beside if meant or folded(path[-1]) in _ALSO_CLASSES}
+    odd = [folder for folder in odd if folder not in meant_so]
+    if not odd:
+        return
+    names = ["/".join(folder) for folder in odd]
+    allow = f"; if a class is called so, {ALLOW}" if beside.issuperset(odd) else ""
+    raise UserError(
+        f"{folders[odd[0]]} lies in {names[0]}, which tells a split, and in no folder of a class; "
+        f"put the pictures in {some(names)} into folders of their classes, or take them away{allow}"
+    )

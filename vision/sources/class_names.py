@@ -1,0 +1,164 @@
+"""Whether classes mean what their names say: names that are alike, or at odds with one another."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
+
+from vision.runtime.errors import UserError
+from vision.sources.file_names import LONGEST, composed, folded, shown, some
+
+# The name of a picture that tells a class and a number: cat.0.jpg, cat_12.png, cat (3).jpg.
+_TELLS = re.compile(r"(.*?)[\s._-]*\(?\d+\)?\.[^.]+")
+# Spaces of any kind, hyphens and underscores; and characters that cannot be seen at all.
+_BETWEEN_WORDS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0f\ufeff]")
+
+ALLOW = "say `dvc exp run -S download.check_names=false`, or set that key in params.yaml"
+MEANT = f"if it is meant so, {ALLOW}"
+
+
+def check_names(labels: Iterable[str], meant: bool = False) -> None:
+    """Refuse classes that are most likely one, all of them at once.
+
+    Parameters
+    ----------
+    meant : names that are only alike are told apart on purpose; those that some disks could not
+        hold apart are refused all the same.
+
+    Raises
+    ------
+    UserError
+        Names differ in case, in what stands at their end or between their words, in how their
+        characters are written, or in singular and plural, only.
+    """
+    labels = sorted(set(labels))
+    told: list[str] = []
+    known: set[frozenset[str]] = set()
+
+    def tell(pairs: Iterable[tuple[str, str]], how: str) -> None:
+        new = [pair for pair in pairs if frozenset(pair) not in known]
+        known.update(map(frozenset, new))
+        if new:
+            named = some([f"{shown(one)} and {shown(other)}" for one, other in new], most=5)
+            told.append(f"{named} differ in {how} only")
+
+    tell(_alike(labels, folded), "case")
+    tell(_alike(labels, _on_disk), "spaces or dots at their end")
+    remedy = "put them into one, or rename one"
+    if not meant:
+        certain = len(told)
+        tell(_alike(labels, _words), "spaces, hyphens, underscores or the like")
+        tell(_of_one_singular(labels), "singular and plural")
+        if len(told) > certain:
+            remedy += f"; {MEANT}"
+    if told:
+        raise UserError(f"the classes {', and '.join(told)}; {remedy}")
+    if long := [label for label in labels if len(label.encode()) > LONGEST]:
+        raise UserError(
+            f"the names of classes {some(long)} are longer than the {LONGEST} bytes that a disk "
+            "holds; give them shorter ones, in archives after unpacking these yourself"
+        )
+
+
+def _alike(labels: list[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
+    """Return pairs of names that a key makes equal."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        groups[key(label)].append(label)
+    return [pair for group in groups.values() for pair in pairwise(group)]
+
+
+def _on_disk(label: str) -> str:
+    """Return what is equal for folders that Windows or macOS cannot hold apart."""
+    return folded(label).rstrip(" .") or label
+
+
+def _words(label: str) -> str:
+    """Return what is equal for names that differ in what one hardly sees."""
+    plain = _UNSEEN.sub("", unicodedata.normalize("NFKC", label)).strip()
+    sign = "-" * plain.startswith(("-", "\u2212"))  # of a number, as in the classes -1 and 1
+    return sign + composed(_BETWEEN_WORDS.sub(" ", plain).strip().casefold()) or label
+
+
+def _of_one_singular(labels: list[str]) -> list[tuple[str, str]]:
+    """Return pairs of names of which one may be the plural of the other."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for label in labels:
+        for singular in _singulars(label):
+            groups[singular].append(label)
+    pairs = (pair for group in groups.values() for pair in pairwise(group))
+    return sorted({pair for pair in pairs if _words(pair[0]) != _words(pair[1])})
+
+
+def are_one(one: str, other: str) -> bool:
+    """Return whether two names are of one class, in singular or plural."""
+    return bool(_singulars(one) & _singulars(other))
+
+
+def _singulars(label: str) -> set[str]:
+    """Give what a name may be the plural of, itself included; very short ones are no words."""
+    word = _words(label)
+    found = {word}
+    for ending, instead in (("s", ""), ("es", ""), ("ies", "y")):
+        stem = word.removesuffix(ending)
+        if stem != word and len(stem) > 2:
+            found.add(stem + instead)
+    return found
+
+
+def check_files(folders: Mapping[str, Iterable[str]]) -> None:
+    """Refuse folders of one class with files named after another, all of them at once.
+
+    Parameters
+    ----------
+    folders : the names of the files of each class, with any folders before them.
+
+    Raises
+    ------
+    UserError
+        A file in `cat` is called dog.5.jpg, say, where there's a class `dog`, or `dogs`.
+    """
+    # Numbers are no words: in a folder 5, the name 3_17.png may tell who wrote a digit.
+    words = {label for label in folders if any(letter.isalpha() for letter in label)}
+    class_of = {singular: label for label in sorted(words) for singular in _singulars(label)}
+    told = []
+    for label, names in folders.items():
+        own, strangers = _singulars(label), defaultdict(list)
+        for name in sorted(name.rpartition("/")[2] for name in names):
+            match = _TELLS.fullmatch(name)
+            other = class_of.get(_words(match[1])) if match else None
+            if other and own.isdisjoint(_singulars(match[1])):
+                strangers[other].append(name)
+        for other, files in strangers.items():
+            told.append(
+                f"the folder {shown(label)} holds {len(files):,} files named after the class "
+                f"{shown(other)}, such as {shown(files[0])}"
+            )
+    if told:
+        raise UserError(
+            f"{some(told, most=5)}; move them to the class that they show, or rename them; {MEANT}"
+        )
+
+
+def check_splits(splits: Mapping[str, Iterable[str]]) -> None:
+    """Refuse folders such as train and test that hold different classes.
+
+    Parameters
+    ----------
+    splits : the classes in each such folder.
+
+    Raises
+    ------
+    UserError
+        A class is in some of the folders only.
+    """
+    sets = {split: set(labels) for split, labels in splits.items()}
+    for split, labels in sets.items():
+        for other, others in sets.items():
+            if missing := sorted(labels - others):
+                raise UserError(
+                    f"{split} holds the classes {', '.join(sorted(labels))}, while {other} lacks "
+                    f"{', '.join(missing)}; give both the same classes"
+                )

@@ -1,0 +1,155 @@
+"""A folder or an archive as one tree of entries, with the archives in it opened.
+
+A name says all the way: `dogs-vs-cats.zip/train.zip/train/cat.0.jpg`.
+"""
+
+import shutil
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from vision.runtime.errors import UserError
+from vision.sources import unreadable_archives
+from vision.sources.archives import read
+from vision.sources.file_names import composed, is_archive, is_visible, kind, some
+from vision.sources.members import Entry, beyond, reading
+from vision.sources.unreadable_archives import UnreadableError, is_train
+
+Guessed = Callable[[str, str, str], None]
+
+
+class Bounds(NamedTuple):
+    """How much is unpacked at most: files and folders, and GB (1e9 bytes), which also count what
+    is no picture and the archives within archives."""
+
+    files: int
+    gb: float
+
+
+class _Walk:
+    """What all that is found has in common: bounds, of which some is spent, and a list of faults
+    to be told together."""
+
+    def __init__(self, scratch: Path, bounds: Bounds, guessed: Guessed):
+        self.scratch, self.bounds, self.guessed = scratch, bounds, guessed
+        self._files, self._bytes = 0, 0
+        self.unreadable: list[UnreadableError] = []
+        self.one_name: list[str] = []
+        self.special: list[str] = []
+
+    def counted(self, entry: Entry) -> Entry:
+        """Return an entry, or refuse it, before anything of it is read."""
+        self._files += 1
+        self._bytes += entry.size
+        if self._files > self.bounds.files:
+            raise beyond(entry.name, f"{self.bounds.files:,} files")
+        if self._bytes > self.bounds.gb * 1e9:
+            raise beyond(entry.name, f"{self.bounds.gb:g} GB")
+        return entry
+
+    def check(self) -> None:
+        """Refuse what was found on the way."""
+        if self.special:
+            raise UserError(f"{some(self.special)}: neither files nor folders; remove them")
+        if self.unreadable:
+            raise unreadable_archives.together(self.unreadable)
+        if self.one_name:
+            raise UserError(
+                f"{some(self.one_name)} are names that differ only in how accents are written; "
+                "put each pair into one, or rename one"
+            )
+
+
+def entries(
+    source: Path,
+    scratch: Path,
+    bounds: Bounds,
+    guessed: Guessed = lambda name, page, example: None,
+) -> Iterator[Entry]:
+    """Return the entries below a folder or in an archive.
+
+    Archives are opened where they lie directly in `source`, are `source`, or are called train,
+    as in Kaggle's archive, where a test1.zip of unlabelled pictures lies beside train.zip; others
+    are refused. Linked files are followed. All names are in Unicode's composed form (NFC).
+
+    Parameters
+    ----------
+    scratch : a folder for temporary files.
+    guessed : called where the code page of names had to be guessed, as
+        `vision.sources.archives.read` says.
+
+    Raises
+    ------
+    UserError
+        Something is neither a file nor a folder, such as a linked folder, two names in a folder
+        become one, archives cannot be read or are refused, as `vision.sources.archives.read`
+        says, or there is more than `bounds` allow.
+    """
+    walk = _Walk(scratch, bounds, guessed)
+    if source.is_dir():
+        yield from _below(source, "", walk)
+    else:
+        yield from _opened(source, source.name, walk)
+    walk.check()
+
+
+def _below(folder: Path, name: str, walk: _Walk) -> Iterator[Entry]:
+    """Return the entries below a folder, which has a name of its own."""
+    paths = sorted(folder.iterdir())
+    forms: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        if not path.name.isascii():
+            forms[composed(path.name)].append(ascii(path.name))
+    for alike in forms.values():
+        if len(alike) > 1:
+            walk.one_name.append(f"{' and '.join(alike)} in {folder}")
+    for path in paths:
+        below = name + composed(path.name)
+        if path.is_dir() and not path.is_symlink():
+            yield walk.counted(Entry(below + "/"))
+            yield from _below(path, below + "/", walk)
+        elif not path.is_file():
+            walk.special.append(str(path))
+        elif is_archive(below) and is_visible(below) and (not name or is_train(below)):
+            yield from _opened(path, below, walk)
+        else:
+            try:
+                if name:
+                    unreadable_archives.check_inner(below)
+                if not name or kind(below) == "others":
+                    unreadable_archives.check_file(path, below)
+            except UnreadableError as error:
+                walk.unreadable.append(error)
+            yield walk.counted(Entry(below, path.stat().st_size, partial(path.open, "rb")))
+
+
+def _opened(path: Path, name: str, walk: _Walk) -> Iterator[Entry]:
+    """Return the entries of an archive, and of the train archive in it."""
+    try:
+        with path.open("rb") as archive:
+            for entry in read(archive, name, walk.bounds.files, walk.guessed):
+                walk.counted(entry)
+                if entry.open and is_archive(entry.name) and is_train(entry.name):
+                    yield from _within(entry, walk)
+                    continue
+                try:
+                    if entry.open:
+                        unreadable_archives.check_inner(entry.name)
+                except UnreadableError as error:
+                    walk.unreadable.append(error)
+                yield entry
+    except UnreadableError as error:
+        walk.unreadable.append(error)
+
+
+def _within(entry: Entry, walk: _Walk) -> Iterator[Entry]:
+    """Return the entries of an archive in an archive."""
+    # A zip is read from its end, which takes a real file.
+    with tempfile.TemporaryFile(dir=walk.scratch) as inner:
+        with reading(entry.name), entry.open() as packed:
+            shutil.copyfileobj(packed, inner, 1 << 20)
+        for within in read(inner, entry.name, walk.bounds.files, walk.guessed):
+            yield walk.counted(within)

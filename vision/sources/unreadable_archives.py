@@ -1,0 +1,238 @@
+"""Archives that cannot be read: what they are, and what to do with them instead."""
+
+import re
+import shlex
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from vision.runtime.errors import UserError
+from vision.sources.class_folders import only_tells_split
+from vision.sources.file_names import is_archive, is_picture, is_visible, shown, some
+from vision.sources.file_names import kind as kind_of
+
+UNPACK = "unpack it yourself and put the folder there instead"
+
+# How files start, and what they are then.
+_STARTS = {
+    b"7z\xbc\xaf'\x1c": "a 7z archive",
+    b"Rar!\x1a\x07": "a RAR archive",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"\x04\x22\x4d\x18": "compressed by lz4",
+    b"LZIP": "compressed by lzip",
+    b"MSCF": "a cabinet archive",
+    b"xar!": "a xar archive",
+}
+_SUFFIXES = {
+    ".7z": "a 7z archive",
+    ".rar": "a RAR archive",
+    ".zst": "compressed by zstd",
+    ".tzst": "compressed by zstd",
+    ".lz4": "compressed by lz4",
+    ".lz": "compressed by lzip",
+    ".tlz": "compressed by lzip",
+    ".lzma": "compressed by lzma",
+    ".lzo": "compressed by lzop",
+    ".z": "compressed by compress",
+    ".br": "compressed by brotli",
+    ".zipx": "a zip of a newer kind",
+    ".cab": "a cabinet archive",
+    ".arj": "an ARJ archive",
+    ".ace": "an ACE archive",
+    ".lzh": "an LHA archive",
+    ".lha": "an LHA archive",
+    ".sit": "a StuffIt archive",
+    ".sitx": "a StuffIt archive",
+    ".cpio": "a cpio archive",
+    ".iso": "the image of a disc",
+    ".dmg": "the image of a disk",
+}
+_UNFINISHED = frozenset({".crdownload", ".part", ".partial", ".download", ".aria2"})
+# Compressed files that may be anything; and what can be read under its right name, by its start.
+_COMPRESSED = {
+    ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz",
+}  # fmt: skip
+_MISNAMED = {
+    b"PK\3\4": ("a zip", ".zip"),
+    b"\x1f\x8b": ("compressed by gzip", ".tar.gz"),
+    b"BZh": ("compressed by bzip2", ".tar.bz2"),
+    b"\xfd7zXZ": ("compressed by xz", ".tar.xz"),
+}
+_TAR, _TAR_AT = b"ustar", 257
+# Files of other kinds that are zips, or compressed, by nature.
+_OTHERS = frozenset(
+    {
+        ".docx", ".docm", ".xlsx", ".xlsm", ".pptx", ".odt", ".ods", ".odp", ".odg", ".pages",
+        ".numbers", ".key", ".jar", ".apk", ".epub", ".whl", ".npz", ".keras", ".pt", ".pth",
+        ".ckpt", ".mlmodel", ".kmz", ".svgz", ".rds", ".rda", ".rdata", ".emz", ".sketch", ".kra",
+    }
+)  # fmt: skip
+_PICTURES = {
+    b"\xff\xd8\xff": (".jpg", 0), b"\x89PNG\r\n": (".png", 0), b"GIF8": (".gif", 0),
+    b"WEBP": (".webp", 8), b"ftypheic": (".heic", 4), b"ftypmif1": (".heic", 4),
+    b"ftypavif": (".avif", 4), b"II*\0": (".tif", 0), b"MM\0*": (".tif", 0),
+}  # fmt: skip
+_START_BYTES = _TAR_AT + len(_TAR)
+
+_OF_ZIP = re.compile(r"(.+)\.z\d\d+", re.IGNORECASE)
+_OF_RAR = re.compile(r".+\.(part\d+\.rar|r\d\d)", re.IGNORECASE)
+_OF_ANY = re.compile(
+    r"(.+\.(?:zip|7z|rar|tar|tgz|tbz2?|txz|(?:tar\.\w+)))\.(?:\d{2,4}|a[a-z]|part.{1,4})",
+    re.IGNORECASE,
+)
+
+
+class UnreadableError(UserError):
+    """An archive that is whole and cannot be read here.
+
+    Parameters
+    ----------
+    name : of the archive.
+    kind : what it is, such as "a RAR archive".
+    remedy : what to do.
+    """
+
+    def __init__(self, name: str, kind: str, remedy: str = UNPACK):
+        super().__init__(f"{shown(name)} is {kind}, which cannot be read here; {remedy}")
+        self.name, self.kind, self.remedy = name, kind, remedy
+
+
+def together(errors: Iterable[UnreadableError]) -> UserError:
+    """Return one error, of one line, that names several archives, those of a kind together."""
+    groups = defaultdict(list)
+    for error in errors:
+        groups[error.kind, error.remedy].append(error)
+    told = []
+    for (kind, remedy), alike in groups.items():
+        if len(alike) == 1:
+            told.append(str(alike[0]))
+        else:
+            names = some([shown(error.name) for error in alike], most=10)
+            told.append(f"{names} are each {kind}, which cannot be read here; {_several(remedy)}")
+    return UserError("; ".join(told))
+
+
+def _several(remedy: str) -> str:
+    return "unpack them yourself and put the folders there instead" if remedy == UNPACK else remedy
+
+
+def part_of_zip(name: str, whole: str) -> UnreadableError:
+    """Return what to say of a part of a split zip whose last part is called `whole`."""
+    return UnreadableError(
+        name,
+        "a part of a split zip",
+        f"join all parts with `zip -s 0 {shlex.quote(whole)} --out whole.zip`, put whole.zip there "
+        "and take the parts away",
+    )
+
+
+def check_name(name: str) -> None:
+    """Refuse a file whose name tells an archive that cannot be read.
+
+    Raises
+    ------
+    UnreadableError
+        It is one.
+    """
+    if is_archive(name) or is_picture(name):
+        return
+    _check_part(name)
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix in _UNFINISHED:
+        remedy = "let it end, or take it away"
+        raise UnreadableError(name, "an unfinished download", remedy)
+    if suffix in _SUFFIXES:
+        raise UnreadableError(name, _SUFFIXES[suffix])
+    if suffix in _COMPRESSED:
+        remedy = f"if it is a tar, call it .tar{suffix}; else {UNPACK}"
+        raise UnreadableError(name, f"compressed by {_COMPRESSED[suffix]}", remedy)
+
+
+def _check_part(name: str) -> None:
+    """Refuse a file whose name tells a part of an archive."""
+    if match := _OF_ZIP.fullmatch(name):
+        raise part_of_zip(name, f"{PurePosixPath(match[1]).name}.zip")
+    if _OF_RAR.fullmatch(name):
+        raise UnreadableError(name, "a part of a split RAR archive")
+    match = _OF_ANY.fullmatch(name)
+    if match and PurePosixPath(name).suffix.lower() not in _SUFFIXES.keys() | _COMPRESSED.keys():
+        whole = shlex.quote(PurePosixPath(match[1]).name)
+        joined = f"join all parts with `cat {whole}.* > {whole}` and take them away"
+        remedy = joined if is_archive(match[1]) else UNPACK
+        raise UnreadableError(name, "a part of a split archive", remedy)
+
+
+def check_start(start: bytes, name: str) -> None:
+    """Refuse a file whose first bytes tell an archive that cannot be read, whatever its name.
+
+    Raises
+    ------
+    UnreadableError
+        It is one.
+    """
+    for magic, kind in _STARTS.items():
+        if start.startswith(magic):
+            raise UnreadableError(name, kind)
+
+
+def check_inner(name: str) -> None:
+    """Refuse an archive below another or in a folder, of which nothing would be read.
+
+    One called test, say, is passed over: it belongs to the train archive beside it, the one that is
+    opened, and its pictures mostly have no classes. So are compressed tables and the like.
+
+    Raises
+    ------
+    UnreadableError
+        It is one, or its name tells one that cannot be read.
+    """
+    if is_picture(name) or not is_visible(name):
+        return
+    if not is_train(name):
+        file = PurePosixPath(name)
+        if only_tells_split(file.name.partition(".")[0]) or file.suffix.lower() in _COMPRESSED:
+            return
+        if is_archive(name):
+            remedy = "unpack what is in it, or take it away"
+            raise UnreadableError(name, "an archive within a folder or another one", remedy)
+    check_name(name)
+
+
+def is_train(name: str) -> bool:
+    """Return whether a file is called train, whatever follows the first dot."""
+    return PurePosixPath(name).name.lower().partition(".")[0] == "train"
+
+
+def check_file(path: Path, name: str) -> None:
+    """Refuse a file that is no picture by its name if it is one, or an archive, by its content.
+
+    Raises
+    ------
+    UnreadableError
+        It is one.
+    """
+    if is_picture(name) or is_archive(name) or not is_visible(name):
+        return
+    _check_part(name)
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix not in _OTHERS | _COMPRESSED.keys():
+        for magic, (kind, ending) in _MISNAMED.items():
+            if start.startswith(magic):
+                raise _misnamed(name, kind, ending)
+        if start.startswith(b"MZ") and zipfile.is_zipfile(path):
+            raise _misnamed(name, "a zip that unpacks itself", ".zip")
+        if start.startswith(_TAR, _TAR_AT):
+            raise _misnamed(name, "a tar", ".tar")
+    if kind_of(name) == "others":
+        for magic, (ending, at) in _PICTURES.items():
+            if start.startswith(magic, at):
+                raise _misnamed(name, "a picture", ending)
+    check_name(name)
+    check_start(start, name)
+
+
+def _misnamed(name: str, kind: str, ending: str) -> UnreadableError:
+    return UnreadableError(name, f"{kind} by another name", f"let its name end in {ending}")

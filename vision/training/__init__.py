@@ -1,0 +1,1 @@
+"""The training of heads and of whole networks, with exact resumption."""

@@ -1,0 +1,64 @@
+"""The state of unfinished work in a file, from where it goes on after an interruption."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+Arrays = Mapping[str, list[np.ndarray]]
+
+
+class Checkpoint:
+    """The last saved state of one piece of work.
+
+    Parameters
+    ----------
+    path : a .npz file.
+    work : the `runtime.fingerprint` of the work; a state of any other is passed over.
+    """
+
+    def __init__(self, path: Path, work: str):
+        self._path = path
+        self._work = work
+
+    def save(self, content: object, arrays: Arrays) -> None:
+        """Replace the state, at once: a kill leaves the one before.
+
+        Parameters
+        ----------
+        content : what JSON can hold.
+        """
+        header = json.dumps({"work": self._work, "content": content})
+        numbered = {
+            f"{name} {number}": array
+            for name, group in arrays.items()
+            for number, array in enumerate(group)
+        }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self._path.with_suffix(".new")
+        with unfinished.open("wb") as file:
+            np.savez(file, header=header, **numbered)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(self._path)
+
+    def load(self) -> tuple[object, Arrays] | None:
+        """Give what `save` was given, or None where there is nothing whole of this work."""
+        try:
+            with np.load(self._path) as stored:
+                header = json.loads(str(stored["header"]))
+                if header["work"] != self._work:
+                    return None
+                arrays: dict[str, list[np.ndarray]] = {}
+                for key in stored.files[1:]:
+                    arrays.setdefault(key.rpartition(" ")[0], []).append(stored[key])
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            return None
+        return header["content"], arrays
+
+    def remove(self) -> None:
+        self._path.unlink(missing_ok=True)
+        self._path.with_suffix(".new").unlink(missing_ok=True)
