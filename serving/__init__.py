@@ -2,3 +2,5 @@
 
 No stage imports any of this, so that nothing here reruns the pipeline.
 """
+
+import vision  # noqa: F401  it refuses a Python that lacks the packages, ahead of their imports

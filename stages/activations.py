@@ -7,7 +7,6 @@ are run, and the validation pictures as they are.
 from pathlib import Path
 
 from vision import pictures
-from vision.networks.extractor import build_extractor
 from vision.params import Params, load_params
 from vision.runtime.errors import UserError
 from vision.runtime.program import run
@@ -37,6 +36,7 @@ def write_activations(params: Params) -> None:
     from vision.features import extraction, views
     from vision.models.engine import Engine
     from vision.networks import cut, determinism
+    from vision.networks.extractor import build_extractor
 
     determinism.enable()
     extractor = build_extractor(params.backbone, WEIGHTS)

@@ -6,7 +6,6 @@ for each epoch.
 
 from pathlib import Path
 
-from vision.networks.extractor import build_extractor
 from vision.params import Params, load_params
 from vision.runtime.program import run
 
@@ -30,6 +29,7 @@ def write_views(params: Params) -> None:
     from vision.features import views
     from vision.models.engine import Engine
     from vision.networks import determinism
+    from vision.networks.extractor import build_extractor
 
     determinism.enable()
     network = Engine(build_extractor(params.backbone, WEIGHTS))
