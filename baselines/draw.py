@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from vision.figures import contact_sheets  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
+from vision import figures  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
 from vision.runtime.program import run
 
 HISTORIES = Path("plots/baselines")

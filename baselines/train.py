@@ -51,9 +51,7 @@ def main() -> None:
     dropout = form.dropout if isinstance(form, Augmented) else None
     model = networks.build(name, network.image_size, len(classes), dropout, params.seed)
     settings = [baseline, params.seed, network.image_size, form]
-    checkpoint = Checkpoint(
-        MODELS / f".{baseline}.npz", fingerprint(settings, [SUBSET, Path(networks.__file__)])
-    )
+    checkpoint = Checkpoint(MODELS / f".{baseline}.npz", fingerprint(settings, [SUBSET]))
     table = HISTORIES / f"{baseline}.csv"
     with live_history(table) as on_epoch:
         history, summary = loop.fit(

@@ -22,7 +22,6 @@ from benchmarks.side_by_side import PLAIN, between, measure, run
 if TYPE_CHECKING:
     import keras
 
-    from vision.networks.extractor import build_extractor
     from vision.params import Params
 
 PARAMS = Path("params.yaml")
@@ -70,6 +69,7 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     import keras
 
     from vision.networks import backbones
+    from vision.networks.extractor import build_extractor
     from vision.params import load_params
     from vision.training import heads
 

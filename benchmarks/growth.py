@@ -26,6 +26,7 @@ from tabulate import tabulate
 
 from benchmarks.memory import watched
 from benchmarks.project import ROOT, clone
+from tools.dvc_command import DVC
 
 COUNTS = (1_000, 4_000, 16_000, 64_000)
 STAGES = ("download", "subset", "extract", "train_head")
@@ -83,11 +84,11 @@ def measure(count: int) -> Iterator[tuple[str, float, float]]:
             figures = step(sys.executable, "-m", f"stages.{stage}")
             if stage in STAGES:
                 yield stage, *figures
-        yield COMMIT, *step("dvc", "commit", "--force", "--quiet", *RUN)
-        yield STATUS, *step("dvc", "status", "--quiet", *RUN)  # fails where anything changed
+        yield COMMIT, *step(*DVC, "commit", "--force", "--quiet", *RUN)
+        yield STATUS, *step(*DVC, "status", "--quiet", *RUN)  # fails where anything changed
         for outputs in ("raw", "subset", "features", "views"):
             shutil.rmtree(folder / "data" / outputs)
-        yield CHECKOUT, *step("dvc", "checkout", "--quiet", *RUN)
+        yield CHECKOUT, *step(*DVC, "checkout", "--quiet", *RUN)
 
 
 def write_archive(count: int, to: Path) -> None:

@@ -12,7 +12,6 @@ validation loss, those of the head among them.
 import argparse
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,13 +21,12 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from benchmarks.project import change, clone
+from benchmarks.project import change, clone, dvc
 from benchmarks.side_by_side import PLAIN, between, measure, run
 
 if TYPE_CHECKING:
     import keras
 
-    from vision.networks.extractor import build_extractor
     from vision.params import Params
 
 RUN = "lite0-block7a"
@@ -63,17 +61,13 @@ def report(archive: Path) -> Iterator[str]:
         shutil.copy(archive, folder / "data/external")
         for seed in SEEDS:
             change(folder, {"seed": seed})
-            reproduce(folder, "train_head")
+            dvc(folder, "repro", "--quiet", "train_head")
             start = time.perf_counter()
-            reproduce(folder, "activations")
+            dvc(folder, "repro", "--quiet", "activations")
             seconds = time.perf_counter() - start
             found[seed] = measure("benchmarks.paired", (PLAIN, STORED), str(folder), turns=1)
             found[seed][STORED]["seconds"] += seconds
             yield table(found)
-
-
-def reproduce(folder: Path, stage: str) -> None:
-    subprocess.run(["dvc", "repro", "--quiet", stage], cwd=folder, check=True)
 
 
 def table(found: dict[int, dict[str, Figures]]) -> str:
@@ -158,6 +152,7 @@ def plain(params: "Params") -> Figures:
 
     from benchmarks.plain import augmented, dataset, extract, falling
     from vision.networks import backbones
+    from vision.networks.extractor import build_extractor
     from vision.training import heads
 
     extractor = build_extractor(params.backbone, WEIGHTS)

@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from tabulate import tabulate
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("extract", "extract_views", "activations", "train_head", "finetune", "evaluate")
+STAGES = ("extract", "audit", "extract_views", "activations", "train_head", "finetune", "evaluate")
 COUNTS = {"train": 250, "validation": 125, "test": 250}
 EPOCHS = 2
 VARIANTS: dict[str, dict[str, str]] = {
@@ -69,7 +69,8 @@ def prepare(folder: Path) -> None:
     params["finetune"]["epochs"] = EPOCHS
     yaml.dump(params, folder / "params.yaml")
     (folder / "data").mkdir()
-    (folder / "data/raw").symlink_to(ROOT / "data/raw")
+    for name in ("data/raw", "data/corrections.csv"):
+        (folder / name).symlink_to(ROOT / name)
     run_stage("subset", {}, folder)
 
 

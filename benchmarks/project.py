@@ -7,9 +7,16 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tools.dvc_command import DVC, environment
+
 ROOT = Path(__file__).parents[1]
 # Nobody need have told git who they are.
 GIT = ("git", "-c", "user.name=benchmarks", "-c", "user.email=benchmarks@localhost")
+
+
+def dvc(folder: Path, *arguments: str) -> None:
+    """Run a dvc command in a project."""
+    subprocess.run([*DVC, *arguments], cwd=folder, env=environment(), check=True)
 
 
 def clone(to: Path, params: Mapping[str, object]) -> Path:
@@ -18,8 +25,7 @@ def clone(to: Path, params: Mapping[str, object]) -> Path:
     for file in (ROOT / "data/weights").glob("*.h5"):
         shutil.copy(file, to / "data/weights")
     # What DVC keeps of a project beside it shall go with the folder, too.
-    site = ["dvc", "config", "--local", "core.site_cache_dir", str(to.parent / "site")]
-    subprocess.run(site, cwd=to, check=True)
+    dvc(to, "config", "--local", "core.site_cache_dir", str(to.parent / "site"))
     change(to, params)
     return to
 
@@ -47,10 +53,10 @@ def copy_of_run(to: Path) -> Path:
         shutil.copy(ROOT / name, to)
     for name in ("data/external", "metrics", "plots"):
         shutil.copytree(ROOT / name, to / name, dirs_exist_ok=True)
+    dvc(to, "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
+    dvc(to, "checkout", "--quiet")
+    dvc(to, "repro", "--quiet")  # nothing, unless the code has changed since
     for command in (
-        ["dvc", "config", "--local", "cache.dir", str(ROOT / ".dvc/cache")],
-        ["dvc", "checkout", "--quiet"],
-        ["dvc", "repro", "--quiet"],  # nothing, unless the code has changed since
         ["git", "add", "--all"],
         [*GIT, "commit", "--quiet", "--allow-empty", "--message", "the last run"],
     ):

@@ -10,7 +10,6 @@ files in them, of a few bytes each.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -23,12 +22,14 @@ from statistics import median
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from benchmarks.project import copy_of_run
+from benchmarks.project import copy_of_run, dvc
+from tools.dvc_command import DVC, environment
 
 TURNS = 3
 TURNS_OF_NOTHING = 5
 # Loaded by Python in each stage's process, since its folder is on the path. Other tables only say
-# what there is to do, and are no work. Processes that the stage forks are watched, too.
+# what there is to do, and are no work. Processes that the stage forks are watched, too; the guard
+# that it starts, which outlives it, is not.
 HOOK = """
 import atexit, json, os, sys, time
 
@@ -52,7 +53,7 @@ def watch(event, arguments):
             write(time.time())
             os._exit(1)
 
-if tell and any(part.startswith("stages.") for part in sys.orig_argv):
+if tell and any(p.startswith("stages.") and p != "stages.guard" for p in sys.orig_argv):
     sys.addaudithook(watch)
     atexit.register(write, None)
 """
@@ -88,9 +89,9 @@ def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
         with module.open("a") as file:
             file.write(f"# {start}\n")  # such a module was never run: DVC knows no outputs of it
         finished = subprocess.run(
-            ["dvc", "repro", stage],
+            [*DVC, "repro", stage],
             cwd=project,
-            env=os.environ | {"PYTHONPATH": str(hooks), "START_UP_TO": str(told)},
+            env=environment() | {"PYTHONPATH": str(hooks), "START_UP_TO": str(told)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -103,8 +104,8 @@ def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
         tensorflow |= seen["tensorflow"]
         if seen["work"]:
             works.append(seen["work"] - start)
-        for command in (["git", "reset", "--quiet", "--hard"], ["dvc", "checkout", "--quiet"]):
-            subprocess.run(command, cwd=project, check=True)
+        subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=project, check=True)
+        dvc(project, "checkout", "--quiet")
     return (
         f"{median(starts):.1f}",
         f"{median(works):.1f}" if works else "none",
@@ -116,21 +117,26 @@ def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
     """Time `dvc repro` with nothing to do in a project and in an empty one; give the medians."""
     make_empty(folder, empty)
     for project in (folder, empty):
-        subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
+        repro(project)
     seconds: dict[Path, list[float]] = {folder: [], empty: []}
     for _ in range(TURNS_OF_NOTHING):
         for project, of_project in seconds.items():
             start = time.perf_counter()
-            subprocess.run(["dvc", "repro"], cwd=project, stdout=subprocess.DEVNULL, check=True)
+            repro(project)
             of_project.append(time.perf_counter() - start)
     return median(seconds[folder]), median(seconds[empty])
+
+
+def repro(project: Path) -> None:
+    command = [*DVC, "repro"]
+    subprocess.run(command, cwd=project, env=environment(), stdout=subprocess.DEVNULL, check=True)
 
 
 def make_empty(folder: Path, empty: Path) -> None:
     """Make a project of the same stages, which do nothing, upon tiny files of the same names."""
     empty.mkdir()
-    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
-        subprocess.run(command, cwd=empty, check=True)
+    subprocess.run(["git", "init", "--quiet"], cwd=empty, check=True)
+    dvc(empty, "init", "--quiet")
     shutil.copy(folder / "params.yaml", empty)
     yaml = YAML()
     pipeline = yaml.load(folder / "dvc.yaml")
@@ -139,7 +145,7 @@ def make_empty(folder: Path, empty: Path) -> None:
         for path in [*stage["deps"], *files_of(stage, "outs", "metrics", "plots")]:
             mimic(folder / path, empty / path)
     yaml.dump({"stages": pipeline["stages"]}, empty / "dvc.yaml")
-    subprocess.run(["dvc", "commit", "--force", "--quiet"], cwd=empty, check=True)
+    dvc(empty, "commit", "--force", "--quiet")
 
 
 def files_of(stage: dict, *kinds: str) -> list[str]:

@@ -20,6 +20,7 @@ from statistics import median
 from tabulate import tabulate
 
 from benchmarks.growth import write_archive
+from benchmarks.project import dvc
 
 COUNT = 4_000
 TURNS = 3
@@ -48,14 +49,11 @@ def measure(form: str, link: str) -> list[float]:
     """Give the seconds of `dvc commit`, of `dvc checkout` and of reading, and the disk in MB."""
     with tempfile.TemporaryDirectory() as parent:
         project = Path(parent)
-        for command in (
-            ["git", "init", "--quiet"],
-            ["dvc", "init", "--quiet"],
-            ["dvc", "config", "cache.type", link],
-            ["dvc", "config", "--local", "cache.dir", str(project / "cache")],
-            ["dvc", "config", "--local", "core.site_cache_dir", str(project / "site")],
-        ):
-            subprocess.run(command, cwd=project, check=True)
+        subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+        dvc(project, "init", "--quiet")
+        dvc(project, "config", "cache.type", link)
+        dvc(project, "config", "--local", "cache.dir", str(project / "cache"))
+        dvc(project, "config", "--local", "core.site_cache_dir", str(project / "site"))
         archive = project / "pictures.zip"
         write_archive(COUNT, archive)
         pictures = project / "pictures"
@@ -67,18 +65,18 @@ def measure(form: str, link: str) -> list[float]:
         else:
             archive.rename(pictures / archive.name)
         (project / "dvc.yaml").write_text("stages: {keep: {cmd: 'true', outs: [pictures]}}\n")
-        commit = timed(["dvc", "commit", "--force", "--quiet"], project)
+        commit = timed(project, "commit", "--force", "--quiet")
         disk = used(project / "cache") + used(pictures)
         shutil.rmtree(pictures)
-        checkout = timed(["dvc", "checkout", "--quiet"], project)
+        checkout = timed(project, "checkout", "--quiet")
         start = time.perf_counter()
         read(pictures)
         return [commit, checkout, time.perf_counter() - start, disk]
 
 
-def timed(command: list[str], folder: Path) -> float:
+def timed(folder: Path, *arguments: str) -> float:
     start = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True)
+    dvc(folder, *arguments)
     return time.perf_counter() - start
 
 

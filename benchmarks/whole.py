@@ -8,7 +8,6 @@ archive is given, on its pictures, too. As it is, it goes on with another learni
 """
 
 import argparse
-import os
 import re
 import shutil
 import subprocess
@@ -22,6 +21,7 @@ from tabulate import tabulate
 
 from benchmarks.document import keep
 from benchmarks.project import ROOT, change, clone
+from tools.dvc_command import DVC, environment
 
 # What both revisions know.
 LITE0 = {
@@ -102,11 +102,11 @@ def reproduce(folder: Path, *options: str) -> dict[str, float]:
     begun: dict[str, float] = {}
     start = time.monotonic()
     with subprocess.Popen(
-        ["dvc", "repro", *options],
+        [*DVC, "repro", *options],
         cwd=folder,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"XDG_CACHE_HOME": str(folder.parent / "cache")},
+        env=environment() | {"XDG_CACHE_HOME": str(folder.parent / "cache")},
     ) as process:
         for line in process.stdout:
             if stage := re.match(r"Running stage '(.+)'", line):

@@ -21,6 +21,7 @@ from vision import pictures
 from vision.evaluation import scores
 from vision.models.description import class_probabilities
 from vision.params import Params, load_params
+from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
 from vision.runtime.files import make_room, read_json
 from vision.runtime.prefetch import load_ahead
@@ -99,14 +100,11 @@ def write(to: Path) -> None:
 
 def pack(members: dict[str, bytes], to: Path) -> None:
     """Write a zip archive, whole or not at all."""
-    make_room(to)
-    unfinished = to.with_name(f".{to.name}.partial")
-    with zipfile.ZipFile(unfinished, "w") as archive:
+    with replacing_file(to) as new, zipfile.ZipFile(new, "w") as archive:
         for name, content in members.items():
             member = zipfile.ZipInfo(name, _NO_TIME)
             member.external_attr = _PLAIN_FILE
             archive.writestr(member, content)
-    unfinished.replace(to)
 
 
 def greatest_difference(model: Classifier, paths: list[Path]) -> float:

@@ -180,8 +180,7 @@ def _predict(options: argparse.Namespace) -> None:
     from serving import classifier, predict
 
     # Names of files may be no text at all; they come out as they went in.
-    for stream in (sys.stdin, sys.stdout):
-        stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     model = classifier.open_model(options.rev, options.bundle)
     try:
         predict.print_predictions(model, options.paths, options.form, options.explain)

@@ -20,7 +20,7 @@ LIVE = Path("dvclive")
 
 @contextmanager
 def live_history(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """Give what is to be called after each epoch, with the history of `training.fit` so far.
+    """Give what is to be called after each epoch, with the history of `loop.fit` so far.
 
     Outside of a run of DVC it only writes the table.
     """

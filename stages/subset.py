@@ -105,8 +105,9 @@ def why_unreadable(files: Sequence[str], dark: set[str]) -> list[str | None]:
 
 def table(picked: Mapping[str, Picked], found: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """List the pictures that were picked: file, split, label, and the name that each is to have."""
+    owners = corrections.owners(found)
     rows = [
-        (file, split, label, corrections.name(file, label, found))
+        (file, split, label, corrections.name(file, label, owners))
         for label, of_class in picked.items()
         for split, files in of_class.splits.items()
         for file in files

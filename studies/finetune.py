@@ -55,7 +55,7 @@ def main() -> None:
     settings = [size, params.lr, params.finetune, params.augmentation, params.seed]
     checkpoint = Checkpoint(
         UNFINISHED / f".finetune-{size}.npz",
-        fingerprint(settings, [SUBSET, ACTIVATIONS, head, Path(random_subsets.__file__)]),
+        fingerprint(settings, [SUBSET, ACTIVATIONS, head]),
     )
     _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
     index = pictures.index(TEST)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from studies.params import Params
-from vision.figures import contact_sheets  # noqa: F401  sets matplotlib's own defaults
+from vision import figures  # noqa: F401  sets matplotlib's own defaults, whatever the user's are
 from vision.params import load_params
 from vision.runtime import environment
 from vision.runtime.errors import UserError

@@ -39,7 +39,7 @@ def run_base(
     store_gb: float,
     named: extraction.NamedChange | None,
 ) -> np.ndarray:
-    """Give the features of pictures, shape (pictures, features); see `features.rows`."""
+    """Give the features of pictures, shape (pictures, features); see `extraction.rows`."""
     found = np.empty((len(paths), network.numbers), np.float32)
     for number, row in extraction.rows(network, paths, progress, store_gb, named):
         found[number] = row

@@ -13,7 +13,7 @@ from tests.code import ROOT
 ROOMS = {
     "runtime": set(),
     "params": {"runtime"},
-    "pictures": set(),
+    "pictures": {"runtime"},
     "augmentation": {"params"},
     "sources": {"runtime"},
     "selection": {"runtime"},

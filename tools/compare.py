@@ -18,11 +18,11 @@ from serving.revision import read_revision
 from tools.paired import Paired, pair
 from vision.runtime.errors import UserError
 from vision.runtime.program import run
+from vision.runtime.text import some
 
 PREDICTIONS = Path("data/predictions.csv")
 WORKSPACE = "workspace"
 MODELS = ("head", "finetuned")
-SHOWN = 3
 WIDTH = 100
 
 
@@ -106,17 +106,12 @@ def refuse_other_pictures(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataF
     for column, said in (("md5", "are other pictures"), ("label", "have another label")):
         differs = (a.loc[common, column] != b.loc[common, column]).to_numpy()
         differences[f"{said} in {name_b} than in {name_a}"] = common[differs]
-    found = [f"{_some(files)} {said}" for said, files in differences.items() if len(files)]
+    found = [f"{some(list(files))} {said}" for said, files in differences.items() if len(files)]
     if found:
         raise UserError(
             "the two runs were tested on different pictures, so their figures can't be compared: "
             + "; ".join(found)
         )
-
-
-def _some(files: pd.Index) -> str:
-    more = f" and {len(files) - SHOWN:,} more" if len(files) > SHOWN else ""
-    return ", ".join(files[:SHOWN]) + more
 
 
 def is_right(predictions: pd.DataFrame, model: str) -> np.ndarray:

@@ -5,6 +5,7 @@ since; the module is found where it lies now.
 """
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,8 +14,9 @@ DVC = (sys.executable, "-m", "dvc")
 
 def environment() -> dict[str, str]:
     """Give the variables for dvc: those of this program, where the stages' `python` is its own."""
-    programs = str(Path(sys.executable).parent)
+    programs = Path(sys.executable).parent
     path = os.environ.get("PATH", os.defpath)
-    if programs not in path.split(os.pathsep):
-        path = programs + os.pathsep + path
+    found = shutil.which("python", path=path)
+    if found is None or Path(found).parent != programs:
+        path = f"{programs}{os.pathsep}{path}"
     return os.environ | {"PATH": path}

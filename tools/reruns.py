@@ -33,14 +33,14 @@ KEPT = """\
   that were trained are run, if what enters them takes at most a quarter of the store. A row is
   found by its picture's content, by what was done to it first (views are drawn by the picture's
   name), by the network, by the code that decodes, changes and runs pictures
-  (`vision/pictures.py`, `features.py`, `litert.py`; of views also `views.py` and
-  `augmentation.py`, of mirror images `inference.py`) and by the versions of the libraries:
-  another line there, and it is made anew. Which stage asks is no matter: `evaluate` finds what
-  `activations` ran of the validation pictures; or where fine-tuning made nothing better, so that
-  both models have the same features, those that `extract` ran. (A learning rate that does make it
-  better then runs the test pictures once.) `store.max_gb` bounds it, but for SQLite's log of some
-  batches while it is written: the ones least recently used go first. It may be deleted at any
-  time.
+  (`vision/pictures.py`, `vision/features/extraction.py` and `vision/models/litert.py`; of views
+  also `vision/features/views.py` and `vision/augmentation.py`, of mirror images
+  `vision/evaluation/inference.py`) and by the versions of the libraries: another line there, and
+  it is made anew. Which stage asks is no matter: `evaluate` finds what `activations` ran of the
+  validation pictures; or where fine-tuning made nothing better, so that both models have the same
+  features, those that `extract` ran. (A learning rate that does make it better then runs the test
+  pictures once.) `store.max_gb` bounds it, but for SQLite's log of some batches while it is
+  written: the ones least recently used go first. It may be deleted at any time.
 - *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
 - *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
   file system has reflinks, which take no disk), and those of each run before that had others.

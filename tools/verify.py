@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from tools.dvc_command import DVC
+from tools.dvc_command import DVC, environment
 from tools.ready import NO_REPOSITORY
 from vision.runtime.errors import UserError
 from vision.runtime.program import run
@@ -111,17 +111,15 @@ def reproduce(clone: Path) -> None:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         if clone.name != next(iter(USERS)):
             (home / name).write_text(content)
-    programs = Path(sys.executable).parent
     own = USERS[clone.name] | {
         "HOME": str(home),
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
     }
     finished = subprocess.run(
         [*DVC, "repro"],
         cwd=clone,
-        env=os.environ | own,
+        env=environment() | own,
         umask=UMASKS[clone.name],
         capture_output=True,
         text=True,

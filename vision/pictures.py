@@ -17,6 +17,8 @@ import pillow_heif
 from natsort import natsort_keygen
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
+from vision.runtime.text import fitting
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -51,8 +53,6 @@ _LOSSY_FORMATS = {"JPEG", "AVIF", "HEIF"}
 _JPEG_QUALITY = 95
 # Times the size that a picture is decoded at, at least, before it is resized.
 _ENOUGH = 2
-# Of a file's name, on most file systems.
-_NAME_BYTES = 255
 # Of 255; next to nothing can be seen of a picture without a value above.
 _DARK = 31
 
@@ -442,7 +442,7 @@ def write_plain(source: Path, folder: Path, name: str) -> str:
         kept = _PLAIN_SUFFIXES["JPEG"] if written == "JPEG" else ()
     if source.suffix.lower() not in kept:
         name += _PLAIN_SUFFIXES[written][0]
-    name = _fitting(name)
+    name = fitting(name)
     if of_source.plain:
         with source.open("rb") as content, (folder / name).open("xb") as file:
             shutil.copyfileobj(content, file)
@@ -454,16 +454,6 @@ def write_plain(source: Path, folder: Path, name: str) -> str:
         else:
             picture.save(file, "PNG")
     return name
-
-
-def _fitting(name: str) -> str:
-    """Shorten the stem of a name that is too long; a digest of all of it tells it from others."""
-    if len(name.encode()) <= _NAME_BYTES:
-        return name
-    suffix = Path(name).suffix
-    end = f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
-    stem = name.removesuffix(suffix).encode()[: _NAME_BYTES - len(end)]
-    return stem.decode(errors="ignore") + end  # without the rest of a character that was cut
 
 
 def load(path: Path, size: int) -> np.ndarray:

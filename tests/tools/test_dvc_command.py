@@ -1,6 +1,7 @@
 """How tools start dvc."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,14 @@ def test_the_path_of_an_active_environment_stays_as_it_is(monkeypatch):
     assert environment()["PATH"] == path
 
 
+def test_another_python_before_it_is_not_the_stages(monkeypatch, tmp_path):
+    another = tmp_path / "python"
+    another.touch(0o755)
+    path = os.pathsep.join([str(tmp_path), PROGRAMS])
+    monkeypatch.setenv("PATH", path)
+    assert environment()["PATH"] == os.pathsep.join([PROGRAMS, path])
+
+
 def test_what_was_started_so_is_known_for_a_dvc():
     """By the locks that it holds, which no other program clears away then."""
     program = "import sys; sys.argv; print(flush=True); sys.stdin.read()"
@@ -41,6 +50,12 @@ def test_what_was_started_so_is_known_for_a_dvc():
         process.stdin.close()
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "tools").rglob("*.py")), ids=lambda p: p.name)
-def test_no_tool_starts_the_script(file):
-    assert '["dvc", "' not in file.read_text().replace('return ["dvc", "exp"', "")
+@pytest.mark.parametrize(
+    "file",
+    [file for folder in ("tools", "benchmarks") for file in sorted((ROOT / folder).rglob("*.py"))],
+    ids=lambda file: str(file.relative_to(ROOT)),
+)
+def test_no_tool_and_no_benchmark_starts_the_script(file):
+    """Whether in a list or among the arguments of a function."""
+    text = file.read_text().replace('return ["dvc", "exp"', "")  # shown to the user
+    assert not re.search(r'[\[(]\s*"dvc",', text)

@@ -44,7 +44,7 @@ def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "data/weights").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recipe.os, "execvp", refuse)
+    monkeypatch.setattr(recipe.os, "execve", refuse)
     monkeypatch.setattr(recipe.subprocess, "run", refuse)
     timeout = socket.getdefaulttimeout()
     yield tmp_path

@@ -11,7 +11,6 @@ from vision import pictures
 from vision.figures.contact_sheets import contact_sheet
 
 _COLUMNS = 8
-_LONGEST = 34  # characters of a line that fit below a tile
 _BLANK = Image.new("RGB", (64, 64), "#dddddd")
 
 
@@ -41,18 +40,10 @@ def _tiles(findings: pd.DataFrame) -> Iterator[tuple[str, str]]:
             f"{row.kind} {row.score:.2f}; {where}",
             f"→ {row.action}",
         ]
-        yield row.file, "\n".join(map(_short, lines))
+        yield row.file, "\n".join(lines)
         if row.conflicts_with:
             lines = [f"{row.rank}. its copy:", row.conflicts_with]
-            yield row.conflicts_with, "\n".join(map(_short, lines))
-
-
-def _short(line: str) -> str:
-    """Cut the middle out of a long line: what tells files apart is mostly at their end."""
-    if len(line) <= _LONGEST:
-        return line
-    half = (_LONGEST - 1) // 2
-    return f"{line[:half]}…{line[-half:]}"
+            yield row.conflicts_with, "\n".join(lines)
 
 
 def _picture(path: Path) -> Image.Image:

@@ -28,7 +28,7 @@ def write_views(
     ----------
     to : the folder for 0.npy, 1.npy and so on, each with a row for each picture, in the order of
         `pictures.index`.
-    store_gb : see `features.write`.
+    store_gb : see `extraction.write`.
     """
     paths = [folder / file for file in pictures.index(folder)["file"]]
     for view in range(count):

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -21,9 +20,6 @@ _FILLED = 0.94  # of a cell's width, by its picture and its caption
 _DPI = 110
 # Pictures are drawn at the size of their cells: larger ones would only make the file larger.
 _CELL_PIXELS = int(_CELL_INCHES * _DPI)
-
-mpl.rcdefaults()  # whatever the user's own matplotlibrc says
-mpl.use("agg")
 
 
 def contact_sheet(

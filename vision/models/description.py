@@ -28,7 +28,7 @@ class Description:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Description":
-        """Read what `models.save` wrote beside a model."""
+        """Read what `saving.save` wrote beside a model."""
         return cls(**json.loads(text))
 
 

@@ -29,6 +29,7 @@ _LIBRARIES = (
     "opencv-python-headless",
     "pandas",
     "pillow",
+    "pillow-heif",
     "scikit-learn",
     "scipy",
     "statsmodels",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vision.runtime import environment
 
-_PACKAGE = "vision"  # whose loaded modules are the code
+_PACKAGE = "vision"
 
 
 def fingerprint(
@@ -21,7 +21,7 @@ def fingerprint(
     Parameters
     ----------
     code : the names of the modules that make the result, which are loaded; None: all of this
-        package that are, and the program.
+        package and of the program's own that are, and the program.
     """
     digest = hashlib.sha256(repr((*settings, environment.describe())).encode())
     # By their names: where a clone lies is no matter.
@@ -40,11 +40,13 @@ def fingerprint(
 
 
 def _loaded() -> list[str]:
-    """Name this package's loaded modules, and the program."""
+    """Name the loaded modules of this package and of the program's own, and the program."""
+    program = sys.modules["__main__"].__spec__  # none of one that `python -m` didn't start
+    packages = {_PACKAGE, *([program.parent.partition(".")[0]] if program else [])}
     return [
         name
         for name, module in list(sys.modules.items())
-        if name == "__main__" or name.partition(".")[0] == _PACKAGE
+        if name == "__main__" or name.partition(".")[0] in packages
         # A folder without __init__.py has none.
         if getattr(module, "__file__", None)
     ]

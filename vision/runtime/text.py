@@ -1,10 +1,18 @@
-"""Reads text as other programs save it: UTF-8, or UTF-16, as Windows writes it."""
+"""Text of others: files as their programs save them, and names, to be told and to be kept.
+
+Files are in UTF-8, or in UTF-16, as Windows writes it.
+"""
 
 import codecs
+import hashlib
 import io
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import PurePath
+
+LONGEST = 255  # bytes in the name of a file or a folder, on nearly all disks
 
 # Four characters of ASCII in a row, as ".jpg" is; no name of a file has a zero byte within.
 _OF_16_BITS = re.compile(rb"(?:[\x01-\x7f]\0){4}")
@@ -42,3 +50,32 @@ def lines(stream: io.BufferedReader) -> Iterator[str]:
         yield from whole
     if rest:
         yield rest
+
+
+def composed(name: str) -> str:
+    """Return a name in Unicode's composed form (NFC), as most systems but macOS write it."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def shown(name: str) -> str:
+    """Return a name as it is; quoted and escaped if one wouldn't see what it is."""
+    if name != composed(name):
+        return ascii(name)
+    plain = name.isprintable() and name and name == " ".join(name.split())
+    return name if plain else repr(name)
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """Return the first few of a list, and how many more there are."""
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
+
+
+def fitting(name: str) -> str:
+    """Shorten the stem of a name too long for a disk; a digest of it tells it from others."""
+    if len(name.encode()) <= LONGEST:
+        return name
+    suffix = PurePath(name).suffix
+    end = f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}{suffix}"
+    stem = name.removesuffix(suffix).encode()[: LONGEST - len(end)]
+    return stem.decode(errors="ignore") + end  # without the rest of a character that was cut

@@ -4,13 +4,13 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
-from vision.runtime.text import encoding_of
+from vision.runtime.text import encoding_of, shown
 
 Action = Literal["drop", "relabel"]
 COLUMNS = ["file", "action", "label", "reason"]
@@ -75,7 +75,7 @@ def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correcti
             continue
         file, label = _known(cells[0], label_of), _known(cells[2], classes)
         action, reason = cells[1].strip().lower(), cells[3].strip()
-        if complaint := _complaint(file, action, label, label_of, corrections):
+        if complaint := _complaint(file, action, label, label_of, classes, corrections):
             complaints.append(f"{path}: row {number}: {complaint}")
         else:
             corrections[file] = Correction(action, label, reason)
@@ -141,29 +141,25 @@ def _complaint(
     action: str,
     label: str,
     label_of: Mapping[str, str],
+    classes: Collection[str],
     known: Mapping[str, Correction],
 ) -> str | None:
     """Tell what is wrong with a row, or None."""
-    classes = sorted(set(label_of.values()))
     if file not in label_of:
-        example = _shown(next(iter(label_of)))
-        return f"there is no picture {_shown(file)}; expected CLASS/NAME, as in {example}"
+        example = shown(next(iter(label_of)))
+        return f"there is no picture {shown(file)}; expected CLASS/NAME, as in {example}"
     if file in known:
-        return f"{_shown(file)} has a row already; keep one"
+        return f"{shown(file)} has a row already; keep one"
     if action not in get_args(Action):
         return f"the action {action!r} is unknown; expected {' or '.join(get_args(Action))}"
     if action == "drop" and label:
-        return f"{_shown(file)} is to be dropped, and so takes no label; found {label!r}"
+        return f"{shown(file)} is to be dropped, and so takes no label; found {label!r}"
     if action == "relabel" and label not in classes:
-        return f"the label {label!r} is no class; the classes are {', '.join(map(_shown, classes))}"
+        known_classes = ", ".join(map(shown, sorted(classes)))
+        return f"the label {label!r} is no class; the classes are {known_classes}"
     if action == "relabel" and label == label_of[file]:
-        return f"{_shown(file)} is of class {_shown(label)} already"
+        return f"{shown(file)} is of class {shown(label)} already"
     return None
-
-
-def _shown(name: str) -> str:
-    """Put quotes around a name where it has spaces at an end, which nobody would see otherwise."""
-    return name if name == name.strip() else repr(name)
 
 
 def apply(
@@ -191,24 +187,34 @@ def apply(
     return {label: [file for *_, file in sorted(files)] for label, files in placed.items()}
 
 
-def name(file: str, label: str, classes: Mapping[str, Sequence[str]]) -> str:
+def owners(classes: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Give the class that has a picture of a name, whatever its case; "" where several have one.
+
+    Parameters
+    ----------
+    classes : the files of each class, before any correction.
+    """
+    found: dict[str, str] = {}
+    for label, files in classes.items():
+        for file in files:
+            plain = file.partition("/")[2].casefold()
+            if found.setdefault(plain, label) != label:
+                found[plain] = ""
+    return found
+
+
+def name(file: str, label: str, owners: Mapping[str, str]) -> str:
     """Give the name of a picture in the folder of its class, where no other picture has it.
 
     Parameters
     ----------
     file : CLASS/NAME, with the class that it had.
     label : the class that it has.
-    classes : the files of each class, before any correction.
+    owners : what `owners` gives for all files.
     """
-    own, plain = PurePosixPath(file).parts
+    own, _, plain = file.partition("/")
     if label == own:
         return plain
-    taken = {
-        PurePosixPath(other).name.casefold()
-        for name, files in classes.items()
-        for other in files
-        if name != own
-    }
-    while plain.casefold() in taken:
+    while owners.get(plain.casefold(), own) != own:
         plain = f"{own}-{plain}"
     return plain

@@ -3,10 +3,10 @@
 Nothing is written here. Whether a member is a picture, and of which class, is for others to say.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import IO
 
-from vision.sources.members import Entry, reading
+from vision.sources.members import Entry, Guessed, reading
 from vision.sources.tars import COMPRESSIONS, read_tar
 from vision.sources.unreadable_archives import check_start
 from vision.sources.zips import read_zip
@@ -18,7 +18,7 @@ def read(
     archive: IO[bytes],
     name: str,
     most: int,
-    guessed: Callable[[str, str, str], None] = lambda name, page, example: None,
+    guessed: Guessed = lambda name, page, example: None,
 ) -> Iterator[Entry]:
     """Return the entries of an archive, in its own order; names start with the archive's own.
 
@@ -29,8 +29,7 @@ def read(
     ----------
     most : the members that it may hold. A zip of more is refused before its directory, which
         Python takes into the memory whole, is read; of a tar, whoever iterates counts.
-    guessed : called with the archive's name, the code page and one of the names, where the code
-        page of names had to be guessed.
+    guessed : called where the code page of names had to be guessed.
 
     Raises
     ------

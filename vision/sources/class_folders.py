@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import some
 from vision.sources.class_names import ALLOW
-from vision.sources.file_names import folded, is_archive, some, stem
+from vision.sources.file_names import folded, is_archive, stem
 
 Folder = tuple[str, ...]
 
@@ -73,10 +74,15 @@ def _is_generic(name: str) -> bool:
     return bool(words) and _GENERIC.issuperset(words)
 
 
-def below_archives(folders: Iterable[str]) -> dict[str, Folder]:
-    """Return the parts of each folder, of which those of archives it lies in don't count.
+def without_archives(path: str) -> Folder:
+    """Return the parts of a path, of which archives don't count."""
+    return tuple(part for part in path.split("/") if part and not is_archive(part))
 
-    Archives with the pictures of one class each, named after them, count as folders do: those that
+
+def below_archives(folders: Iterable[str]) -> tuple[dict[str, Folder], bool]:
+    """Return the parts of each folder without the archives, and whether those stand for classes.
+
+    Archives with the pictures of one class each, named after them, do, as folders would: those that
     lie side by side and hold pictures at their root, or in one folder such as `images`.
 
     Parameters
@@ -88,10 +94,10 @@ def below_archives(folders: Iterable[str]) -> dict[str, Folder]:
     UserError
         The archives may as well be parts of one set, numbered.
     """
-    plain = {folder: _last_archive_off(folder) for folder in folders}
+    plain = {folder: without_archives(folder) for folder in folders}
     tops = {folder.partition("/")[0] for folder in plain}
     if len(tops) == 1 or "" in tops:
-        return plain
+        return plain, False
     tails = {top: [plain[f] for f in plain if f.partition("/")[0] == top] for top in tops}
     packed = {
         top
@@ -100,18 +106,14 @@ def below_archives(folders: Iterable[str]) -> dict[str, Folder]:
     }
     # One alone may as well hold more pictures of any class.
     if len(packed) < 2 or packed < set(filter(is_archive, tops)):
-        return plain
+        return plain, False
     if all(only_tells_split(stem(top)) for top in packed):
-        return plain
+        return plain, False
     _check_not_numbered(packed)
     return {
         folder: (stem(folder.partition("/")[0]),) if folder.partition("/")[0] in packed else parts
         for folder, parts in plain.items()
-    }
-
-
-def _last_archive_off(folder: str) -> Folder:
-    return tuple(part for part in folder.split("/") if part and not is_archive(part))
+    }, True
 
 
 def _check_not_numbered(archives: Collection[str]) -> None:

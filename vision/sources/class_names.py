@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 from vision.runtime.errors import UserError
-from vision.sources.file_names import LONGEST, composed, folded, shown, some
+from vision.runtime.text import LONGEST, composed, shown, some
+from vision.sources.file_names import folded
 
 # The name of a picture that tells a class and a number: cat.0.jpg, cat_12.png, cat (3).jpg.
 _TELLS = re.compile(r"(.*?)[\s._-]*\(?\d+\)?\.[^.]+")

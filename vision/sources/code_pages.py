@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import pairwise
 
-from vision.sources.file_names import composed
+from vision.runtime.text import composed
 
 UTF8 = "utf-8"
 STANDARD = "cp437"  # of DOS, which the specification of zip names

@@ -6,19 +6,18 @@ A name says all the way: `dogs-vs-cats.zip/train.zip/train/cat.0.jpg`.
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import composed, some
 from vision.sources import unreadable_archives
 from vision.sources.archives import read
-from vision.sources.file_names import composed, is_archive, is_visible, kind, some
-from vision.sources.members import Entry, beyond, reading
+from vision.sources.file_names import is_archive, is_picture, is_visible, kind
+from vision.sources.members import Entry, Guessed, beyond, reading
 from vision.sources.unreadable_archives import UnreadableError, is_train
-
-Guessed = Callable[[str, str, str], None]
 
 
 class Bounds(NamedTuple):
@@ -78,8 +77,7 @@ def entries(
     Parameters
     ----------
     scratch : a folder for temporary files.
-    guessed : called where the code page of names had to be guessed, as
-        `vision.sources.archives.read` says.
+    guessed : called where the code page of names had to be guessed.
 
     Raises
     ------
@@ -119,7 +117,7 @@ def _below(folder: Path, name: str, walk: _Walk) -> Iterator[Entry]:
             try:
                 if name:
                     unreadable_archives.check_inner(below)
-                if not name or kind(below) == "others":
+                if not name or (not is_picture(below) and kind(below) == "others"):
                     unreadable_archives.check_file(path, below)
             except UnreadableError as error:
                 walk.unreadable.append(error)

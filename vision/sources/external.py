@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import shown
 from vision.sources.entries import Bounds
-from vision.sources.file_names import ARCHIVES, listed, shown
+from vision.sources.file_names import ARCHIVES, listed
 from vision.sources.links import check_links
 from vision.sources.unpack import unpack
 

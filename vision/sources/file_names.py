@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import shown, some
 
 PICTURES = frozenset(
     {
@@ -28,7 +29,6 @@ _HIDDEN = re.compile(
     r"|System Volume Information)(?:/|$))",
     re.IGNORECASE,
 )
-LONGEST = 255  # bytes in the name of a file or a folder, on nearly all disks
 _UNDECODED = re.compile("[\ud800-\udfff]")
 
 
@@ -75,30 +75,11 @@ def listed(names: Iterable[str], most: int = 8) -> str:
     return some(told, most)
 
 
-def composed(name: str) -> str:
-    """Return a name in Unicode's composed form (NFC), as most systems but macOS write it."""
-    return name if name.isascii() else unicodedata.normalize("NFC", name)
-
-
 def folded(name: str) -> str:
     """Return what is equal for names that some file systems hold to be one."""
     if name.isascii():
         return name.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
-
-
-def shown(name: str) -> str:
-    """Return a name as it is; quoted and escaped if one wouldn't see what it is."""
-    if name != composed(name):
-        return ascii(name)
-    plain = name.isprintable() and name and name == " ".join(name.split())
-    return name if plain else repr(name)
-
-
-def some(items: Sequence[str], most: int = 3) -> str:
-    """Return the first few of a list, and how many more there are."""
-    more = f" and {len(items) - most:,} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
 
 
 def check_usable(names: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import shown, some
 from vision.sources import class_names
 from vision.sources.class_folders import (
     EXPECTED,
@@ -13,6 +14,7 @@ from vision.sources.class_folders import (
     below_archives,
     class_folders,
     only_tells_split,
+    without_archives,
 )
 from vision.sources.file_names import (
     PICTURES,
@@ -21,8 +23,6 @@ from vision.sources.file_names import (
     is_picture,
     is_visible,
     listed,
-    shown,
-    some,
     stem,
 )
 from vision.sources.unique_names import places
@@ -85,7 +85,7 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
         lie = f"; what lies there: {listed(left_out)}" if left_out else ""
         raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}){lie}; {EXPECTED}")
     check_usable([name for found in by_path.values() for name in found])
-    folder_of = below_archives(by_path)
+    folder_of, packed = below_archives(by_path)
     files: dict[Folder, list[str]] = defaultdict(list)
     for path, found in by_path.items():
         files[folder_of[path]] += found
@@ -95,14 +95,14 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
     else:
         examples = {folder: found[0] for folder, found in files.items()}
         label_of = class_folders(examples, meant=not check_names)
-        _check_none_empty(label_of, names, folder_of)
+        _check_none_empty(label_of, names, packed)
         _check_several(label_of, files)
         if check_names:
             classes: dict[str, list[str]] = defaultdict(list)
             for folder, label in label_of.items():
                 classes[label[-1]] += files[folder]
             class_names.check_files(classes)
-            _check_folders_tell(classes, _packed(folder_of))
+            _check_folders_tell(classes, packed)
         splits = {folder: {label[-1]} for folder, label in label_of.items()}
         where = {folder: label[:-1] for folder, label in label_of.items()}
     class_names.check_names(set().union(*splits.values()), not check_names)
@@ -154,19 +154,20 @@ def _check_folders_tell(classes: Mapping[str, list[str]], packed: bool) -> None:
             )
 
 
-def _check_none_empty(
-    label_of: Mapping[Folder, Folder], names: list[str], folder_of: Mapping[str, Folder]
-) -> None:
-    """Refuse folders without pictures beside those of classes."""
+def _check_none_empty(label_of: Mapping[Folder, Folder], names: list[str], packed: bool) -> None:
+    """Refuse folders without pictures beside those of classes, or archives where they are these."""
     labels = set(label_of.values())
     parents = {label[:-1] for label in labels}
     on_the_way = {folder[:depth] for folder in label_of for depth in range(1, len(folder) + 1)}
-    packed = _packed(folder_of)
     held: dict[Folder, list[str]] = defaultdict(list)
     for name in names:
         if not is_visible(name):
             continue
-        folder = _folder(name, packed)
+        top, slash, _ = name.partition("/")
+        if packed and slash and is_archive(top):
+            folder = (stem(top),)
+        else:
+            folder = without_archives(name.rpartition("/")[0])
         for depth in range(1, len(folder) + 1):
             path = folder[:depth]
             if path[:-1] in parents and path not in on_the_way:
@@ -179,19 +180,6 @@ def _check_none_empty(
         raise UserError(
             f"{folders} no pictures beside folders that do; fill, or remove, what is empty"
         )
-
-
-def _packed(folder_of: Mapping[str, Folder]) -> bool:
-    """Return whether archives stand for classes."""
-    return any(folder != _folder(path + "/", False) for path, folder in folder_of.items())
-
-
-def _folder(name: str, packed: bool) -> Folder:
-    """Return the folders that a name goes through, without the archives; or the archive."""
-    parts = name.split("/")[:-1]
-    if packed and parts and is_archive(parts[0]):
-        return (stem(parts[0]),)
-    return tuple(part for part in parts if not is_archive(part))
 
 
 def _check_several(label_of: Mapping[Folder, Folder], files: Mapping[Folder, list[str]]) -> None:

@@ -5,19 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vision.runtime.errors import UserError
-from vision.sources.file_names import some
-
-
-def linked_folders(folder: Path) -> list[Path]:
-    """Return the links to folders below a folder, itself excepted, in the order of their names.
-
-    What lies behind them is not looked at; nor is a folder that is missing.
-    """
-    return sorted(link for link in _links(folder) if link.is_dir())
+from vision.runtime.text import some
 
 
 def check_links(folder: Path) -> None:
-    """Refuse links below a folder that don't lead to a file.
+    """Refuse links below a folder, itself excepted, that don't lead to a file.
+
+    What lies behind them is not looked at; nor is a folder that is missing.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import IO, NamedTuple
 
 from vision.runtime.errors import UserError
-from vision.sources.file_names import composed
+from vision.runtime.text import composed
 
 # What the readers of the standard library were seen to raise over damaged bytes.
 DAMAGE = (
@@ -24,6 +24,9 @@ DAMAGE = (
     UnicodeDecodeError,
     OverflowError,
 )
+
+# Takes the name of an archive, the code page that its names were guessed to be in, and one of them.
+Guessed = Callable[[str, str, str], None]
 
 
 class DamagedError(UserError):

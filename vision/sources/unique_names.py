@@ -1,12 +1,11 @@
 """Names of their own for pictures that are put together from several folders."""
 
-import hashlib
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
+from vision.runtime.text import fitting
 from vision.sources.class_folders import tells_split
-from vision.sources.file_names import LONGEST, folded, is_archive, stem
+from vision.sources.file_names import folded, is_archive, stem
 
 
 def places(
@@ -46,7 +45,7 @@ def places(
 
 def _within(names: Iterable[str], before: str) -> list[str]:
     """Return a name for each picture of one folder that no other has, with a prefix."""
-    files = [_short(before + name.rpartition("/")[2]) for name in names]
+    files = [fitting(before + name.rpartition("/")[2]) for name in names]
     taken = set(map(folded, files))
     if len(taken) == len(files):
         return files
@@ -55,20 +54,11 @@ def _within(names: Iterable[str], before: str) -> list[str]:
         own, number = file, 1
         while folded(own) in (taken if number > 1 else seen):
             number += 1
-            own = _short(f"{number}-{file}")
+            own = fitting(f"{number}-{file}")
         seen.add(folded(own))
         taken.add(folded(own))
         found.append(own)
     return found
-
-
-def _short(file: str) -> str:
-    """Return a name that a disk can hold."""
-    if len(file.encode()) <= LONGEST:
-        return file
-    name, suffix = os.path.splitext(file)  # noqa: PTH122, as in `file_names.is_picture`
-    end = f"-{hashlib.sha256(file.encode()).hexdigest()[:8]}{suffix}"
-    return name.encode()[: LONGEST - len(end)].decode(errors="ignore") + end
 
 
 def _training_first(folder: str) -> tuple[bool, str]:

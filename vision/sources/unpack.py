@@ -7,9 +7,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import shown, some
 from vision.sources.code_pages import CODE_PAGES
 from vision.sources.entries import Bounds, entries
-from vision.sources.file_names import shown, some
 from vision.sources.layout import Layout, arrange
 from vision.sources.members import DamagedError, reading
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from vision.runtime.errors import UserError
+from vision.runtime.text import shown, some
 from vision.sources.class_folders import only_tells_split
-from vision.sources.file_names import is_archive, is_picture, is_visible, shown, some
+from vision.sources.file_names import is_archive, is_picture, is_visible
 from vision.sources.file_names import kind as kind_of
 
 UNPACK = "unpack it yourself and put the folder there instead"

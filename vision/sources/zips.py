@@ -10,7 +10,7 @@ from functools import partial
 from typing import IO
 
 from vision.sources import code_pages
-from vision.sources.members import Entry, beyond, inside, unsafe
+from vision.sources.members import Entry, Guessed, beyond, inside, unsafe
 from vision.sources.unreadable_archives import UnreadableError, part_of_zip
 
 # Bytes in the last record of a zip, which a comment of 64 KiB at most may follow.
@@ -32,9 +32,7 @@ _OTHER_METHODS = {
 }  # fmt: skip
 
 
-def read_zip(
-    archive: IO[bytes], name: str, most: int, guessed: Callable[[str, str], None]
-) -> Iterator[Entry]:
+def read_zip(archive: IO[bytes], name: str, most: int, guessed: Guessed) -> Iterator[Entry]:
     """Return the entries of a zip, as `vision.sources.archives.read` does."""
     _check_whole(archive, name)
     if _records(archive, most) > most:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from vision.runtime.disk import replacing_file
+
 Arrays = Mapping[str, list[np.ndarray]]
 
 
@@ -17,7 +19,7 @@ class Checkpoint:
     Parameters
     ----------
     path : a .npz file.
-    work : the `runtime.fingerprint` of the work; a state of any other is passed over.
+    work : the `fingerprint.fingerprint` of the work; a state of any other is passed over.
     """
 
     def __init__(self, path: Path, work: str):
@@ -37,13 +39,10 @@ class Checkpoint:
             for name, group in arrays.items()
             for number, array in enumerate(group)
         }
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._path.with_suffix(".new")
-        with unfinished.open("wb") as file:
+        with replacing_file(self._path) as new, new.open("wb") as file:
             np.savez(file, header=header, **numbered)
             file.flush()
             os.fsync(file.fileno())
-        unfinished.replace(self._path)
 
     def load(self) -> tuple[object, Arrays] | None:
         """Give what `save` was given, or None where there is nothing whole of this work."""
@@ -61,4 +60,3 @@ class Checkpoint:
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
-        self._path.with_suffix(".new").unlink(missing_ok=True)

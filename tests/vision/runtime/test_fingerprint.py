@@ -2,6 +2,7 @@
 
 import sys
 
+from studies import random_subsets
 from vision.features import extraction, store  # noqa: F401  of another room
 from vision.runtime import fingerprint as fingerprint_module
 from vision.runtime.fingerprint import fingerprint
@@ -40,6 +41,20 @@ def test_the_code_is_that_of_all_rooms_that_are_loaded_and_the_program(monkeypat
     loaded = fingerprint_module._loaded()
     assert {"vision.features.extraction", "vision.runtime.fingerprint", "__main__"} <= set(loaded)
     assert not [name for name in loaded if name.partition(".")[0] not in ("vision", "__main__")]
+
+
+def test_of_a_pipeline_of_its_own_the_code_is_that_of_its_package_too(monkeypatch):
+    monkeypatch.setitem(sys.modules, "__main__", random_subsets)
+    loaded = set(fingerprint_module._loaded())
+    assert {"studies", "studies.random_subsets", "vision.runtime.fingerprint"} <= loaded
+    assert {name.partition(".")[0] for name in loaded} == {"vision", "studies", "__main__"}
+
+
+def test_a_program_of_no_package_has_no_other_code(monkeypatch):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    assert {name.partition(".")[0] for name in fingerprint_module._loaded()} <= {
+        *("vision", "__main__")
+    }
 
 
 def test_the_fingerprint_tells_environments_apart(tmp_path, monkeypatch):

@@ -201,9 +201,9 @@ def test_a_relabelled_picture_has_in_the_other_class_the_place_it_had_in_its_own
     ],
 )
 def test_a_relabelled_picture_takes_no_others_name(file, label, name):
-    assert corrections.name(file, label, CLASSES) == name
+    assert corrections.name(file, label, corrections.owners(CLASSES)) == name
 
 
 def test_a_name_is_free_even_where_its_replacement_is_taken():
     classes = {"cat": ["cat/1.jpg", "cat/dog-1.jpg"], "dog": ["dog/1.JPG"]}
-    assert corrections.name("dog/1.JPG", "cat", classes) == "dog-dog-1.JPG"
+    assert corrections.name("dog/1.JPG", "cat", corrections.owners(classes)) == "dog-dog-1.JPG"

@@ -8,7 +8,7 @@ import pytest
 from tests.code import ROOT
 from tests.files import write_files
 from vision.runtime.errors import UserError
-from vision.sources.links import check_links, linked_folders
+from vision.sources.links import check_links
 
 
 @pytest.fixture
@@ -21,13 +21,17 @@ def test_linked_folders_are_found_at_any_depth_and_links_to_files_are_none(sourc
     (source / "cat").symlink_to("../away/cat")
     (source / "dog" / "more").symlink_to("../../away/cat/in")
     (source / "dog" / "1.jpg").symlink_to("../../away/0.jpg")
-    assert linked_folders(source) == [source / "cat", source / "dog" / "more"]
+    with pytest.raises(UserError) as error:
+        check_links(source)
+    linked = f"{source}/cat -> ../away/cat, {source}/dog/more -> ../../away/cat/in; "
+    assert str(error.value).startswith(f"links to folders: {linked}")
+    assert "1.jpg" not in str(error.value)
 
 
 def test_a_folder_that_is_a_link_itself_or_missing_has_none(source, tmp_path):
     (tmp_path / "link").symlink_to("external")
-    assert linked_folders(tmp_path / "link") == linked_folders(tmp_path / "missing") == []
-    check_links(tmp_path / "link")
+    for folder in ("link", "missing"):
+        check_links(tmp_path / folder)
 
 
 def test_all_linked_folders_are_named_with_where_they_lead_and_the_remedy(source):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vision.runtime.disk import replacing_file
 from vision.training.checkpoint import Checkpoint
 
 CONTENT = [{"epoch": 0, "loss": 0.1}, {"epoch": 1, "loss": 1 / 3}]
@@ -57,8 +58,13 @@ def test_a_damaged_state_is_passed_over(path, damage):
 def test_what_a_killed_save_left_is_passed_over_and_removed(path):
     checkpoint = Checkpoint(path, "this")
     checkpoint.save(CONTENT, ARRAYS)
-    path.with_suffix(".new").write_bytes(path.read_bytes()[:100])
+    whole = path.read_bytes()
+    with replacing_file(path) as unfinished:
+        unfinished.write_bytes(whole)
+    unfinished.write_bytes(whole[:100])
     assert checkpoint.load()[0] == CONTENT
+    checkpoint.save(CONTENT, ARRAYS)
+    assert list(path.parent.iterdir()) == [path]
     checkpoint.remove()
     assert list(path.parent.iterdir()) == []
     checkpoint.remove()

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from tests.vision.training.test_heads import settings
-from tests.vision.training.test_loop import two_clouds
+from tests.vision.training.test_heads import settings, two_clouds
 from vision.training import lbfgs
 from vision.training.heads import build_head
 

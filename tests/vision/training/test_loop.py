@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.vision.training.test_heads import settings
+from tests.vision.training.test_heads import settings, two_clouds
 from vision.networks import backbones
 from vision.networks.extractor import build_extractor
 from vision.params import BackboneSettings
@@ -28,12 +28,6 @@ def rng():
 
 def batches(inputs, labels, seed=None, batch_size=8):
     return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed)
-
-
-def two_clouds(rng, count, classes=2, distance=4.0):
-    labels = np.arange(count) % classes
-    centres = distance * np.eye(classes, 4)
-    return (centres[labels] + rng.normal(size=(count, 4))).astype(np.float32), labels
 
 
 @pytest.mark.parametrize("classes", [2, 3])
