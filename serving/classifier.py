@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from serving.revision import read_revision
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.models.description import Description, class_probabilities
 from vision.models.litert import Network
 from vision.runtime.errors import UserError

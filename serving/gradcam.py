@@ -74,7 +74,7 @@ class GradCam:
             with tf.GradientTape() as tape:
                 tape.watch(maps)
                 log_odds = _log_odds(self._to_logits(maps, training=False), classes[batch])
-            contributions = tf.reduce_sum(tape.gradient(log_odds, maps) * maps, axis=-1)
+            contributions = tf.reduce_sum(tape.gradient(log_odds, maps) * _placed(maps), axis=-1)
             yield tf.nn.relu(contributions).numpy()
 
     def spread(self, heat: np.ndarray, width: int, height: int) -> np.ndarray:
@@ -133,6 +133,14 @@ def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:
     return Image.fromarray(np.rint(255 * drawn).astype(np.uint8))
 
 
+def _placed(maps: tf.Tensor) -> tf.Tensor:
+    """Leave of feature maps what tells one place from another: the means of larger maps don't."""
+    highest, lowest = (
+        reduce(maps, axis=(1, 2), keepdims=True) for reduce in (tf.reduce_max, tf.reduce_min)
+    )
+    return tf.where(highest > lowest, maps, 0)
+
+
 def _logits(maps: Sequence[int], above: Sequence[layers.Layer]) -> keras.Model:
     """Build the model from feature maps to what the last activation is applied to."""
     inputs = keras.Input(maps)
@@ -172,7 +180,9 @@ def _places(network: keras.Model) -> tuple[float, float]:
         return tuple(np.mean([_places(part) for part in parts], axis=0))
     found = {id(network.input): (0.5, 1.0)}
     for layer in network.layers[1:]:
-        entering = [found[id(tensor)] for tensor in tree.flatten(layer.input)]
+        entering = [found[id(t)] for t in tree.flatten(layer.input) if id(t) in found]
+        if isinstance(layer, layers.GlobalAveragePooling2D) or not entering:
+            continue  # a mean of all places is of none
         first, step = np.mean(entering, axis=0)
         if isinstance(layer, layers.ZeroPadding2D):
             first -= step * layer.padding[0][0]

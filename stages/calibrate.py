@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vision.evaluation import calibration, scores
-from vision.evaluation.calibration import Calibration
+from vision.evaluation import scores
+from vision.models import calibration
+from vision.models.calibration import Calibration
 from vision.models.description import Description, class_probabilities
 from vision.params import load_params
 from vision.runtime.files import write_json

@@ -90,7 +90,7 @@ class Subset(Section):
 class BackboneSettings(Section):
     name: BackboneName
     weights: Annotated[str, Field(min_length=1)]
-    pooling: Literal["avg", "none"]
+    pooling: Literal["avg", "levels", "none"]
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
 
 
@@ -115,6 +115,7 @@ class Activations(Section):
 
 
 class TrainHead(Section):
+    standardize: bool
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     l2: Strength | Annotated[list[Strength], Field(min_length=1), AfterValidator(all_different)]

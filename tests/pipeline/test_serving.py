@@ -14,7 +14,7 @@ import pytest
 
 from serving import bundle, classifier
 from vision import pictures
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.runtime.errors import UserError
 
 TEST = "data/subset/test"

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from serving.classifier import Classifier
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.models.description import Description
 
 SIZE = 8

@@ -19,7 +19,7 @@ from PIL import Image
 from serving import bundle, card, classifier, predict
 from tests.code import ROOT
 from tests.vision.test_pictures import write_bmp
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.models.description import Description
 from vision.models.engine import Engine
 from vision.params import load_params

@@ -10,7 +10,7 @@ import pytest
 
 from serving import classifier
 from tests.serving.conftest import SIZE
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.models.engine import Engine
 from vision.runtime.errors import UserError
 

@@ -55,8 +55,8 @@ def turned(planted, times):
 
 def settings(hidden_units=0):
     return TrainHead(
-        hidden_units=hidden_units, dropout=0.2, l2=0, optimizer="adam", learning_rate=1e-3,
-        schedule="constant", batch_size=32, epochs=1, patience=1,
+        standardize=False, hidden_units=hidden_units, dropout=0.2, l2=0, optimizer="adam",
+        learning_rate=1e-3, schedule="constant", batch_size=32, epochs=1, patience=1,
     )  # fmt: skip
 
 
@@ -239,6 +239,15 @@ def test_a_hidden_layer_is_seen_through():
     gradcam = GradCam(model_of(layers.GlobalAveragePooling2D(), head))
     np.testing.assert_allclose(gradcam.heat(PICTURE, [0]), only_at(RED, 2 * 200 / 16), rtol=1e-6)
     assert not gradcam.heat(PICTURE, [1]).any()
+
+
+def test_what_is_the_same_at_every_position_is_placed_nowhere():
+    """As the means of larger maps are, beside the last ones."""
+    gradcam = build(RED_OR_BLUE)
+    red_everywhere = PICTURE.copy()
+    red_everywhere[..., 0] = 50
+    np.testing.assert_allclose(gradcam.heat(red_everywhere, [0]), only_at(BLUE, 100 / 16))
+    assert not gradcam.heat(red_everywhere, [1]).any()
 
 
 def test_where_the_model_is_sure_the_heat_stays():

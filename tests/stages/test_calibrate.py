@@ -3,7 +3,7 @@
 import numpy as np
 
 from stages import calibrate
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 
 LABELS = np.array([0, 0, 1, 1])
 SAID = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.45, 0.55]])

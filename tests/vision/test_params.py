@@ -57,7 +57,7 @@ CHOICES = {
     "subset.order": "natural shuffled",
     "backbone.name": "efficientnet_lite0 efficientnet_lite1 efficientnet_lite2 vgg16 vgg19 "
     "resnet50 inception_v3 xception mobilenet mobilenet_v2 efficientnet_b0 densenet121",
-    "backbone.pooling": "avg none",
+    "backbone.pooling": "avg levels none",
     "train_head.optimizer": "lbfgs adam rmsprop sgd",
     "train_head.schedule": "cosine constant",
     "finetune.optimizer": "adam rmsprop sgd",
@@ -68,6 +68,7 @@ OTHERS = (
     "download.check_names",
     "subset.leave_out_copies",
     "backbone.weights",
+    "train_head.standardize",
     "train_head.l2",
     "finetune.unfreeze_from",
     "augmentation.flip",

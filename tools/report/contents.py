@@ -18,7 +18,7 @@ from tools.report.changes import NAMES
 from vision import pictures
 from vision.augmentation import augment
 from vision.evaluation import scores
-from vision.evaluation.calibration import Calibration
+from vision.models.calibration import Calibration
 from vision.models.description import class_probabilities
 from vision.params import Params, load_params
 from vision.runtime.errors import UserError

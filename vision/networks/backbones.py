@@ -5,13 +5,14 @@ one must know of it: its preprocessing, its least and its published input size, 
 Several of them can look at the same picture side by side.
 """
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-from keras import applications, layers
+from keras import applications, layers, tree
 
 from vision.networks import efficientnet_lite
 from vision.networks import weights as weight_files
@@ -19,6 +20,8 @@ from vision.runtime.errors import UserError
 
 # `random` weights are these random ones, whoever asks: two stages build the same network.
 _RANDOM_WEIGHTS_SEED = 0
+# How the layers are called that give the means of larger maps.
+_MEAN = "mean_of_level_"
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,14 @@ class Backbone:
     least_size: int = 32
     ends_block: bool = False
 
-    def build(self, weights: str, image_size: int) -> keras.Model:
+    def build(self, weights: str, image_size: int, levels: bool = False) -> keras.Model:
         """Build the network with its weights.
 
         Parameters
         ----------
         weights : `imagenet`, `random`, or a path to a file of weights.
         image_size : height and width in pixels.
+        levels : whether the means of larger maps stand beside the last ones; see `_with_levels`.
 
         Raises
         ------
@@ -66,7 +70,8 @@ class Backbone:
             base = self.network(include_top=False, weights=None, input_shape=shape)
         if weights not in ("imagenet", "random"):
             weight_files.load(base, Path(weights))
-        return keras.Model(base.input, base.output, name="backbone")
+        maps = _with_levels(base) if levels else base.output
+        return keras.Model(base.input, maps, name="backbone")
 
     def blocks(self, base: keras.Model) -> dict[str, int]:
         """Name the blocks of a built network, from the input up.
@@ -75,7 +80,7 @@ class Backbone:
         -------
         The index in `base.layers` of each block's first layer. Layers are in topological order
         and a single tensor enters each block, so that all layers from this index on, and no
-        others, depend on the block's input.
+        others, depend on the block's input; but for the means of maps below, where there are any.
         """
         starts: dict[str, int] = {}
         next_start = 1  # behind the input
@@ -95,7 +100,15 @@ class Backbone:
 
     def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
         """See `split`."""
-        entering = base.layers[self._start(base, name, block)].input
+        start = self._start(base, name, block)
+        below = base.layers[:start]
+        means = [
+            layer.output
+            for layer in base.layers
+            if layer.name.startswith(_MEAN) and layer.input._keras_history.operation in below
+        ]
+        entering = base.layers[start].input
+        entering = [entering, *means] if means else entering
         return (
             keras.Model(base.input, entering, name=f"{base.name}_below"),
             keras.Model(entering, base.output, name=f"{base.name}_above"),
@@ -118,6 +131,29 @@ class Backbone:
                 f"it has {', '.join(blocks)}"
             )
         return blocks[block]
+
+
+def _with_levels(base: keras.Model) -> keras.KerasTensor:
+    """Put the means of larger maps beside the last maps, as maps of one value each.
+
+    Of the maps of each height, the last ones, from half of the picture's height on. What a network
+    knows of textures and colours it forgets towards its end, where it tells ImageNet's classes
+    apart; pictures unlike ImageNet's need it (U. Evci et al., "Head2Toe: Utilizing intermediate
+    representations for better transfer learning", ICML 2022).
+    """
+    size = base.input.shape[1]
+    height, width, _ = base.output.shape[1:]
+    last = {}
+    for layer in base.layers:
+        shape = layer.output.shape
+        if len(shape) == 4 and (halvings := round(math.log2(size / shape[1]))):
+            last[halvings] = layer.output
+    del last[max(last)]  # those of the last maps' own height
+    levels = []
+    for halvings, maps in last.items():
+        mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{_MEAN}{halvings}")(maps)
+        levels.append(layers.UpSampling2D((height, width), name=f"level_{halvings}")(mean))
+    return layers.Concatenate(name="levels")([base.output, *levels])
 
 
 @dataclass(frozen=True)
@@ -146,7 +182,7 @@ class Joint:
         """Leave pictures as they are; each part has its own preprocessing."""
         return pictures
 
-    def build(self, weights: str, image_size: int) -> keras.Model:
+    def build(self, weights: str, image_size: int, levels: bool = False) -> keras.Model:
         """Build the networks with their weights, into one; see `Backbone.build`.
 
         Raises
@@ -163,7 +199,7 @@ class Joint:
         maps = []
         for name, part in self.parts.items():
             prepared = keras.Model(pictures, part.preprocess(pictures), name=f"{name}_input")
-            base = part.build(weights, image_size)
+            base = part.build(weights, image_size, levels)
             maps.append(keras.Model(base.input, base.output, name=name)(prepared(pictures)))
         if len(heights := {each.shape[1] for each in maps}) > 1:
             raise UserError(
@@ -192,9 +228,10 @@ class Joint:
         activations, entering, maps = [], [], []
         for part_name, part in self.parts.items():
             frozen, trained = part.split(base.get_layer(part_name), part_name, block)
-            activations.append(frozen(base.get_layer(f"{part_name}_input")(base.input)))
-            entering.append(keras.Input(trained.input.shape[1:]))
-            maps.append(trained(entering[-1]))
+            activations += tree.flatten(frozen(base.get_layer(f"{part_name}_input")(base.input)))
+            own = tree.map_structure(lambda each: keras.Input(each.shape[1:]), trained.input)
+            entering += tree.flatten(own)
+            maps.append(trained(own))
         joined = base.get_layer("maps")(maps)
         return (
             keras.Model(base.input, activations, name="backbone_below"),
@@ -330,7 +367,8 @@ def split(conv_base: keras.Model, name: str, block: str) -> tuple[keras.Model, k
     Returns
     -------
     The lower half, from preprocessed pictures to what enters the block, one tensor or, of several
-    networks, a list of them; and the upper one from there to the feature maps.
+    networks or with means of larger maps, a list of them; and the upper one from there to the
+    feature maps.
 
     Raises
     ------

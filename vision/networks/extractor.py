@@ -37,13 +37,13 @@ def build_extractor(backbone: BackboneSettings, weights_folder: Path) -> keras.M
         )
     chosen = backbones.find(backbone.name)
     size = backbones.image_size(backbone.name, backbone.image_size)
-    conv_base = chosen.build(backbone.weights, size)
+    conv_base = chosen.build(backbone.weights, size, backbone.pooling == "levels")
     conv_base.trainable = False
     inputs = keras.Input((size, size, 3), name="pictures")
     preprocessing = keras.Model(inputs, chosen.preprocess(inputs), name="preprocessing")
     maps = conv_base(preprocessing(inputs))
-    if backbone.pooling == "avg":
-        features = layers.GlobalAveragePooling2D(name="features")(maps)
-    else:
+    if backbone.pooling == "none":
         features = layers.Flatten(name="features")(maps)
+    else:
+        features = layers.GlobalAveragePooling2D(name="features")(maps)
     return keras.Model(inputs, features, name="extractor")

@@ -86,6 +86,7 @@ def fit(
         checkpoint,
         steps,
         on_epoch,
+        calibrated=True,
     )
 
 

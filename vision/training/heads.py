@@ -15,6 +15,10 @@ from vision.training.optimization import Steps
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
 
+_STANDARDIZE = "standardize"
+# Added to each feature's variance: one that is the same in all pictures stays near 0.
+_LEAST_VARIANCE = 1e-6
+
 
 def build_head(features: int, classes: int, settings: TrainHead, seed: int) -> keras.Model:
     """Build an untrained head from features to probabilities.
@@ -39,6 +43,11 @@ def build_head(features: int, classes: int, settings: TrainHead, seed: int) -> k
 
     inputs = keras.Input((features,), name="features")
     x = inputs
+    if settings.standardize:
+        # What it takes off and divides by, `fit` gives it; nothing else changes it.
+        x = layers.BatchNormalization(
+            center=False, scale=False, epsilon=_LEAST_VARIANCE, trainable=False, name=_STANDARDIZE
+        )(x)
     if settings.hidden_units:
         x = dense(settings.hidden_units, "relu", "hidden")(x)
     x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
@@ -85,6 +94,10 @@ def fit(
     def train(l2: float) -> tuple[keras.Model, pd.DataFrame, dict[str, float | int]]:
         own = settings.model_copy(update={"l2": l2})
         head = build_head(extractor.output.shape[1], len(classes), own, seed)
+        if own.standardize:
+            rows = stored.rows("train")[0][chosen]
+            moments = (reduce(rows, axis=0, dtype=np.float64) for reduce in (np.mean, np.var))
+            head.get_layer(_STANDARDIZE).set_weights([*moments])
         if at_once:
             history, summary = lbfgs.fit(head, *sets, own, on_epoch)
         else:

@@ -11,6 +11,8 @@ import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
+from vision.models import calibration
+from vision.models.description import class_probabilities
 from vision.runtime.errors import UserError
 from vision.training import optimization
 from vision.training.batches import Batches
@@ -31,6 +33,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     steps: Steps = Steps(),  # noqa: B008  it is frozen
     on_epoch: OnEpoch | None = None,
+    calibrated: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
@@ -44,6 +47,9 @@ def fit(
     checkpoint : where each finished epoch is saved. A training that it holds goes on from there,
         to the same bytes as if it had never stopped.
     on_epoch : called after each epoch, with the history so far.
+    calibrated : whether validation losses are those at the temperature that suits the epoch, as
+        the model is used in the end. A network that grows too sure of itself, as one does that
+        learns its training pictures by heart, is not taken for one that grows worse.
 
     Returns
     -------
@@ -63,10 +69,7 @@ def fit(
     )
     optimizer.build(model.trainable_variables)
     train_steps = _compiled_steps(model, steps.label_smoothing, optimizer)
-    evaluation_steps = _compiled_steps(model)
-
-    def evaluate() -> dict[str, float]:
-        return _run(evaluation_steps, validation, 0, "validation", "validation")
+    evaluate = (_calibrated if calibrated else _uncalibrated)(model, validation)
 
     progress = Progress(model, settings, optimizer)
     stored = checkpoint.load() if checkpoint else None
@@ -90,6 +93,33 @@ def fit(
             on_epoch(progress.history())
         progress.print()
     return progress.finish()
+
+
+def _uncalibrated(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
+    """Give what measures a model as it is."""
+    steps = _compiled_steps(model)
+    return lambda: _run(steps, validation, 0, "validation", "validation")
+
+
+def _calibrated(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
+    """Give what measures a model at the temperature that suits it."""
+    signature = tf.TensorSpec((None, *model.input.shape[1:]))
+    predict = tf.function(lambda inputs: model(inputs, training=False), [signature])
+
+    def evaluate() -> dict[str, float]:
+        outputs = np.concatenate([predict(inputs) for inputs, _ in validation.epoch(0)])
+        if not np.isfinite(outputs).all():
+            return named("validation", dict.fromkeys(("cross_entropy", "accuracy"), math.nan))
+        labels, probabilities = validation.labels, class_probabilities(outputs)
+        temperature = calibration.fit_temperature(labels, probabilities)
+        of_labels = calibration.scale(probabilities, temperature)[np.arange(len(labels)), labels]
+        measures = {
+            "cross_entropy": -np.log(np.maximum(of_labels, calibration.LEAST)).mean(),
+            "accuracy": (probabilities.argmax(axis=1) == labels).mean(),
+        }
+        return named("validation", {name: float(value) for name, value in measures.items()})
+
+    return evaluate
 
 
 # Takes a step on each of the batches that are stacked in its arguments, and gives their measures.

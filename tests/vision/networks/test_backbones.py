@@ -95,6 +95,36 @@ def test_without_pooling_the_features_are_the_flattened_maps(name, conv_base):
     assert flat.output.shape[1] == np.prod(conv_base.output.shape[1:])
 
 
+def test_levels_are_the_means_of_larger_maps_beside_those_of_the_last(
+    name, extractor, conv_base, given
+):
+    levels = build_extractor(random_backbone(name, pooling="levels"), Path())
+    features = np.asarray(levels(some_pictures(extractor)))
+    maps = keras.Model(conv_base.input, [layer.output for layer in conv_base.layers[1:]])
+    prepared = extractor.get_layer("preprocessing")(some_pictures(extractor))
+    by_height = {
+        round(np.log2(conv_base.input.shape[1] / each.shape[1])): np.asarray(each)
+        for each in maps(prepared)
+        if len(each.shape) == 4
+    }
+    halvings = [number for number in by_height if 0 < number < max(by_height)]
+    assert halvings == sorted(halvings)
+    means = [by_height[number].mean(axis=(1, 2)) for number in halvings]
+    np.testing.assert_allclose(features, np.hstack([given, *means]), rtol=1e-3, atol=1e-5)
+
+
+def test_levels_are_cut_as_the_last_maps_are(name, extractor):
+    """What is below, the means among it, and what is above make the whole."""
+    levels = build_extractor(random_backbone(name, pooling="levels"), Path())
+    starts = list(BACKBONES[name].blocks(levels.get_layer("backbone")))
+    pictures = some_pictures(extractor)
+    whole = np.asarray(levels(pictures))
+    for block in (starts[0], starts[len(starts) // 2], starts[-1]):
+        lower, upper = cut.split(levels, name, block)
+        parts = np.asarray(upper(lower(pictures)))
+        np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5 * np.abs(whole).max())
+
+
 def test_preprocesses_as_the_network_was_published(name, extractor):
     preprocess = keras.Model(extractor.input, BACKBONES[name].preprocess(extractor.input))
     size = extractor.input.shape[1]

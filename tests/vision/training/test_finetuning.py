@@ -79,8 +79,8 @@ def test_an_epoch_from_stored_views_is_one_from_the_same_views_made_anew(
 ):
     fresh, fresh_history = finetuned(subset, None, tmp_path / "fresh")
     stored, stored_history = finetuned(subset, activations, tmp_path / "stored")
-    # float16 has three digits.
-    np.testing.assert_allclose(stored_history, fresh_history, rtol=2e-3)
+    # float16 has three digits, and the temperature follows the last of them.
+    np.testing.assert_allclose(stored_history, fresh_history, rtol=3e-3)
     moved = 0.0
     for was, one, other in zip(
         classifier().get_weights(), fresh.get_weights(), stored.get_weights(), strict=True

@@ -1,5 +1,7 @@
 """The densely connected classifier: its layers, and its training on stored features."""
 
+import shutil
+
 import keras
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ STRENGTHS = [1e-4, 1e-2, 1.0]
 
 def settings(**changes) -> TrainHead:
     defaults = {
+        "standardize": False,
         "hidden_units": 0,
         "dropout": 0.0,
         "l2": 0.0,
@@ -121,6 +124,30 @@ def test_of_several_strengths_that_of_the_least_validation_loss_is_kept(stored, 
     assert len(set(losses.values())) == len(STRENGTHS)
     for weight, expected in zip(weights, each[summary["l2"]][0], strict=True):
         np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_standardized_features_may_have_any_scale(stored, tmp_path, optimizer):
+    """The weights are those for features that were standardized before."""
+    (stored.views / "0.npy").unlink()
+    rows = np.load(stored.features / "train.npy").astype(float)
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+    before = changed(stored, tmp_path / "before", lambda given: (given - mean) / deviation)
+    scales = np.array([1, 0.1, 5, 30])
+    scaled = changed(stored, tmp_path / "scaled", lambda given: given * scales)
+    expected, _ = fit(before, optimizer=optimizer)
+    (own_mean, own_variance, *found), _ = fit(scaled, optimizer=optimizer, standardize=True)
+    np.testing.assert_allclose(own_mean, mean * scales, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(own_variance, (deviation * scales) ** 2, rtol=1e-4)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0.01, atol=1e-3)
+
+
+def changed(stored, folder, change):
+    shutil.copytree(stored.features, folder)
+    for file in folder.glob("*.npy"):
+        np.save(file, change(np.load(file).astype(float)).astype(np.float32))
+    return Stored(folder, stored.views)
 
 
 def test_a_constant_learning_rate_trains_otherwise(stored):

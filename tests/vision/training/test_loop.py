@@ -56,6 +56,25 @@ def test_keeps_the_weights_of_the_best_epoch_and_stops_after_the_patience(rng):
     assert loss == pytest.approx(history["validation_loss"][best], rel=1e-4)  # float32
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+def test_how_sure_a_model_is_changes_no_calibrated_loss(rng, classes):
+    train, validation = two_clouds(rng, 200, classes, 1.0), two_clouds(rng, 200, classes, 1.0)
+    head = build_head(4, classes, settings(), seed=0)
+    fit(head, batches(*train, seed=0), batches(*validation), settings(epochs=20), 0.05)
+    kernel, bias = head.get_weights()
+
+    def before(times, calibrated):
+        head.set_weights([kernel * times, bias * times])
+        sets = batches(*train, seed=0), batches(*validation)
+        _, summary = fit(head, *sets, settings(), 1e-9, calibrated=calibrated)
+        return summary["validation_loss_before"], summary["validation_accuracy_before"]
+
+    as_it_is, surer = before(1, True), before(4, True)
+    assert surer == pytest.approx(as_it_is, rel=0.02)  # the prior holds the temperature a little
+    assert before(4, False)[0] > 1.2 * before(1, False)[0]
+    assert as_it_is[0] <= before(1, False)[0] + 1e-6
+
+
 def test_keeps_the_weights_from_before_where_training_makes_nothing_better(rng):
     inputs, labels = two_clouds(rng, 80)
     head = build_head(4, 2, settings(), seed=0)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from vision.evaluation import calibration
-from vision.evaluation.calibration import Calibration
+from vision.models import calibration
+from vision.models.calibration import Calibration
 
 
 def drawn(temperature, classes, pictures=20_000):
