@@ -21,7 +21,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks.files import unpacked
-from benchmarks.project import ROOT, change, clone
+from benchmarks.project import ROOT, change, clone, dvc
 from benchmarks.whole import ALL, reproduce
 from vision import pictures
 from vision.params import load_params
@@ -129,7 +129,7 @@ def run_pipeline(project: Path) -> dict[str, float]:
 
 def run_plain(project: Path, seed: int) -> dict[str, float]:
     """Train the plain way on the pipeline's splits; give the same."""
-    reproduce(project, "subset")
+    dvc(project, "repro", "--quiet", "subset")
     command = [sys.executable, "-m", "benchmarks.plain", str(project / "data/subset"), str(seed)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
