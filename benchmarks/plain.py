@@ -88,10 +88,16 @@ def falling(rate: float, epochs: int, pictures: int, batch_size: int) -> "keras.
     return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
 
-def classify(subset: Path, seed: int) -> dict[str, float]:
-    """Train EfficientNet-Lite0 at 224 px: a head, then the upper half with it.
+def classify(
+    subset: Path, seed: int, size: int = 224, epochs: tuple[int, int] = (10, 12)
+) -> dict[str, float]:
+    """Train EfficientNet-Lite0: a head, then the upper half with it.
 
     The base is that of the project, whose ImageNet weights are installed.
+
+    Parameters
+    ----------
+    epochs : at most, of the head and of both.
 
     Returns
     -------
@@ -107,7 +113,7 @@ def classify(subset: Path, seed: int) -> dict[str, float]:
 
     start = time.monotonic()
     keras.utils.set_random_seed(seed)
-    name, size = "efficientnet_lite0", 224
+    name = "efficientnet_lite0"
     settings = BackboneSettings(name=name, weights="imagenet", pooling="avg", image_size=size)
     extractor = build_extractor(settings, Path("data/weights"))
     train, validation, test = (
@@ -119,13 +125,14 @@ def classify(subset: Path, seed: int) -> dict[str, float]:
     model = augmented(keras.Model(extractor.input, outputs))
 
     def fit(rate: float, epochs: int) -> None:
-        model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+        loss = "sparse_categorical_crossentropy"
+        model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"])
         stop = keras.callbacks.EarlyStopping(patience=3, restore_best_weights=True)
         model.fit(train, validation_data=validation, epochs=epochs, callbacks=[stop], verbose=2)
 
-    fit(1e-3, 10)
+    fit(1e-3, epochs[0])
     backbones.unfreeze(model.layers[-1].get_layer("backbone"), name, "block4a")
-    fit(1e-4, 12)
+    fit(1e-4, epochs[1])
     loss, accuracy = model.evaluate(test, verbose=0)
     return {
         "test": accuracy,

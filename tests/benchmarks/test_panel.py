@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from benchmarks import panel
+from benchmarks import panel, plain
 from benchmarks.project import change
 from tests.code import ROOT
 from vision import pictures
@@ -61,6 +61,21 @@ def test_every_way_sets_what_params_yaml_knows(name, way, tmp_path):
     own = {f"subset.{split}": described[split] for split in pictures.SPLITS}
     change(tmp_path, own | PANEL["ways"][way])
     load_params(tmp_path / "params.yaml")
+
+
+def test_the_plain_way_learns_to_tell_classes_apart(tmp_path):
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 24), ("validation", 6), ("test", 6)):
+        for label, light in (("dark", 0), ("light", 120)):
+            (tmp_path / split / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = light + rng.integers(0, 136, (64, 64, 3))
+                path = tmp_path / split / label / f"{number}.png"
+                Image.fromarray(pixels.astype(np.uint8)).save(path)
+    found = plain.classify(tmp_path, 0, size=64, epochs=(3, 1))
+    assert found["pictures"] == 12
+    assert found["test"] > 0.8
+    assert found["validation"] > 0.8
 
 
 def test_a_row_of_the_summary_is_the_mean_over_the_splits():
