@@ -4,6 +4,7 @@
 # make compare A=.. B=..   is the difference between two runs real?
 # make comment A=main     what a pull request's comment says
 # make seeds N=5      how far do the metrics move by luck?
+# make preset NAME=.. run as fast, good or best, as an experiment of that name
 # make recipe NAME=..      run a recipe of the literature
 # make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
 # make report REV=..  one page about the run, and what changed since a revision
@@ -29,7 +30,7 @@ PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 
 # For make experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP := (head|finetuned)\.accuracy$$
-DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|train|validation|test|left_out)\.
+DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|blocks|train|validation|test|left_out)\.
 
 # Who runs this without a name or a home, as by `docker run --user 1042`: dvc asks for both, and
 # other programs keep their caches in the home.
@@ -47,7 +48,7 @@ ifeq ($(shell [ -e $(VENV)/.installed ] && ! $(VENV)/bin/python -c '' 2>/dev/nul
 ANEW := --clear
 endif
 
-.PHONY: ready repro test experiments compare comment seeds recipe measure report bundle serve results bench verify requirements
+.PHONY: ready repro test experiments compare comment seeds preset recipe measure report bundle serve results bench verify requirements
 
 # What dvc would tell less plainly: that there is no git repository, or half a merge.
 ready: $(VENV)/.installed
@@ -82,6 +83,9 @@ comment: ready $(VENV)/.installed-dev
 N ?= 5
 seeds: ready
 	@$(RUN) python -m tools.seeds '$(N)'
+
+preset: ready
+	@$(RUN) python -m tools.preset '$(NAME)'
 
 recipe: ready
 	@$(RUN) python -m tools.recipe '$(NAME)' --backbone '$(BACKBONE)' --weights '$(WEIGHTS)'

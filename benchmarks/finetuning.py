@@ -3,7 +3,7 @@
     python -m benchmarks.finetuning
 
 After a run. The plain way is `model.fit` from pixels, with augmentation layers and TensorFlow's own
-defaults; `fresh` is this project's way with `activations.views: 0`, `stored` with stored views. An
+defaults; `fresh` is this project's way with `finetune.views: 0`, `stored` with stored views. An
 epoch is one pass over the training pictures and one over the validation pictures; the first one of
 each process, which compiles, isn't timed.
 """
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 SUBSET = Path("data/subset")
+FEATURES = Path("data/features/validation.npy")
 # The ways, and epochs enough for a second or more.
 EPOCHS = {PLAIN: 2, "fresh": 2, "stored": 6}
 WAYS = tuple(EPOCHS)
@@ -77,24 +78,21 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     backbone = params.backbone.model_copy(
         update={"name": network, "image_size": int(size), "weights": "imagenet"}
     )
-    finetune = params.finetune.model_copy(update={"unfreeze_from": block})
-    params = params.model_copy(update={"backbone": backbone, "finetune": finetune})
+    params = params.model_copy(update={"backbone": backbone})
     extractor = build_extractor(params.backbone, WEIGHTS)
-    head = heads.build_head(extractor.output.shape[1], 2, params.train_head, params.seed)
+    # It is not trained before.
+    of_head = params.train_head.model_copy(update={"standardize": False, "l2": 0.0})
+    head = heads.build_head(extractor.output.shape[1], 2, of_head, params.seed)
     model = keras.Model(extractor.input, head(extractor.output))
     with tempfile.TemporaryDirectory() as folder:
         subset = Path(folder) / "subset"
         for split, most in MOST.items():
             lay_out(SUBSET / split, subset / split, most)
         if way == PLAIN:
-            backbones.unfreeze(
-                model.get_layer("backbone"), params.backbone.name, params.finetune.unfreeze_from
-            )
+            backbones.unfreeze(model.get_layer("backbone"), params.backbone.name, block)
             ends, megabytes = plain(model, subset), 0.0
         else:
-            activations = Path(folder) / "activations"
-            ends = ours(model, subset, activations, way, params)
-            megabytes = sum(path.stat().st_size for path in activations.rglob("*.npy")) / 1e6
+            ends, megabytes = ours(model, subset, Path(folder) / "activations", way, block, params)
     pictures = VIEWS * 2 * MOST["train"] + 2 * MOST["validation"]
     return {"epoch_seconds": between(ends), "megabytes": megabytes / pictures * 1000}
 
@@ -117,60 +115,56 @@ def plain(model: "keras.Model", subset: Path) -> list[float]:
 
 
 def ours(
-    model: "keras.Model", subset: Path, activations: Path, way: str, params: "Params"
-) -> list[float]:
-    """Train some epochs as the pipeline does; give the time at the end of each."""
-    import numpy as np
+    model: "keras.Model", subset: Path, activations: Path, way: str, block: str, params: "Params"
+) -> tuple[list[float], float]:
+    """Train some epochs as the pipeline does.
 
-    from vision import pictures
-    from vision.features import extraction, views
+    Returns
+    -------
+    The time at the end of each, and the MB that the activations take meanwhile.
+    """
     from vision.models.description import Description
-    from vision.models.engine import Engine
-    from vision.networks import cut, determinism
+    from vision.networks import determinism
     from vision.training import finetuning
     from vision.training.checkpoint import Checkpoint
 
     determinism.enable()
-    block = params.finetune.unfreeze_from
     epochs = EPOCHS[way]
-    stored = way == "stored"
-    if stored:
-        lower, _ = cut.split(model, params.backbone.name, block)
-        network = Engine(lower)
-        views.write_views(
-            network,
-            subset / "train",
-            VIEWS,
-            params.augmentation,
-            params.seed,
-            activations / "train",
-            0,
-            np.float16,
-        )
-        folder = subset / "validation"
-        paths = [folder / file for file in pictures.index(folder)["file"]]
-        extraction.write(network, paths, activations / "validation.npy", dtype=np.float16)
     classes = sorted(path.name for path in (subset / "train").iterdir())
     ends: list[float] = []
+    stored: list[int] = []
+
+    def note(_: object) -> None:
+        if not ends:
+            stored.extend(path.stat().st_size for path in activations.rglob("*.npy"))
+        ends.append(time.perf_counter())
+
     finetuning.fit(
         model,
         Description(classes, model.input.shape[1], params.backbone.name),
         params.finetune.model_copy(
             update={
+                "views": VIEWS if way == "stored" else 0,
                 "epochs": epochs,
                 "patience": epochs,
                 "schedule": "constant",
                 "batch_size": BATCH_SIZE,
             }
         ),
+        block,
         LR,
         finetuning.Source(
-            subset, activations if stored else None, params.augmentation, params.seed
+            subset,
+            FEATURES,
+            activations,
+            store_gb=0,
+            augmentation=params.augmentation,
+            seed=params.seed,
         ),
         Checkpoint(subset / ".finetune.npz", ""),
-        lambda _: ends.append(time.perf_counter()),
+        note,
     )
-    return ends
+    return ends, sum(stored) / 1e6
 
 
 if __name__ == "__main__":

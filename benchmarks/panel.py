@@ -2,10 +2,11 @@
 
     python -m benchmarks.panel FOLDER --sets trash --ways plain default --splits 5
 
-results/panel.yaml has the sets and the ways. What is measured already, in metrics/panel/, is not
-measured again: stopped, it goes on where it was. The pipeline runs in a clone of what is committed,
-with a store of its own, in which later splits and ways find what was run before. So the seconds are
-those of a first run for the first split of the first way only, and for each split of the plain one.
+results/panel.yaml has the sets and, besides the presets, the ways. What is measured already, in
+metrics/panel/, is not measured again: stopped, it goes on where it was. The pipeline runs in a
+clone of what is committed, with a store of its own, in which later splits and ways find what was
+run before. So the seconds are those of a first run for the first split of the first way only, and
+for each split of the plain one.
 """
 
 import argparse
@@ -13,16 +14,16 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks.files import unpacked
 from benchmarks.project import ROOT, change, clone, dvc
 from benchmarks.whole import ALL, reproduce
+from tools import preset
 from vision import pictures
 from vision.params import load_params
 from vision.runtime.files import read_json, write_json
@@ -37,20 +38,28 @@ def main() -> None:
     panel = YAML(typ="safe", pure=True).load(PANEL)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="has the pictures", metavar="FOLDER")
-    for name, known in (("--sets", [*panel["sets"]]), ("--ways", [PLAIN, *panel["ways"]])):
+    ways = panel["ways"] | {name: preset.read_preset(name) for name in preset.names()}
+    for name, known in (("--sets", [*panel["sets"]]), ("--ways", [PLAIN, *ways])):
         parser.add_argument(name, nargs="+", choices=known, default=known)
     parser.add_argument("--splits", type=int, default=5, help="how many", metavar="N")
     options = parser.parse_args()
     for name in options.sets:
         with tempfile.TemporaryDirectory() as folder:
-            measure(name, panel, options, Path(folder))
+            measure(name, panel["sets"][name], ways, options, Path(folder))
 
 
-def measure(name: str, panel: Mapping, options: argparse.Namespace, folder: Path) -> None:
-    """Measure what is missing of a set."""
+def measure(
+    name: str, described: Mapping, ways: Mapping, options: argparse.Namespace, folder: Path
+) -> None:
+    """Measure what is missing of a set.
+
+    Parameters
+    ----------
+    described : the set, as in results/panel.yaml.
+    ways : what each sets of params.yaml.
+    """
     to = MEASURED / f"{name}.json"
     found = read_json(to) if to.exists() else {}
-    described = panel["sets"][name]
     first = load_params(ROOT / "params.yaml").seed
     seeds = range(first, first + options.splits)
     missing = [
@@ -69,7 +78,7 @@ def measure(name: str, panel: Mapping, options: argparse.Namespace, folder: Path
         print(f"{name}: {way}, split {seed}", flush=True)
         # From the committed parameters on.
         subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=project, check=True)
-        change(project, own | {"seed": seed} | panel["ways"].get(way, {}))
+        change(project, own | {"seed": seed} | ways.get(way, {}))
         result = run_plain(project, seed) if way == PLAIN else run_pipeline(project)
         found.setdefault(way, {})[str(seed)] = result
         write_json(found, to)
@@ -133,19 +142,6 @@ def run_plain(project: Path, seed: int) -> dict[str, float]:
     command = [sys.executable, "-m", "benchmarks.plain", str(project / "data/subset"), str(seed)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
-
-
-def summary(found: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterable[list[str]]:
-    """Give a row for each way: splits, mean and deviation of both accuracies, first seconds."""
-    for way, splits in found.items():
-        of_each = {key: [split[key] for split in splits.values()] for key in ("test", "validation")}
-        spread = [
-            f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
-            if len(values) > 1
-            else f"{values[0]:.3f}"
-            for values in of_each.values()
-        ]
-        yield [way, str(len(splits)), *spread, f"{next(iter(splits.values()))['seconds']:,.0f}"]
 
 
 if __name__ == "__main__":

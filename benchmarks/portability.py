@@ -22,7 +22,7 @@ from ruamel.yaml import YAML
 from tabulate import tabulate
 
 ROOT = Path(__file__).parents[1]
-STAGES = ("extract", "audit", "extract_views", "activations", "train_head", "finetune", "evaluate")
+STAGES = ("extract", "audit", "extract_views", "train_head", "finetune", "evaluate")
 COUNTS = {"train": 250, "validation": 125, "test": 250}
 EPOCHS = 2
 VARIANTS: dict[str, dict[str, str]] = {

@@ -26,13 +26,24 @@ from tools.dvc_command import DVC, environment
 # What both revisions know.
 LITE0 = {
     "backbone.name": "efficientnet_lite0",
+    "backbone.pooling": "avg",
     "backbone.image_size": 224,
+    "train_head.l2": 1e-4,
+    "train_head.optimizer": "adam",
+    "train_head.epochs": 60,
+    "train_head.patience": 6,
     "finetune.unfreeze_from": "block5a",
     "finetune.epochs": 4,
+    "finetune.patience": 2,
     "lr": 5e-5,
 }
 # What came since: as many views as epochs, since fresh augmentation had as many.
-SINCE = {"activations.views": 4, "evaluate.mirror": False}
+SINCE = {
+    "train_head.standardize": False,
+    "finetune.least_wrong": 0,
+    "finetune.views": 4,
+    "evaluate.mirror": False,
+}
 ANOTHER_RATE = {"lr": 1e-5}
 EXTERNAL = {
     "download.source": "external",

@@ -26,6 +26,7 @@ def main() -> None:
 def write_views(params: Params) -> None:
     """Write the features of each view to a file of its own, in the order of data/features."""
     # Imported here, since they bring in TensorFlow, which by default nobody waits for.
+    from vision import pictures
     from vision.features import views
     from vision.models.engine import Engine
     from vision.networks import determinism
@@ -36,6 +37,7 @@ def write_views(params: Params) -> None:
     views.write_views(
         network,
         TRAIN,
+        pictures.index(TRAIN)["file"],
         params.extract.views,
         params.augmentation,
         params.seed,

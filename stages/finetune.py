@@ -1,4 +1,4 @@
-"""Unfreezes the top of the convolutional base and trains it jointly with the head.
+"""Unfreezes the top of the convolutional base, block by block, and trains it with the head.
 
 The model is written for Keras and for LiteRT, which predicts without TensorFlow.
 """
@@ -21,40 +21,41 @@ from vision.training.checkpoint import Checkpoint
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
-ACTIVATIONS = Path("data/activations")
+FEATURES = Path("data/features/validation.npy")
+ACTIVATIONS = Path("data/.activations.partial")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
 LITERT = Path("models/finetuned.tflite")
 METRICS = Path("metrics/finetune.json")
 HISTORY = Path("plots/finetune.csv")
-UNFINISHED = Path("models/.finetune.npz")
+UNFINISHED = Path("models")
 
 
 def main() -> None:
     params = load_params(PARAMS)
+    settings = params.finetune
     determinism.enable()
     model, description = saving.load(HEAD)
     source = finetuning.Source(
-        SUBSET,
-        ACTIVATIONS if params.activations.views else None,
-        params.augmentation,
-        params.seed,
+        SUBSET, FEATURES, ACTIVATIONS, params.store.max_gb, params.augmentation, params.seed
     )
-    settings = [params.lr, params.finetune, source]
-    checkpoint = Checkpoint(UNFINISHED, fingerprint(settings, [SUBSET, ACTIVATIONS, HEAD]))
+    settings = params.finetune
+    work = fingerprint([params.lr, settings, source], [SUBSET, HEAD])
+    checkpoints = {
+        block: Checkpoint(UNFINISHED / f".finetune-{block}.npz", work) for block in settings.blocks
+    }
     with live_history(HISTORY) as on_epoch:
-        history, summary = finetuning.fit(
-            model, description, params.finetune, params.lr, source, checkpoint, on_epoch
+        history, summary, lowest = finetuning.unfreeze_gradually(
+            model, description, settings, params.lr, source, checkpoints.get, on_epoch
         )
-    # Where no epoch was better, the weights are those of the head's model.
-    block = params.finetune.unfreeze_from if summary["best_epoch"] else None
-    trained = replace(description, trained_from=block)
+    trained = replace(description, trained_from=lowest)
     saving.save(model, trained, MODEL)
     with replacing_file(LITERT) as new:
         new.write_bytes(Engine(model).content)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
-    checkpoint.remove()
+    for checkpoint in checkpoints.values():
+        checkpoint.remove()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from vision.evaluation import scores
 from vision.evaluation.inference import SideBySide
 from vision.models import saving
 from vision.networks import determinism
-from vision.params import load_params
+from vision.params import Finetune, load_params
 from vision.runtime import environment
 from vision.runtime.files import write_json
 from vision.runtime.fingerprint import fingerprint
@@ -27,7 +27,7 @@ ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 TRAIN = SUBSET / "train"
 TEST = SUBSET / "test"
-ACTIVATIONS = Path("data/activations")
+FEATURES = Path("data/features/validation.npy")
 HEADS = Path("models/studies/heads")
 METRICS = Path("metrics/studies/finetuned")
 UNFINISHED = Path("models/studies")
@@ -47,19 +47,26 @@ def main() -> None:
     model, description = saving.load(head)
     source = finetuning.Source(
         SUBSET,
-        ACTIVATIONS if params.activations.views else None,
+        FEATURES,
+        UNFINISHED / f".activations-{size}.partial",
+        params.store.max_gb,
         params.augmentation,
         params.seed,
         random_subsets.draw(labels, size, 0, params.seed),
     )
-    settings = [size, params.lr, params.finetune, params.augmentation, params.seed]
-    checkpoint = Checkpoint(
-        UNFINISHED / f".finetune-{size}.npz",
-        fingerprint(settings, [SUBSET, ACTIVATIONS, head]),
+    settings = however_good_the_head(params.finetune)
+    work = fingerprint(
+        [size, params.lr, settings, params.augmentation, params.seed], [SUBSET, head]
     )
-    _, summary = finetuning.fit(model, description, params.finetune, params.lr, source, checkpoint)
+    checkpoints = {
+        block: Checkpoint(UNFINISHED / f".finetune-{size}-{block}.npz", work)
+        for block in settings.blocks
+    }
+    _, summary, lowest = finetuning.unfreeze_gradually(
+        model, description, settings, params.lr, source, checkpoints.get
+    )
     index = pictures.index(TEST)
-    of_one = SideBySide([model], description.backbone, params.finetune.unfreeze_from)
+    of_one = SideBySide([model], description.backbone, lowest)
     paths = [TEST / file for file in index["file"]]
     (probabilities,) = of_one.probabilities(paths, False, "test", params.store.max_gb)
     accuracy = scores.accuracy(
@@ -76,8 +83,14 @@ def main() -> None:
         },
         METRICS / f"{size}.json",
     )
-    checkpoint.remove()
+    for checkpoint in checkpoints.values():
+        checkpoint.remove()
     environment.note(f"studies: finetune {size}", ENVIRONMENT)
+
+
+def however_good_the_head(settings: Finetune) -> Finetune:
+    """Have it trained on in any case: the study asks what fine-tuning does at each size."""
+    return settings.model_copy(update={"least_wrong": 0})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 What each knob does is said there.
 """
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from pydantic import AfterValidator, Field, create_model
@@ -11,8 +10,6 @@ from pydantic import AfterValidator, Field, create_model
 from vision.params import (
     BackboneSettings,
     Count,
-    Finetune,
-    Rate,
     Section,
     TrainHead,
     all_different,
@@ -40,18 +37,15 @@ class Ensembles(Section):
     ensembles: Annotated[int, Field(ge=2, le=100)]
 
 
-def _variant_of(
-    section: type[Section], without: Sequence[str] = (), **besides: tuple[Any, Any]
-) -> type[Section]:
+def _variant_of(section: type[Section], **besides: tuple[Any, Any]) -> type[Section]:
     """Give the schema of what may take the place of settings of a section: any of them.
 
     Parameters
     ----------
-    without : settings that may not.
     besides : what a variant sets of its own, each with its kind and what it is if it is left out.
     """
     kinds = get_type_hints(section, include_extras=True)
-    fields = {name: (kinds[name], None) for name in section.model_fields if name not in without}
+    fields = {name: (kinds[name], None) for name in section.model_fields}
     return create_model(f"{section.__name__}Variant", __base__=Section, **besides, **fields)
 
 
@@ -64,8 +58,6 @@ def with_changes(settings: Settings, variant: Section) -> Settings:
 BackboneVariant = _variant_of(BackboneSettings)
 # Besides: whether probabilities are the mean of those of a picture and of its mirror image.
 HeadVariant = _variant_of(TrainHead, mirror=(bool, False))
-# All variants train the same blocks.
-FinetuneVariant = _variant_of(Finetune, without=["unfreeze_from", "patience"], lr=(Rate, None))
 
 
 class Nested(Section):
@@ -79,11 +71,6 @@ class Backbones(Section):
     settings: Annotated[dict[str, BackboneVariant], Field(min_length=1)]
 
 
-class Variants(Section):
-    seeds: Annotated[int, Field(ge=2, le=100)]
-    settings: Annotated[dict[str, FinetuneVariant], Field(min_length=1)]
-
-
 class Params(Section):
     """All of studies/params.yaml."""
 
@@ -93,4 +80,3 @@ class Params(Section):
     ensembles: Ensembles
     nested: Nested
     backbones: Backbones
-    variants: Variants

@@ -22,7 +22,8 @@ from ruamel.yaml import YAML
 
 from tools.dvc_command import DVC
 from tools.dvc_command import environment as dvc_environment
-from tools.recipe import build_base, flatten, read_recipe, with_base, with_equivalent_block, written
+from tools.experiment import flatten, written
+from tools.recipe import build_base, read_recipe, with_base, with_equivalent_block
 from vision.params import load_params
 from vision.runtime import environment
 from vision.runtime.errors import UserError

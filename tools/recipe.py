@@ -9,16 +9,13 @@ disk use; those stay as params.yaml has them.
 
 import argparse
 import math
-import os
-import shlex
 import socket
-import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import keras
 
-from tools.dvc_command import DVC, environment
+from tools.experiment import flatten, run_experiment
 from vision import params
 from vision.networks.backbones import BACKBONES
 from vision.networks.extractor import build_extractor
@@ -38,10 +35,6 @@ class Evaluate(Section):
     mirror: bool
 
 
-class Activations(Section):
-    views: int
-
-
 class Recipe(Section):
     """All that a recipe sets, named as in params.yaml."""
 
@@ -49,7 +42,6 @@ class Recipe(Section):
     subset: params.Subset
     backbone: params.BackboneSettings
     extract: params.Extract
-    activations: Activations
     train_head: params.TrainHead
     finetune: params.Finetune
     augmentation: params.Augmentation
@@ -70,13 +62,7 @@ def main() -> None:
     if chosen.backbone.name != recipe.backbone.name:
         chosen = with_equivalent_block(chosen, conv_base)
         experiment += f"-{chosen.backbone.name}"
-    command = dvc_command(experiment, chosen, download)
-    print(shlex.join(command), flush=True)
-    # One from before would be in the way; what it ran is in the run cache.
-    remove = [*DVC, "exp", "remove", "--quiet", experiment]
-    subprocess.run(remove, env=environment(), capture_output=True, check=False)
-    # In place of this program, which would hold TensorFlow's memory for hours.
-    os.execve(DVC[0], [*DVC, *command[1:]], environment())
+    run_experiment(experiment, values(chosen, download))
 
 
 def names() -> list[str]:
@@ -171,45 +157,20 @@ def halvings(conv_base: keras.Model, layer: keras.Layer) -> int:
     return round(math.log2(conv_base.input.shape[1] / layer.output.shape[1]))
 
 
-def dvc_command(experiment: str, recipe: Recipe, download: Download) -> list[str]:
-    """Give the command that runs a recipe.
+def values(recipe: Recipe, download: Download) -> dict[str, object]:
+    """Give all that a recipe sets, by the parameters' names.
 
     Parameters
     ----------
     download : where the workspace gets its pictures from; of those that are drawn, as many are
         asked for as the recipe needs.
     """
-    values = flatten(recipe.model_dump())
+    of_recipe = flatten(recipe.model_dump())
     subset = recipe.subset
     needed = subset.train + subset.validation + subset.test
     if download.source == "sample" and download.sample_pictures < needed:
-        values["download.sample_pictures"] = needed
-    sets = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
-    return ["dvc", "exp", "run", "--name", experiment, *(part for pair in sets for part in pair)]
-
-
-def flatten(values: dict, prefix: str = "") -> dict[str, object]:
-    """Name parameters as dvc does: `{"finetune": {"epochs": 1}}` has `finetune.epochs`."""
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
-
-
-def written(value: object) -> str:
-    """Write a value as dvc reads it: null, true, 0.2, and text in quotes where it needs them."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, float):
-        return f"{value:.15g}"
-    text = str(value)
-    if all(sign.isalnum() or sign in "_-./" for sign in text):
-        return text
-    escaped = text.replace("'", r"\'")
-    return f"'{escaped}'"
+        of_recipe["download.sample_pictures"] = needed
+    return of_recipe
 
 
 if __name__ == "__main__":

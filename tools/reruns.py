@@ -36,17 +36,21 @@ KEPT = """\
   (`vision/pictures.py`, `vision/features/extraction.py` and `vision/models/litert.py`; of views
   also `vision/features/views.py` and `vision/augmentation.py`, of mirror images
   `vision/evaluation/inference.py`) and by the versions of the libraries: another line there, and
-  it is made anew. Which stage asks is no matter: `evaluate` finds what `activations` ran of the
+  it is made anew. Which stage asks is no matter: `evaluate` finds what `finetune` ran of the
   validation pictures; or where fine-tuning made nothing better, so that both models have the same
   features, those that `extract` ran. (A learning rate that does make it better then runs the test
   pictures once.) `store.max_gb` bounds it, but for SQLite's log of some batches while it is
   written: the ones least recently used go first. It may be deleted at any time.
-- *`data/activations`*: those of the last run, which `activations.max_gb` bounds.
-- *DVC's cache*, `.dvc/cache`: a second copy of them, as of all that the stages write (but where the
-  file system has reflinks, which take no disk), and those of each run before that had others.
-  Nothing bounds it; `dvc gc --workspace` leaves those of the last run.
+- *The activations*, in `data/.activations.partial`, only while `finetune` runs: what enters the
+  block that it trains from, of `finetune.views` views of each training picture and of the
+  validation pictures. What they will take is told first, and refused where less is free. Those of
+  the next block of `finetune.unfreeze_from` come when these are gone. A later run, such as one with
+  another learning rate, finds their rows in the store.
+- *DVC's cache*, `.dvc/cache`: a second copy of all that the stages write (but where the file
+  system has reflinks, which take no disk), and what each run before wrote otherwise. Nothing bounds
+  it; `dvc gc --workspace` leaves what is of the last run.
 
-So allow for twice `activations.max_gb`, for `store.max_gb`, and for the runs before.
+So allow for the activations, for `store.max_gb`, and for the runs before.
 """
 
 

@@ -3,11 +3,12 @@
 python -m tools.results
 
 What a run of results/runs.yaml gave is in metrics/results/ (`make measure NAME=...`), what the
-networks from scratch gave in metrics/baselines/, and the studies in metrics/studies/. What is
+networks from scratch gave in metrics/baselines/, the panel (`python -m benchmarks.panel FOLDER`) in
+metrics/panel/, and the studies in metrics/studies/. What is
 missing there is said to be.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,13 @@ PIPELINE = Path("dvc.yaml")
 STUDIES = Path("studies/params.yaml")
 # The same fine-tuning from stored views, and from views that every epoch makes anew.
 STORED_AND_FRESH = [("lite0", "lite0-fresh"), ("lite0-block7a", "lite0-block7a-fresh")]
+PANEL = Path("results/panel.yaml")
+PANEL_MEASURED = Path("metrics/panel")
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
 COSTS_OF_BASELINES = Path("metrics/costs/baselines.json")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
-VARIANTS = Path("metrics/studies/variants")
 ENSEMBLES = Path("metrics/studies/ensembles.json")
 HEADS = Path("metrics/studies/heads")
 NESTED = Path("metrics/studies/nested.json")
@@ -72,6 +74,16 @@ LITERATURE = [
     ),
     ("Kaggle's winner, 2013, 25,000 pictures", ["", "", "", "", "0.989"], None, None),
 ]
+# The panel's ways, by what the table calls them.
+WAYS = {
+    "plain": "plain Keras",
+    "last-maps": "before",
+    "fast": "fast",
+    "good": "good",
+    "best": "best",
+}
+COMPARED = ("plain", "last-maps")
+TIMED = ("plain", "fast", "good")
 # Runs of the other head of a protocol: on the pictures as they are, or on augmented views.
 WITHOUT_VIEWS = {"book-2nd-edition-lite0": "book-2nd-edition-lite0-plain"}
 WITH_VIEWS = {
@@ -92,12 +104,12 @@ def main() -> None:
     runs = YAML(typ="safe", pure=True).load(RUNS)
     FIGURES.mkdir(parents=True, exist_ok=True)
     parts = {
+        "panel": panel(),
         "literature": literature(),
         "baselines": from_scratch(),
         "runs": pretrained(runs),
         "paired": paired(),
         "costs": costs(runs),
-        "variants": variants(),
         "ensembles": ensembles(),
         "nested": nested(),
         "backbones": backbones(),
@@ -116,6 +128,57 @@ def read(path: Path) -> dict | None:
 
 def table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> str:
     return tabulate(rows, header, tablefmt="github", disable_numparse=True)
+
+
+def panel() -> str:
+    """Draw up the panel: the test accuracy of each way on each set, over its splits."""
+    sets = YAML(typ="safe", pure=True).load(PANEL)["sets"]
+    rows = []
+    for name in sets:
+        if not (found := read(PANEL_MEASURED / f"{name}.json")):
+            continue
+        accuracies = {
+            way: {seed: split["test"] for seed, split in splits.items()}
+            for way, splits in found.items()
+        }
+        seconds = [
+            f"{next(iter(found[way].values()))['seconds']:,.0f}" if way in found else ""
+            for way in TIMED
+        ]
+        rows.append(
+            [
+                name,
+                *(spread(list(accuracies.get(way, {}).values())) for way in WAYS),
+                *(gain(accuracies.get("good", {}), accuracies.get(way, {})) for way in COMPARED),
+                " / ".join(seconds),
+            ]
+        )
+    return table(
+        rows,
+        [
+            "set",
+            *WAYS.values(),
+            *(f"good − {WAYS[way]}" for way in COMPARED),
+            f"seconds, {' / '.join(WAYS[way] for way in TIMED)}",
+        ],
+    )
+
+
+def spread(values: Sequence[float]) -> str:
+    """Give the mean, the deviation, and how many there are."""
+    if not values:
+        return ""
+    deviation = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.3f}{deviation} ({len(values)})"
+
+
+def gain(ours: Mapping[str, float], theirs: Mapping[str, float]) -> str:
+    """Give the mean difference on the splits of both, and its standard error."""
+    differences = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+    if not differences:
+        return ""
+    error = np.std(differences, ddof=1) / len(differences) ** 0.5 if len(differences) > 1 else None
+    return f"{np.mean(differences):+.3f}" + (f" ± {error:.3f}" if error is not None else "")
 
 
 def literature() -> str:
@@ -279,45 +342,6 @@ def paired() -> str:
         *(f"{name}, {way}" for name in ("loss", "accuracy") for way in ("stored", "fresh")),
     ]
     return table(rows, header)
-
-
-def variants() -> str:
-    """Draw up what each way to fine-tune came to, and how it differs from the pipeline's own."""
-    study = YAML(typ="safe", pure=True).load(STUDIES)["variants"]
-    rows = []
-    for name, changes in study["settings"].items():
-        found = read(VARIANTS / f"{name}.json")
-        own = read(VARIANTS / f"{next(iter(study['settings']))}.json")
-        what = ", ".join(f"{key}: {value}" for key, value in changes.items())
-        if not found or not own:
-            rows.append([f"`{name}`", what, MISSING])
-            continue
-        losses = figures(found, "validation_loss")
-        differences = np.array(
-            [
-                found["seeds"][seed]["validation_loss"] - own["seeds"][seed]["validation_loss"]
-                for seed in found["seeds"]
-                if seed in own["seeds"]
-            ]
-        )
-        rows.append(
-            [
-                f"`{name}`",
-                what,
-                f"{losses.mean():.4f}",
-                f"{differences.mean():+.4f} ({differences.min():+.4f} to {differences.max():+.4f})"
-                if differences.any()
-                else "",
-                f"{figures(found, 'validation_accuracy').mean():.4f}",
-            ]
-        )
-    header = ["variant", "sets", "validation loss", "difference (least to greatest)", "accuracy"]
-    return table(rows, header)
-
-
-def figures(study: dict, name: str) -> np.ndarray:
-    """Give a figure of each seed, on the validation pictures."""
-    return np.array([of_seed[name] for of_seed in study["seeds"].values()])
 
 
 def costs(runs: dict) -> str:

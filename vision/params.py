@@ -25,6 +25,7 @@ LayerDecay = Annotated[float, Field(gt=0, le=1)]
 WeightDecay = Annotated[float, Field(ge=0, le=10)]
 LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
+Block = Annotated[str, Field(min_length=1)]
 Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
 Network = Literal[
@@ -109,11 +110,6 @@ class Extract(Section):
     views: Annotated[int, Field(ge=0, le=1000)]
 
 
-class Activations(Section):
-    views: Annotated[int, Field(ge=0, le=1000)]
-    max_gb: Annotated[float, Field(gt=0, le=10_000)]
-
-
 class TrainHead(Section):
     standardize: bool
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
@@ -128,7 +124,11 @@ class TrainHead(Section):
 
 
 class Finetune(Section):
-    unfreeze_from: Annotated[str, Field(min_length=1)]
+    unfreeze_from: (
+        Block | Annotated[list[Block], Field(min_length=1), AfterValidator(all_different)]
+    )
+    least_wrong: Annotated[int, Field(ge=0, le=1_000_000)]
+    views: Annotated[int, Field(ge=0, le=1000)]
     optimizer: Optimizer
     schedule: Schedule
     warmup: Warmup
@@ -138,6 +138,12 @@ class Finetune(Section):
     batch_size: BatchSize
     epochs: FinetuneEpochs
     patience: Epochs
+
+    @property
+    def blocks(self) -> list[str]:
+        """Those to train from, one after the other."""
+        given = self.unfreeze_from
+        return given if isinstance(given, list) else [given]
 
 
 class Augmentation(Section):
@@ -170,7 +176,6 @@ class Params(Section):
     store: StoreSettings
     audit: Audit
     extract: Extract
-    activations: Activations
     train_head: TrainHead
     finetune: Finetune
     augmentation: Augmentation

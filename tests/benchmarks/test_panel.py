@@ -76,13 +76,3 @@ def test_the_plain_way_learns_to_tell_classes_apart(tmp_path):
     assert found["pictures"] == 12
     assert found["test"] > 0.8
     assert found["validation"] > 0.8
-
-
-def test_a_row_of_the_summary_is_the_mean_over_the_splits():
-    splits = {
-        "1": {"test": 0.9, "validation": 0.8, "seconds": 100.2},
-        "2": {"test": 0.8, "validation": 0.8, "seconds": 40},
-    }
-    assert list(panel.summary({"plain": splits})) == [
-        ["plain", "2", "0.850 ± 0.071", "0.800 ± 0.000", "100"]
-    ]

@@ -146,7 +146,6 @@ STAGES = [
     "extract",
     "audit",
     "extract_views",
-    "activations",
     "train_head",
     "finetune",
     "evaluate",
@@ -157,13 +156,22 @@ SMALL = {
     "subset__validation": 6,
     "subset__test": 6,
     "backbone__name": "efficientnet_lite0",
+    "backbone__pooling": "avg",
     "backbone__image_size": 64,
+    # One head, in a few steps.
+    "train_head__standardize": False,
+    "train_head__l2": 1e-4,
+    "train_head__optimizer": "adam",
     "train_head__epochs": 3,
+    "train_head__patience": 6,
     # What runs anew is to be computed anew.
     "store__max_gb": 0,
-    "activations__views": 1,
-    "finetune__epochs": 1,
+    # One block, whatever the head gets wrong.
     "finetune__unfreeze_from": "block7a",
+    "finetune__least_wrong": 0,
+    "finetune__views": 1,
+    "finetune__epochs": 1,
+    "finetune__patience": 2,
     "evaluate__mirror": False,
 }
 

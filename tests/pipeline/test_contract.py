@@ -51,9 +51,9 @@ BASELINE_PARAMETERS = leaves(BaselineParams)
 STUDIES_FILE = "studies/params.yaml"
 STUDY_PARAMETERS = leaves(StudyParams, f"{STUDIES_FILE}:")
 
-# What stages write beside their outputs, and no result depends on: where they ran, and where an
-# interrupted training was, which goes on to the same bytes (test_interruption.py).
-BESIDE = {"metrics/environment.json", "models/.finetune.npz"}
+# What stages write beside their outputs, and no result depends on: where they ran, and what is only
+# there while they run.
+BESIDE = {"metrics/environment.json", "data/.activations.partial"}
 
 
 def expand(names: set[str], known: set[str]) -> set[str]:

@@ -68,7 +68,7 @@ def test_killed_at_any_moment_a_run_ends_with_the_same_bytes(two_classes, new_pr
     assert (project.folder / "dvc.lock").read_bytes() == two_classes.lock
     assert "corrupt" not in finished.stdout + finished.stderr
     assert stages_run(project.dvc("repro").stdout) == []
-    left = {path.name for path in project.folder.rglob(".*") if path.is_file()}
+    left = {path.name for path in project.folder.rglob(".*")}
     assert not {name for name in left if name.endswith(".npz") or ".partial" in name}
 
 

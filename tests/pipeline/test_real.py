@@ -32,8 +32,9 @@ BOOK = {
     "subset__train": 1000,
     "subset__validation": 500,
     "subset__test": 1000,
-    "finetune__epochs": 4,
     "train_head__epochs": 60,
+    "lr": 5e-5,
+    "finetune__epochs": 4,
 }
 
 
@@ -88,8 +89,9 @@ def test_the_default(new_project, archive):
         archive,
         subset__order="natural",
         backbone__name=own.backbone.name,
+        backbone__pooling=own.backbone.pooling,
         backbone__image_size=own.backbone.image_size,
-        activations__views=0,
+        **{f"train_head__{name}": value for name, value in own.train_head},
         finetune__epochs=0,
         evaluate__mirror=own.evaluate.mirror,
     )
@@ -102,7 +104,7 @@ def test_efficientnet_lite0(new_project, archive):
         new_project,
         archive,
         backbone__image_size=None,
-        activations__views=4,
+        finetune__views=4,
         finetune__unfreeze_from="block5a",
     )
     assert metrics["pictures"] == 2000

@@ -41,7 +41,7 @@ CHANGES = {
     "audit.folds": (3, "audit", *TRAINING),
     "audit.neighbours": (5, "audit", *TRAINING),
     "audit.similarity": (0.7, "audit", *TRAINING),
-    "extract.views": (1, "extract_views", "activations"),
+    "extract.views": (1, "extract_views"),
     "train_head.standardize": (True, "train_head"),
     "train_head.hidden_units": (8, "train_head"),
     "train_head.dropout": (0.3, "train_head"),
@@ -52,9 +52,9 @@ CHANGES = {
     "train_head.batch_size": (5, "train_head"),
     "train_head.epochs": (4, "train_head"),
     "train_head.patience": (2, "train_head"),
-    "activations.views": (2, "activations", "train_head"),
-    "activations.max_gb": (5, "activations", "train_head"),
-    "finetune.unfreeze_from": ("top", "activations", "train_head"),
+    "finetune.unfreeze_from": (["top", "block7a"], "finetune"),
+    "finetune.least_wrong": (3, "finetune"),
+    "finetune.views": (2, "finetune"),
     "finetune.optimizer": ("sgd", "finetune"),
     "finetune.schedule": ("constant", "finetune"),
     "finetune.warmup": (0.1, "finetune"),
@@ -198,7 +198,7 @@ def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
     assert same_results.repro() == ["subset", "audit", "evaluate"]
     same_results.set(seed=8)
     assert same_results.repro() == [
-        *("subset", "audit", "extract_views", "activations", "train_head", "finetune", "evaluate")
+        *("subset", "audit", "extract_views", "train_head", "finetune", "evaluate")
     ]
 
 

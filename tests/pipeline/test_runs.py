@@ -65,12 +65,16 @@ def project(request):
     return request.getfixturevalue(request.param)
 
 
+def read_json(project, name):
+    return json.loads((project.folder / name).read_text())
+
+
 def read_index(project, split):
     return pd.read_csv(project.folder / f"data/features/{split}.csv")
 
 
 def test_each_split_has_the_pictures_asked_for(project):
-    counts = json.loads((project.folder / "metrics/subset.json").read_text())
+    counts = read_json(project, "metrics/subset.json")
     for split, expected in {"train": 12, "validation": 6, "test": 6}.items():
         folders = sorted((project.folder / "data/subset" / split).iterdir())
         assert [len(list(folder.iterdir())) for folder in folders] == [expected] * len(folders)
@@ -78,7 +82,7 @@ def test_each_split_has_the_pictures_asked_for(project):
 
 
 def test_a_picture_that_cannot_be_decoded_is_named_and_replaced(three_classes):
-    counts = json.loads((three_classes.folder / "metrics/subset.json").read_text())
+    counts = read_json(three_classes, "metrics/subset.json")
     assert counts["left_out"] == {"bar": 0, "disc": 1, "square": 0}
     rows = pd.read_csv(three_classes.folder / "data/left_out.csv")
     assert rows.to_dict("records") == [
@@ -118,11 +122,11 @@ def test_views_are_stored_like_features(three_classes):
 
 def test_models_take_pictures_and_give_probabilities(project):
     classes = sorted(read_index(project, "train")["label"].unique())
-    finetuning = json.loads((project.folder / "metrics/finetune.json").read_text())
+    finetuning = read_json(project, "metrics/finetune.json")
     for name in ("head", "finetuned"):
         better = name == "finetuned" and finetuning["best_epoch"]
         model = keras.models.load_model(project.folder / f"models/{name}.keras")
-        beside = json.loads((project.folder / f"models/{name}.json").read_text())
+        beside = read_json(project, f"models/{name}.json")
         assert beside == {
             "classes": classes,
             "image_size": 64,
@@ -140,7 +144,7 @@ def test_models_take_pictures_and_give_probabilities(project):
 def test_predictions_tell_each_test_picture_its_label_and_the_probabilities(project):
     table = pd.read_csv(project.folder / "data/predictions.csv")
     pd.testing.assert_frame_equal(table[["file", "label"]], read_index(project, "test"))
-    metrics = json.loads((project.folder / "metrics/evaluate.json").read_text())
+    metrics = read_json(project, "metrics/evaluate.json")
     assert metrics["pictures"] == len(table)
     for name in ("head", "finetuned"):
         probabilities = table.filter(regex=f"^{name}_")
@@ -237,21 +241,41 @@ def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
     """The first epoch from stored views has the same views; later ones have others."""
     project = two_classes.copy_to(tmp_path / "fresh")
     stored = pd.read_csv(project.folder / "plots/finetune.csv")
-    project.set(activations__views=0)
-    assert project.repro() == ["activations", "finetune", "evaluate", "calibrate"]
-    assert not any((project.folder / "data/activations").iterdir())
+    project.set(finetune__views=0)
+    assert project.repro() == ["finetune", "evaluate", "calibrate"]
     fresh = pd.read_csv(project.folder / "plots/finetune.csv")
     # float16 has three digits.
     np.testing.assert_allclose(stored.iloc[0], fresh.iloc[0], rtol=0.01)
     assert abs(stored["train_loss"].iloc[-1] / fresh["train_loss"].iloc[-1] - 1) > 0.01
 
 
-def test_activations_beyond_the_bound_of_the_disk_are_refused(two_classes, tmp_path):
-    project = two_classes.copy_to(tmp_path / "bounded")
-    project.set(activations__max_gb=1e-6)
-    refused = project.dvc("repro", check=False)
-    assert refused.returncode != 0
-    assert "error: the activations at block7a would take" in refused.stderr
+def test_fine_tuning_goes_down_block_by_block_as_long_as_it_pays(two_classes, tmp_path):
+    project = two_classes.copy_to(tmp_path / "ladder")
+    alone = read_json(project, "metrics/finetune.json")
+    assert list(alone["blocks"]) == ["block7a"]
+    assert alone["best_epoch"] > 0, "the next block is tried only if this one lowered the loss"
+    project.set(finetune__unfreeze_from=["block7a", "block6d"])
+    assert project.repro()[:2] == ["finetune", "evaluate"]
+    summary = read_json(project, "metrics/finetune.json")
+    assert list(summary["blocks"]) == ["block7a", "block6d"]
+    assert summary["blocks"]["block7a"] == alone["blocks"]["block7a"]
+    history = pd.read_csv(project.folder / "plots/finetune.csv")
+    assert list(history["epoch"]) == list(range(1, summary["epochs"] + 1))
+    assert summary["validation_loss"] <= alone["validation_loss"]
+    lowest = "block6d" if summary["blocks"]["block6d"]["best_epoch"] else "block7a"
+    assert read_json(project, "models/finetuned.json")["trained_from"] == lowest
+
+
+def test_a_head_that_gets_too_few_wrong_is_not_fine_tuned(two_classes, tmp_path):
+    project = two_classes.copy_to(tmp_path / "good")
+    project.set(finetune__least_wrong=13)  # of 12 validation pictures
+    said = project.dvc("repro").stdout
+    assert stages_run(said) == ["finetune", "evaluate", "calibrate"]
+    assert "not fine-tuned: the head gets " in said
+    assert read_json(project, "metrics/finetune.json")["epochs"] == 0
+    assert read_json(project, "models/finetuned.json")["trained_from"] is None
+    metrics = read_json(project, "metrics/evaluate.json")
+    assert metrics["finetuned"] == metrics["head"]
 
 
 def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
@@ -260,20 +284,20 @@ def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "first")
     # The first 20 pictures of each class, 8 of them to train on.
     project.set(store__max_gb=1, subset__train=8)
-    said = project.run("dvc", "repro", "activations", "extract", env=own).stdout
+    said = project.run("dvc", "repro", "finetune", env=own).stdout
     assert "were run before" not in said
 
     another = two_classes.copy_to(tmp_path / "another")
     # The first 24, of which the last 6 are for the test, 12 to train on.
     another.set(store__max_gb=1)
-    said = another.run("dvc", "repro", "activations", "extract", env=own).stdout
+    said = another.run("dvc", "repro", "finetune", env=own).stdout
     assert "features/train: 24 of 24 pictures were run before" in said
     assert "features/test: 4 of 12 pictures were run before" in said
     # Views of the 8 only.
     assert "train/0: 16 of 24 pictures were run before" in said
-    for name in ("features/train.npy", "features/test.npy", "activations/train/0.npy"):
-        scratch = (two_classes.folder / "data" / name).read_bytes()
-        assert (another.folder / "data" / name).read_bytes() == scratch
+    for name in ("data/features/train.npy", "data/features/test.npy", "models/finetuned.keras"):
+        scratch = (two_classes.folder / name).read_bytes()
+        assert (another.folder / name).read_bytes() == scratch
 
     # Nor are those that the models are measured on, whatever was trained on top.
     another.run("dvc", "repro", env=own)
@@ -282,5 +306,7 @@ def test_pictures_already_seen_are_not_run_again(two_classes, tmp_path):
     another.set(lr=2e-5)
     said = another.run("dvc", "repro", env=own).stdout
     assert stages_run(said) == ["finetune", "evaluate", "calibrate"]
-    assert "validation: 12 of 12 pictures were run before" in said
-    assert "test: 12 of 12 pictures were run before" in said
+    # By fine-tuning, and then by the evaluation.
+    assert "train/0: 24 of 24 pictures were run before" in said
+    for split in ("validation", "test"):
+        assert f"\n{split}: 12 of 12 pictures were run before" in said

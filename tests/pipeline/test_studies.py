@@ -17,7 +17,6 @@ PIPELINE = "studies/dvc.yaml"
 PARAMS = "studies/params.yaml"
 # Of 12 training pictures of each class: some, and all.
 SIZES = ["4", "12"]
-VARIANTS = {"as-it-is": {}, "constant": {"schedule": "constant"}}
 BACKBONES = {"as-it-is": {}, "smaller": {"image_size": 32}}
 ALL = sorted(
     [
@@ -26,14 +25,13 @@ ALL = sorted(
         "nested",
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
-        *(f"variants@{name}" for name in VARIANTS),
         *(f"backbones@{name}" for name in BACKBONES),
     ]
 )
 
 
 # What the studies need of the main pipeline: no model of its own, and no audit.
-BELOW = ["download", "subset", "extract", "extract_views", "activations"]
+BELOW = ["download", "subset", "extract", "extract_views"]
 
 
 def with_studies(project):
@@ -52,8 +50,6 @@ def with_studies(project):
         nested__folds=2,
         nested__parts=2,
         nested__repeats=1,
-        variants__seeds=2,
-        variants__settings=VARIANTS,
         backbones__settings=BACKBONES,
     )
     return project
@@ -98,22 +94,6 @@ def test_on_all_pictures_the_head_and_the_fine_tuned_model_are_the_pipeline_s_ow
 def test_each_draw_is_measured_once(studied):
     assert len(metrics(studied, "studies/heads/4")["draw_accuracy"]) == 2
     assert len(metrics(studied, "studies/heads/12")["draw_accuracy"]) == 1
-
-
-def test_variants_are_compared_on_the_validation_pictures_from_the_same_heads(studied):
-    own, constant = (metrics(studied, f"studies/variants/{name}") for name in VARIANTS)
-    assert constant["set"] == {"schedule": "constant"}
-    assert list(own["seeds"]) == list(constant["seeds"]) == ["1337", "1338"]
-    for seed, measured in own["seeds"].items():
-        before = measured["validation_loss_before"]
-        assert constant["seeds"][seed]["validation_loss_before"] == before
-    losses = [of_seed["validation_loss"] for of_seed in own["seeds"].values()]
-    assert losses[0] != losses[1]
-
-
-def test_the_first_variant_is_the_pipeline_s_own_fine_tuning(studied):
-    own = metrics(studied, "studies/variants/as-it-is")
-    assert own["seeds"]["1337"] == metrics(studied, "finetune")
 
 
 def test_averaged_heads_lose_no_more_than_their_mean(studied):
@@ -251,11 +231,7 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
             "params.yaml",
             "lr",
             1e-5,
-            [
-                *(f"finetune@{size}" for size in (12, 4, 5)),
-                "learning_curve",
-                *(f"variants@{name}" for name in VARIANTS),
-            ],
+            [*(f"finetune@{size}" for size in (12, 4, 5)), "learning_curve"],
         ),
     ],
 )

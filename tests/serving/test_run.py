@@ -20,7 +20,7 @@ stages:
     - {path: data/a, md5: f00d.dir}
   b:
     deps: [{path: models/a, md5: 0cc175b9c0f1b6a831c399e269772661}, {path: code.py, md5: '12'}]
-    params: {params.yaml: {activations.views: 3, lr: 1e-05}}
+    params: {params.yaml: {extract.views: 3, lr: 1e-05}}
   c: {cmd: x}
 """
 
@@ -29,7 +29,7 @@ def test_parameters_of_all_stages_have_their_full_names():
     assert parse(LOCK).parameters == {
         "seed": 1,
         "finetune.epochs": 2,
-        "activations.views": 3,
+        "extract.views": 3,
         "lr": 1e-5,
     }
 

@@ -58,15 +58,13 @@ def test_values_out_of_range_are_refused(tmp_path, section, key, value, why):
         ("nested", {"l2": -1}, r"nested\.settings\.mine\.l2 = -1 is refused: .*equal to 0"),
         ("nested", {"l3": 1}, r"nested\.settings\.mine\.l3 = 1 is unknown; .*hidden_units, .*l2"),
         ("nested", {"l2": None}, r"nested\.settings\.mine\.l2 = None is refused"),
+        ("nested", {"mirror": None}, r"nested\.settings\.mine\.mirror = None is refused"),
+        ("nested", {"mirrored": 1}, r"nested\.settings\.mine\.mirrored = 1 is unknown; .*mirror, "),
         ("backbones", {"name": "lite9"}, r"backbones\.settings\.mine\.name = 'lite9' is refused"),
         ("backbones", {"name": None}, r"backbones\.settings\.mine\.name = None is refused"),
         ("backbones", {"image_size": 8}, r"backbones\.settings\.mine\.image_size = 8 is refused"),
         ("backbones", {"size": 8}, r"backbones\.settings\.mine\.size = 8 is unknown; .* name, "),
-        ("variants", {"lr": 0}, r"variants\.settings\.mine\.lr = 0 is refused: .*greater than 0"),
-        ("variants", {"lr": None}, r"variants\.settings\.mine\.lr = None is refused"),
-        ("variants", {"unfreeze_from": "block5a"}, r"mine\.unfreeze_from = 'block5a' is unknown"),
-        ("variants", {"rate": 1}, r"variants\.settings\.mine\.rate = 1 is unknown; .* lr, opt"),
-        ("variants", 3, r"variants\.settings\.mine = 3 is refused: .*keys with values"),
+        ("backbones", 3, r"backbones\.settings\.mine = 3 is refused: .*keys with values"),
     ],
 )
 def test_what_is_wrong_with_a_setting_is_named_by_its_name(tmp_path, section, setting, complaint):

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.pipeline.test_contract import ALL_PARAMETERS
-from tools import recipe
+from tools import experiment, recipe
 from vision.networks.backbones import BACKBONES
 from vision.params import load_params
 from vision.runtime.program import run
@@ -25,7 +25,6 @@ KEPT = {
     "download.check_names",
     "download.sample_pictures",
     "store.max_gb",
-    "activations.max_gb",
     *(name for name in ALL_PARAMETERS if name.startswith("audit.")),
     "evaluate.calibration_bins",
     "evaluate.mistakes",
@@ -44,8 +43,8 @@ def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "data/weights").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(recipe.os, "execve", refuse)
-    monkeypatch.setattr(recipe.subprocess, "run", refuse)
+    monkeypatch.setattr(experiment.os, "execve", refuse)
+    monkeypatch.setattr(experiment.subprocess, "run", refuse)
     timeout = socket.getdefaulttimeout()
     yield tmp_path
     socket.setdefaulttimeout(timeout)
@@ -75,7 +74,7 @@ def test_the_rows_of_the_literature_are_there():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_sets_every_parameter_but_those_that_are_the_workspace_s(name):
-    chosen = recipe.flatten(recipe.read_recipe(name).model_dump())
+    chosen = experiment.flatten(recipe.read_recipe(name).model_dump())
     assert set(chosen) == ALL_PARAMETERS - KEPT
 
 
@@ -116,15 +115,15 @@ def test_dvc_reads_the_recipe_from_the_command(tmp_path, name):
     """And leaves the rest of params.yaml as it is."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     chosen = recipe.read_recipe(name)
-    command = recipe.dvc_command("mine", chosen, PARAMS.download)
+    command = experiment.dvc_command("mine", recipe.values(chosen, PARAMS.download))
     assert command[:5] == ["dvc", "exp", "run", "--name", "mine"]
     assert set(command[5::2]) == {"--set-param"}
     apply_overrides(tmp_path / "params.yaml", command[6::2])
     before, after = (
-        recipe.flatten(params.model_dump())
+        experiment.flatten(params.model_dump())
         for params in (PARAMS, load_params(tmp_path / "params.yaml"))
     )
-    expected = before | recipe.flatten(chosen.model_dump())
+    expected = before | experiment.flatten(chosen.model_dump())
     pictures = "download.sample_pictures"
     assert after == expected | {pictures: after[pictures]}
 
@@ -132,24 +131,27 @@ def test_dvc_reads_the_recipe_from_the_command(tmp_path, name):
 @pytest.mark.parametrize(
     ("source", "there", "asked"),
     [
-        ("sample", 2499, "download.sample_pictures=2500"),
+        ("sample", 2499, 2500),
         ("sample", 2500, None),
         ("external", 2000, None),
     ],
 )
 def test_as_many_pictures_are_drawn_as_the_recipe_needs(source, there, asked):
     download = PARAMS.download.model_copy(update={"source": source, "sample_pictures": there})
-    command = recipe.dvc_command("mine", recipe.read_recipe("book-2nd-edition"), download)
-    found = [part for part in command if part.startswith("download")]
-    assert found == ([asked] if asked else [])
+    values = recipe.values(recipe.read_recipe("book-2nd-edition"), download)
+    assert values.get("download.sample_pictures") == asked
 
 
 @pytest.mark.parametrize(
-    "value", [True, False, None, 0, 7, 0.5, 1e-5, "avg", "data/weights/my, 'own' [1] = {x}.h5"]
+    "value",
+    [
+        *(True, False, None, 0, 7, 0.5, 1e-5, "avg", "data/weights/my, 'own' [1] = {x}.h5"),
+        *(["block7a", "block5a"], [0.001, 0.1]),
+    ],
 )
 def test_any_value_reaches_params_yaml_as_it_is(tmp_path, value):
     (tmp_path / "params.yaml").write_text("some:\n  key: other\n")
-    override = f"some.key={recipe.written(value)}"
+    override = f"some.key={experiment.written(value)}"
     assert len(get_hydra_sweeps({"params.yaml": [override]})) == 1  # no grid
     apply_overrides(tmp_path / "params.yaml", [override])
     found = YAML(typ="safe", pure=True).load(tmp_path / "params.yaml")["some"]["key"]
@@ -163,7 +165,7 @@ def test_another_base_changes_the_base_and_the_block_alone():
     own = recipe.read_recipe("book-2nd-edition")
     chosen = recipe.with_base(own, "mobilenet_v2", "random")
     chosen = recipe.with_equivalent_block(chosen, recipe.build_base(chosen.backbone))
-    before, after = (recipe.flatten(each.model_dump()) for each in (own, chosen))
+    before, after = (experiment.flatten(each.model_dump()) for each in (own, chosen))
     assert {key: value for key, value in after.items() if value != before[key]} == {
         "backbone.name": "mobilenet_v2",
         "backbone.weights": "random",

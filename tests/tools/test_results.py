@@ -48,6 +48,20 @@ def test_what_was_not_measured_is_said_to_be(workspace):
     assert "| *measured* (book-2nd-edition-lite0)    | not measured" in text
 
 
+def test_of_the_panel_each_way_has_mean_deviation_and_number_of_splits():
+    assert results.spread([0.9, 0.8]) == "0.850 ± 0.071 (2)"
+    assert results.spread([0.9]) == "0.900 (1)"
+    assert results.spread([]) == ""
+
+
+def test_two_ways_are_compared_on_the_splits_of_both():
+    ours, theirs = {"1": 0.9, "2": 0.8, "3": 0.1}, {"1": 0.86, "2": 0.78}
+    # (0.04 + 0.02) / 2, and √((0.01² + 0.01²) / 1) / √2.
+    assert results.gain(ours, theirs) == "+0.030 ± 0.010"
+    assert results.gain({"1": 0.9}, {"1": 0.95}) == "-0.050"
+    assert results.gain(ours, {}) == ""
+
+
 def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures():
     def of_seed(accuracy):
         return {"evaluate": {"pictures": 1000, "head": {"accuracy": accuracy}}}

@@ -27,14 +27,14 @@ LIMITS = {
     "audit.neighbours": "1 1000",
     "audit.similarity": "(0) 1",
     "extract.views": "0 1000",
-    "activations.views": "0 1000",
-    "activations.max_gb": "(0) 10000",
     "train_head.hidden_units": "0 65536",
     "train_head.dropout": "0 (1)",
     "train_head.learning_rate": "(0) 1",
     "train_head.batch_size": "1 4096",
     "train_head.epochs": "1 10000",
     "train_head.patience": "1 10000",
+    "finetune.least_wrong": "0 1000000",
+    "finetune.views": "0 1000",
     "finetune.warmup": "0 (1)",
     "finetune.layer_decay": "(0) 1",
     "finetune.weight_decay": "0 10",
@@ -167,7 +167,7 @@ def value_at(params: Params, key: str) -> object:
 def test_the_committed_file_is_accepted():
     params = load_params(COMMITTED)
     assert params.seed == 1337
-    assert params.lr == 5e-5
+    assert params.lr == 4e-4
     assert params.backbone.image_size == 340
 
 
@@ -438,6 +438,27 @@ def test_strengths_out_of_range_are_refused(changed, complaint, text, allowed):
     assert allowed in message
 
 
+@pytest.mark.parametrize("text", ["block7a", "[block7a]", "[block7a, block5a]"])
+def test_the_blocks_to_unfreeze_are_one_or_several(changed, text):
+    found = load_params(changed({"finetune.unfreeze_from": text})).finetune.blocks
+    assert found == text.strip("[]").split(", ")
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("[block7a, block7a]", "each should be there once"),
+        ("[]", "at least 1 item"),
+        ("[block7a, '']", "at least 1 character"),
+        ("[block7a, 5]", "valid string"),
+    ],
+)
+def test_a_list_of_blocks_that_makes_no_sense_is_refused(changed, complaint, text, allowed):
+    message = complaint(changed({"finetune.unfreeze_from": text}))
+    assert "finetune.unfreeze_from = " in message
+    assert allowed in message
+
+
 def test_a_merge_that_was_left_unfinished_is_named(tmp_path):
     path = tmp_path / "params.yaml"
     path.write_text("<<<<<<< HEAD\nlr: 0.1\n=======\nlr: 0.2\n>>>>>>> other\n")
@@ -461,6 +482,7 @@ def accepted_values() -> list[tuple[str, str]]:
         ("train_head.l2", "[0, 0.1, 1e-05]"),
         ("train_head.l2", "0"),
         ("finetune.unfreeze_from", "block4a"),
+        ("finetune.unfreeze_from", "[block7a, block4a]"),
     ]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vision import pictures
 from vision.augmentation import augment
 from vision.features import extraction
 from vision.models.engine import Engine
@@ -15,6 +14,7 @@ from vision.params import Augmentation
 def write_views(
     network: Engine,
     folder: Path,
+    files: Sequence[str],
     count: int,
     augmentation: Augmentation,
     seed: int,
@@ -22,15 +22,15 @@ def write_views(
     store_gb: float,
     dtype: type[np.floating] = np.float32,
 ) -> None:
-    """Run a network over `count` views of each picture of a folder.
+    """Run a network over `count` views of each of some pictures.
 
     Parameters
     ----------
-    to : the folder for 0.npy, 1.npy and so on, each with a row for each picture, in the order of
-        `pictures.index`.
+    folder, files : where the pictures lie, and their files in there, by which views are told apart.
+    to : the folder for 0.npy, 1.npy and so on, each with a row for each picture.
     store_gb : see `extraction.write`.
     """
-    paths = [folder / file for file in pictures.index(folder)["file"]]
+    paths = [folder / file for file in files]
     for view in range(count):
 
         def name(file: Path, view: int = view) -> str:

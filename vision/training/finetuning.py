@@ -1,25 +1,33 @@
 """Fine-tuning: the top of the convolutional base is trained jointly with the head.
 
-F. Chollet, "Building powerful image classification models using very little data", 2016.
+F. Chollet, "Building powerful image classification models using very little data", 2016. How much
+of the top is found by gradual unfreezing: J. Howard and S. Ruder, "Universal language model
+fine-tuning for text classification", ACL 2018.
 """
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-from natsort import natsorted
 
 from vision import pictures
+from vision.features import activations
 from vision.models.description import Description
+from vision.models.engine import Engine
 from vision.networks import backbones, cut
 from vision.params import Augmentation, Finetune
+from vision.runtime.errors import UserError
 from vision.training import batches, loop
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
 from vision.training.optimization import Steps
-from vision.training.progress import OnEpoch
+from vision.training.progress import HISTORY, OnEpoch
+
+_AT_ONCE = 256  # pictures whose features a head takes
 
 
 @dataclass(frozen=True)
@@ -29,23 +37,139 @@ class Source:
     Attributes
     ----------
     subset : the folder of the pictures, with train and validation.
-    activations : the folder of those at the cut: a file for each view of the training pictures in
-        train/, and validation.npy. None: pictures are decoded, augmented anew, and run through
-        the frozen blocks in every epoch.
+    features : the file of those of the validation pictures.
+    activations : the folder for those at the cut, while a block is trained.
+    store_gb : the disk that the store of rows may take; 0: none.
     chosen : the indices of the training pictures to train on, if not all.
     """
 
     subset: Path
-    activations: Path | None
+    features: Path
+    activations: Path
+    store_gb: float
     augmentation: Augmentation
     seed: int
     chosen: np.ndarray | None = None
+
+
+def unfreeze_gradually(
+    model: keras.Model,
+    description: Description,
+    settings: Finetune,
+    learning_rate: float,
+    source: Source,
+    checkpoint: Callable[[str], Checkpoint | None] = lambda block: None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[pd.DataFrame, dict[str, object], str | None]:
+    """Train from one block after another, each from the best weights so far, while it pays.
+
+    A block from which no epoch lowers the validation loss is the last one. None is tried where the
+    head gets so few validation pictures wrong that they can't tell what is better. The model is
+    left with the best weights of all.
+
+    Parameters
+    ----------
+    checkpoint : gives that of the training from a block.
+    on_epoch : called after each epoch, with the history so far.
+
+    Returns
+    -------
+    The history and the summary of `loop.fit`, of all blocks one after the other, the summary with
+    that of each block that was tried, by its name, as `blocks`; and the lowest block that was
+    trained to any effect, or None.
+
+    Raises
+    ------
+    UserError
+        The base has no such block, or one lies above the one before it; a training diverged, or
+        the disk has too little room.
+    """
+    _check_order(model, description, settings.blocks)
+    best = before = _measure_head(model, description, source)
+    history = pd.DataFrame(columns=HISTORY)
+    tried: dict[str, dict[str, float | int]] = {}
+    best_epoch, lowest = 0, None
+
+    def with_earlier(epochs: pd.DataFrame) -> pd.DataFrame:
+        numbered = epochs.assign(epoch=epochs["epoch"] + len(history))
+        return pd.concat([history, numbered], ignore_index=True) if len(history) else numbered
+
+    for block in _to_try(settings, before, source):
+        print(f"training from {block} on", flush=True)
+        epochs, tried[block] = fit(
+            model,
+            description,
+            settings,
+            block,
+            learning_rate,
+            source,
+            checkpoint(block),
+            on_epoch and (lambda epochs: on_epoch(with_earlier(epochs))),
+        )
+        if not tried[block]["best_epoch"]:
+            history = with_earlier(epochs)
+            break
+        best, best_epoch, lowest = tried[block], len(history) + tried[block]["best_epoch"], block
+        history = with_earlier(epochs)
+    measures = ("validation_loss", "validation_accuracy")
+    summary = {
+        "epochs": len(history),
+        "best_epoch": best_epoch,
+        **{name: best[name] for name in measures},
+        **{f"{name}_before": before[name] for name in measures},
+        "blocks": tried,
+    }
+    return history, summary, lowest
+
+
+def _check_order(model: keras.Model, description: Description, blocks: Sequence[str]) -> None:
+    """Refuse, before hours of training, what is no block, and blocks that don't go down."""
+    conv_base = model.get_layer("backbone")
+    trained = {}
+    for block in blocks:
+        backbones.unfreeze(conv_base, description.backbone, block)
+        trained[block] = len(conv_base.trainable_variables)
+    conv_base.trainable = False  # as it was
+    downwards = sorted(blocks, key=trained.get)
+    if downwards != list(blocks):
+        raise UserError(
+            f"finetune.unfreeze_from = [{', '.join(blocks)}] does not go from the head down; "
+            f"write [{', '.join(downwards)}]"
+        )
+
+
+def _to_try(settings: Finetune, before: Mapping[str, float], source: Source) -> list[str]:
+    """Name the blocks to try; say so where the validation pictures can't choose."""
+    count = len(pictures.index(source.subset / "validation"))
+    wrong = count - round(before["validation_accuracy"] * count)
+    if not settings.epochs:
+        return []
+    if wrong < settings.least_wrong:
+        print(
+            f"not fine-tuned: the head gets {wrong} of {count:,} validation pictures wrong, too "
+            f"few to tell what is better (finetune.least_wrong = {settings.least_wrong})",
+            flush=True,
+        )
+        return []
+    return settings.blocks
+
+
+def _measure_head(model: keras.Model, description: Description, source: Source) -> dict[str, float]:
+    """Give the validation loss and accuracy of a model whose base is as it was for its features."""
+    _, head = cut.split(model, description.backbone, None)
+    index = pictures.index(source.subset / "validation")
+    labels = index["label"].map(description.classes.index).to_numpy()
+    features = np.load(source.features)
+    return loop.calibrated_measures(
+        head, batches.from_features([features], labels, _AT_ONCE, None)
+    )()
 
 
 def fit(
     model: keras.Model,
     description: Description,
     settings: Finetune,
+    block: str,
     learning_rate: float,
     source: Source,
     checkpoint: Checkpoint | None = None,
@@ -62,9 +186,8 @@ def fit(
     Raises
     ------
     UserError
-        The base has no such block, or the training diverged.
+        The base has no such block, the training diverged, or the disk has too little room.
     """
-    block = settings.unfreeze_from
     conv_base = model.get_layer("backbone")
     backbones.unfreeze(conv_base, description.backbone, block)
     depths = backbones.depths(conv_base, description.backbone)
@@ -75,38 +198,78 @@ def fit(
         settings.label_smoothing,
         {variable: settings.layer_decay**depth for variable, depth in depths.items()},
     )
-    trained = model
-    if source.activations:
-        _, trained = cut.split(model, description.backbone, block)
-    return loop.fit(
-        trained,
-        *_batches(source, description, settings.batch_size),
-        settings,
-        learning_rate,
-        checkpoint,
-        steps,
-        on_epoch,
-        calibrated=True,
+    given = (
+        _from_activations(model, description, settings, block, source)
+        if settings.views
+        else _from_pictures(model, description, settings, source)
+    )
+    with given as (trained, train, validation):
+        return loop.fit(
+            trained,
+            train,
+            validation,
+            settings,
+            learning_rate,
+            checkpoint,
+            steps,
+            on_epoch,
+            calibrated=True,
+        )
+
+
+Given = Iterator[tuple[keras.Model, Batches, Batches]]
+
+
+@contextmanager
+def _from_pictures(
+    model: keras.Model, description: Description, settings: Finetune, source: Source
+) -> Given:
+    """Give the whole model, and the pictures: in every epoch decoded, augmented anew, and run."""
+    train, validation = _indices(source)
+    yield (
+        model,
+        batches.from_pictures(
+            source.subset / "train",
+            train,
+            description,
+            settings.batch_size,
+            source.augmentation,
+            source.seed,
+        ),
+        batches.from_pictures(
+            source.subset / "validation", validation, description, settings.batch_size
+        ),
     )
 
 
-def _batches(source: Source, description: Description, size: int) -> tuple[Batches, Batches]:
-    """Give what is trained on and what is validated on."""
+@contextmanager
+def _from_activations(
+    model: keras.Model, description: Description, settings: Finetune, block: str, source: Source
+) -> Given:
+    """Give the model from a block on, and what enters there, of each epoch the next view."""
+    lower, upper = cut.split(model, description.backbone, block)
+    train, validation = _indices(source)
+    labels = [
+        index["label"].map(description.classes.index).to_numpy() for index in (train, validation)
+    ]
+    with activations.stored(
+        Engine(lower),
+        (source.subset / "train", train["file"]),
+        [source.subset / "validation" / file for file in validation["file"]],
+        settings.views,
+        source.augmentation,
+        source.seed,
+        source.activations,
+        source.store_gb,
+    ) as (views, of_validation):
+        yield (
+            upper,
+            batches.from_features(views, labels[0], settings.batch_size, source.seed),
+            batches.from_features([of_validation], labels[1], settings.batch_size, None),
+        )
+
+
+def _indices(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give the indices of the pictures to train and to validate on."""
     train, validation = (pictures.index(source.subset / name) for name in ("train", "validation"))
-    if source.activations is None:
-        chosen = train if source.chosen is None else train.iloc[source.chosen]
-        return batches.from_pictures(
-            source.subset / "train", chosen, description, size, source.augmentation, source.seed
-        ), batches.from_pictures(source.subset / "validation", validation, description, size)
-
-    def stored(
-        files: list[Path], index: pd.DataFrame, seed: int | None, chosen: np.ndarray | None
-    ) -> Batches:
-        rows = [np.load(file, mmap_mode="r") for file in files]
-        labels = index["label"].map(description.classes.index).to_numpy()
-        return batches.from_features(rows, labels, size, seed, chosen)
-
-    views = natsorted((source.activations / "train").iterdir())
-    return stored(views, train, source.seed, source.chosen), stored(
-        [source.activations / "validation.npy"], validation, None, None
-    )
+    return train if source.chosen is None else train.iloc[source.chosen], validation

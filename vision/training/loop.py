@@ -69,7 +69,7 @@ def fit(
     )
     optimizer.build(model.trainable_variables)
     train_steps = _compiled_steps(model, steps.label_smoothing, optimizer)
-    evaluate = (_calibrated if calibrated else _uncalibrated)(model, validation)
+    evaluate = (calibrated_measures if calibrated else _uncalibrated_measures)(model, validation)
 
     progress = Progress(model, settings, optimizer)
     stored = checkpoint.load() if checkpoint else None
@@ -95,13 +95,15 @@ def fit(
     return progress.finish()
 
 
-def _uncalibrated(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
+def _uncalibrated_measures(
+    model: keras.Model, validation: Batches
+) -> Callable[[], dict[str, float]]:
     """Give what measures a model as it is."""
     steps = _compiled_steps(model)
     return lambda: _run(steps, validation, 0, "validation", "validation")
 
 
-def _calibrated(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
+def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
     """Give what measures a model at the temperature that suits it."""
     signature = tf.TensorSpec((None, *model.input.shape[1:]))
     predict = tf.function(lambda inputs: model(inputs, training=False), [signature])

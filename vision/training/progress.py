@@ -12,7 +12,7 @@ from vision.training.checkpoint import Arrays
 # Called after an epoch, with the history so far.
 OnEpoch = Callable[[pd.DataFrame], None]
 
-_HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
+HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
 
 
 class Settings(Protocol):
@@ -93,7 +93,7 @@ class Progress:
 
     def history(self) -> pd.DataFrame:
         """Give the measures of each epoch."""
-        return pd.DataFrame(self.rows[1:], columns=_HISTORY)
+        return pd.DataFrame(self.rows[1:], columns=HISTORY)
 
     def print(self) -> None:
         """Print the last row."""

@@ -1,10 +1,12 @@
 import json
+import re
 import shutil
 
 import pytest
 from ruamel.yaml import YAML
 
 from serving.run import read_run
+from tests.tools.report.conftest import PARAMS
 from tools.report import __main__ as program
 from tools.report import changes, contents, page
 from vision.runtime.errors import UserError
@@ -67,8 +69,8 @@ def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
     assert changed in page.render(found)
     assert len(found.mistakes) == 4
     assert found.views == unchanged.views
-    assert ("lr", "5e-05") in found.parameters[""]
-    assert ("epochs", "2") in found.parameters["finetune"]
+    assert ("lr", str(PARAMS["lr"])) in found.parameters[""]
+    assert ("epochs", str(PARAMS["finetune"]["epochs"])) in found.parameters["finetune"]
 
 
 def test_a_file_of_another_run_is_told(within, tmp_path, monkeypatch):
@@ -130,12 +132,38 @@ def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(
     assert "what was trained is discarded" in page.render(found)
 
 
+def test_the_blocks_that_fine_tuning_tried_are_listed(whole, within, tmp_path, monkeypatch):
+    assert "What fine-tuning tried" not in whole[1]
+    folder = shutil.copytree(within, tmp_path / "run")
+    monkeypatch.chdir(folder)
+    shutil.copy("plots/head.csv", "plots/finetune.csv")
+
+    def measures(loss, accuracy, when=""):
+        return {f"validation_loss{when}": loss, f"validation_accuracy{when}": accuracy}
+
+    blocks = {
+        "block7a": {"epochs": 2, "best_epoch": 1} | measures(0.2, 0.875),
+        "block5a": {"epochs": 1, "best_epoch": 0} | measures(0.2, 0.875),
+    }
+    before = measures(0.25, 0.75, "_before")
+    summary = {"epochs": 3, "best_epoch": 1, "blocks": blocks} | measures(0.2, 0.875) | before
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary))
+    text = page.render(contents.gather(None))
+    table = text[text.index("What fine-tuning tried") :].partition("</table>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in table.split("<tr>")[2:]]
+    assert rows == [
+        ["the", "head", "alone", "0.2500", "75.0", "%"],
+        ["block7a", "2", "1", "0.2000", "87.5", "%"],
+        ["block5a", "1", "none", "0.2000", "87.5", "%"],
+    ]
+
+
 # --- what changed ---
 
 
 def test_changes_are_told(whole):
     found = whole[0].changes
-    assert found.parameters == [("lr", "0.25", "5e-05")]
+    assert found.parameters == [("lr", "0.25", str(PARAMS["lr"]))]
     ((name, *values),) = found.metrics
     assert name == "fine-tuned: accuracy"
     assert values == pytest.approx([0.625, 0.75, 0.125])

@@ -126,9 +126,7 @@ def test_pictures_seen_before_are_not_decoded_again_whatever_changed_above_the_c
     np.testing.assert_array_equal(said, others.probabilities(paths, mirror, "test"))
 
 
-def test_pictures_that_the_stage_activations_has_run_are_not_decoded_again(
-    paths, looked_at, tmp_path
-):
+def test_pictures_that_fine_tuning_has_run_are_not_decoded_again(paths, looked_at, tmp_path):
     extractor = build_extractor(BACKBONE, ROOT)
     lower, _ = cut.split(extractor, NAME, BLOCK)
     to = tmp_path / "validation.npy"

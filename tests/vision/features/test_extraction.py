@@ -223,7 +223,7 @@ def test_views_are_told_apart_by_all_the_code_that_makes_them(tmp_path, monkeypa
     told = []
     monkeypatch.setattr(extraction, "write", lambda *given: told.append(files_of(given[4].code)))
     (tmp_path / "cat").mkdir()
-    views.write_views(None, tmp_path, 1, OFF, 0, tmp_path, 0)
+    views.write_views(None, tmp_path, [], 1, OFF, 0, tmp_path, 0)
     both = imported_files(Path("vision/features/views.py"))
     without = imported_files(Path("vision/features/extraction.py")) | {Path("vision/params.py")}
     assert told == [both - without]

@@ -1,0 +1,54 @@
+"""Runs one experiment of DVC that sets several parameters, and is known by a name."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Mapping
+
+from tools.dvc_command import DVC, environment
+
+
+def run_experiment(name: str, values: Mapping[str, object]) -> None:
+    """Print the command, and run it in place of this program, which might hold much memory.
+
+    Parameters
+    ----------
+    name : of the experiment; one of this name from before goes. What it ran is in the run cache.
+    values : what is set, named as dvc does, `finetune.epochs`.
+    """
+    command = dvc_command(name, values)
+    print(shlex.join(command), flush=True)
+    remove = [*DVC, "exp", "remove", "--quiet", name]
+    subprocess.run(remove, env=environment(), capture_output=True, check=False)
+    os.execve(DVC[0], [*DVC, *command[1:]], environment())
+
+
+def dvc_command(name: str, values: Mapping[str, object]) -> list[str]:
+    sets = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
+    return ["dvc", "exp", "run", "--name", name, *(part for pair in sets for part in pair)]
+
+
+def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Name parameters as dvc does: `{"finetune": {"epochs": 1}}` has `finetune.epochs`."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def written(value: object) -> str:
+    """Write a value as dvc reads it: null, true, 0.2, [1, 2], and text in quotes if need be."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return f"{value:.15g}"
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    text = str(value)
+    if all(sign.isalnum() or sign in "_-./" for sign in text):
+        return text
+    escaped = text.replace("'", r"\'")
+    return f"'{escaped}'"
