@@ -22,7 +22,9 @@ ROOMS = {
     "networks": {"runtime", "params"},
     "models": {"runtime"},
     "features": {"runtime", "params", "pictures", "augmentation", "models"},
-    "training": {"runtime", "params", "pictures", "augmentation", "networks", "models"},
+    "training": {
+        *("runtime", "params", "pictures", "augmentation", "networks", "models", "features")
+    },
     "evaluation": {"runtime", "networks", "models", "features"},
 }
 # The same for what uses vision/: the product, its pipelines, and what stands beside it.
