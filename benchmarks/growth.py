@@ -44,6 +44,11 @@ PARAMS = {
     "backbone.name": "efficientnet_lite0",
     "backbone.image_size": 224,
     "store.max_gb": 0,
+    # By batches; the default's way holds all features in memory.
+    "backbone.pooling": "avg",
+    "train_head.standardize": False,
+    "train_head.l2": 1e-4,
+    "train_head.optimizer": "adam",
     "train_head.epochs": 10,
     "train_head.patience": 10,
 }
