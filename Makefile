@@ -112,7 +112,6 @@ bench: $(VENV)/.installed
 	@$(RUN) python -m benchmarks
 	@$(if $(PICTURES),$(RUN) python -m benchmarks.paired '$(PICTURES)')
 	@$(if $(ORIGINALS),$(RUN) python -m benchmarks.extraction '$(ORIGINALS)')
-	@$(if $(ORIGINALS),$(RUN) python -m benchmarks.decoding '$(ORIGINALS)')
 	@$(if $(BEFORE),$(RUN) python -m benchmarks.whole '$(BEFORE)' $(if $(PICTURES),'$(PICTURES)'))
 
 verify: ready

@@ -9,17 +9,14 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import extraction, finetuning, growth, head, new_pictures, start_up, storage
+from benchmarks import extraction, finetuning, growth, start_up
 from benchmarks.document import keep
 
 # Each gives its table as it is so far; the last one is whole.
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "extraction": extraction.report,
-    "new_pictures": new_pictures.report,
     "finetuning": finetuning.report,
-    "head": head.report,
     "start_up": start_up.report,
-    "storage": storage.report,
     "growth": growth.report,
 }
 

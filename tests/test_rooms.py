@@ -35,7 +35,7 @@ FOLDERS = {
     "baselines": {"vision", "stages"},
     "studies": {"vision", "stages"},
     "tools": {"vision", "stages", "serving", "baselines", "studies"},
-    "benchmarks": {"vision", "stages", "serving", "baselines", "studies", "tools"},
+    "benchmarks": {"vision", "tools"},
 }
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path

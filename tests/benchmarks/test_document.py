@@ -33,7 +33,7 @@ def test_every_benchmark_has_its_place_in_the_text(written):
 
 def test_what_was_not_measured_says_so(written, tmp_path, monkeypatch):
     monkeypatch.setattr(document, "MEASURED", tmp_path)
-    (tmp_path / "head.md").write_text("fast\n")
+    (tmp_path / "extraction.md").write_text("fast\n")
     found = written()
     assert "fast" in found
     assert found.count("Not measured.") >= len(BENCHMARKS) - 1
