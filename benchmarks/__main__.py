@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from benchmarks import extraction, finetuning, growth, start_up
 from benchmarks.document import keep
 
-# Each gives its table as it is so far; the last one is whole.
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "extraction": extraction.report,
     "finetuning": finetuning.report,
@@ -30,8 +29,7 @@ def main() -> None:
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         sys.exit(f"error: {unknown[0]} is no benchmark; there are {', '.join(BENCHMARKS)}")
     for name in names:
-        for table in BENCHMARKS[name]():
-            keep(name, table)
+        keep(name, BENCHMARKS[name]())
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 import re
 import subprocess
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from tabulate import tabulate
 
 from vision.runtime import environment
 
@@ -12,19 +15,32 @@ MEASURED = Path("benchmarks/measured")
 _PLACE = re.compile(r"^\{(\w+)\}\n", re.MULTILINE)
 
 
-def keep(name: str, table: str) -> None:
-    """Keep what a benchmark measured, where and of which commit, and write the document anew."""
+def keep(name: str, tables: Iterable[str]) -> None:
+    """Keep what a benchmark measured, where and of which commit, and write the document anew.
+
+    Each of the tables has all that was measured so far: what fails later loses nothing.
+    """
     described = environment.describe()
     processor = described["processor"]["name"]
-    head = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
-    where = (
-        f"*{processor}, {described['threads']} threads, "
-        f"TensorFlow {described['libraries']['tensorflow']}, commit {commit}.*"
-    )
     MEASURED.mkdir(exist_ok=True)
-    (MEASURED / f"{name}.md").write_text(f"{table}\n\n{where}\n", encoding="utf-8")
-    write()
+    for table in tables:
+        where = (
+            f"*{processor}, {described['threads']} threads, "
+            f"TensorFlow {described['libraries']['tensorflow']}, commit {commit()}.*"
+        )
+        (MEASURED / f"{name}.md").write_text(f"{table}\n\n{where}\n", encoding="utf-8")
+        write()
+
+
+def commit() -> str:
+    """Give the short name of what is checked out."""
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def markdown(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
+    """Draw up a table, whose cells stay as they are written."""
+    return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 
 def write() -> None:

@@ -25,18 +25,16 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
-from tabulate import tabulate
-
-from benchmarks.files import lay_out, unpacked
-from benchmarks.side_by_side import PLAIN, PLAIN_OFF, measure, run
+from benchmarks.document import keep, markdown
+from benchmarks.files import SUBSET, WEIGHTS, lay_out, unpacked
+from benchmarks.side_by_side import PLAIN, PLAIN_OFF, measure, run, timed
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
     import tensorflow as tf
 
-WEIGHTS = Path("data/weights")
-PICTURES = Path("data/subset/test")
+PICTURES = SUBSET / "test"
 KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
 ARITHMETIC = "matrix product"
 
@@ -94,7 +92,7 @@ def report(
             + [f"{speed[LITERT] / speed[ARITHMETIC]:.0%}", f"{speed[OURS] / speed[LITERT]:.0%}"]
             + [f"{found[OURS]['greatest_difference']:.0e} σ"]
         )
-        yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
+        yield markdown(rows, header)
 
 
 def report_of_archive(archive: Path) -> Iterator[str]:
@@ -129,27 +127,23 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
     decoded = pictures.load_batch(paths, size)
     expected = extractor.predict_on_batch(decoded[:BATCH_SIZE])
     parts = np.array_split(decoded, len(decoded) // BATCH_SIZE)
+    figures = {}
     if way == KERAS:
-        seconds, _ = timed(lambda: [extractor.predict_on_batch(part) for part in parts])
-        return {"pictures_per_second": len(paths) / seconds}
-    if way == OPENVINO:
-        run_all = with_openvino(extractor, size)
-        seconds, _ = timed(lambda: run_all(decoded))
-        return {"pictures_per_second": len(paths) / seconds}
-    engine = Engine(extractor)
-    if way == LITERT:
-        seconds, _ = timed(lambda: list(load_ahead(engine, parts)))
-        return {"pictures_per_second": len(paths) / seconds}
-    with tempfile.TemporaryDirectory() as empty:
-        os.environ["XDG_CACHE_HOME"] = empty  # where the store lies
-        to = Path(empty) / "features.npy"
-        seconds, _ = timed(lambda: extraction.write(engine, paths, to, STORE_GB))
-        rows = np.load(to)
-    return {
-        "pictures_per_second": len(paths) / seconds,
+        seconds = timed(lambda: [extractor.predict_on_batch(part) for part in parts])
+    elif way == OPENVINO:
+        seconds = timed(with_openvino(extractor, size), decoded)
+    elif way == LITERT:
+        engine = Engine(extractor)
+        seconds = timed(lambda: list(load_ahead(engine, parts)))
+    else:
+        with tempfile.TemporaryDirectory() as empty:
+            os.environ["XDG_CACHE_HOME"] = empty  # where the store lies
+            to = Path(empty) / "features.npy"
+            seconds = timed(extraction.write, Engine(extractor), paths, to, STORE_GB)
+            difference = np.abs(np.load(to)[:BATCH_SIZE] - expected).max()
         # In standard deviations: random weights give features of any size.
-        "greatest_difference": float(np.abs(rows[:BATCH_SIZE] - expected).max() / expected.std()),
-    }
+        figures["greatest_difference"] = float(difference / expected.std())
+    return figures | {"pictures_per_second": len(paths) / seconds}
 
 
 def plain(extractor: "keras.Model", folder: Path, size: int, count: int) -> float:
@@ -195,7 +189,7 @@ def products_per_second() -> float:
     import numpy as np
 
     one, other = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
-    seconds = [timed(lambda: one @ other)[0] for _ in range(5)]
+    seconds = [timed(np.matmul, one, other) for _ in range(5)]
     return MATRIX**3 / median(seconds)
 
 
@@ -222,19 +216,10 @@ def with_openvino(extractor: "keras.Model", size: int) -> "Callable[[np.ndarray]
     return run_all
 
 
-def timed(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
-
-
 def main() -> None:
-    from benchmarks.document import keep
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of pictures")
-    for table in report_of_archive(parser.parse_args().archive):
-        keep("extraction_originals", table)
+    keep("extraction_originals", report_of_archive(parser.parse_args().archive))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,13 @@
-"""The pictures that benchmarks run on."""
+"""What of the project benchmarks take, and the pictures that they run on."""
 
 from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# In it, or in a copy.
+PARAMS = Path("params.yaml")
+WEIGHTS = Path("data/weights")
+SUBSET = Path("data/subset")
+FEATURES = Path("data/features/validation.npy")
 
 
 def unpacked(archive: Path, folder: Path) -> Path:

@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tabulate import tabulate
-
-from benchmarks.files import lay_out
+from benchmarks.document import markdown
+from benchmarks.files import FEATURES, PARAMS, SUBSET, WEIGHTS, lay_out
 from benchmarks.side_by_side import PLAIN, between, measure, run
 
 if TYPE_CHECKING:
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 
     from vision.params import Params
 
-PARAMS = Path("params.yaml")
-WEIGHTS = Path("data/weights")
-SUBSET = Path("data/subset")
-FEATURES = Path("data/features/validation.npy")
 # The ways, and epochs enough for a second or more.
 EPOCHS = {PLAIN: 2, "fresh": 2, "stored": 6}
 WAYS = tuple(EPOCHS)
@@ -62,7 +57,7 @@ def report() -> Iterator[str]:
         *(f"{way} / plain" for way in WAYS[1:]),
         "MB stored a view of 1,000 pictures",
     ]
-    yield tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    yield markdown(rows, header)
 
 
 def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:

@@ -22,10 +22,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
-from tabulate import tabulate
 
+from benchmarks.document import markdown
+from benchmarks.files import ROOT, SUBSET
 from benchmarks.memory import watched
-from benchmarks.project import ROOT, clone
+from benchmarks.project import clone
 from tools.dvc_command import DVC
 
 COUNTS = (1_000, 4_000, 16_000, 64_000)
@@ -34,7 +35,7 @@ STAGES = ("download", "subset", "extract", "train_head")
 RUN = ("download", "subset", "extract", "extract_views", "train_head")
 COMMIT, STATUS, CHECKOUT = "dvc commit", "dvc status", "dvc checkout"
 STEPS = (*STAGES, COMMIT, STATUS, CHECKOUT)
-PICTURES = ROOT / "data/subset/train"
+PICTURES = ROOT / SUBSET / "train"
 FIGURE = ROOT / "docs/benchmarks/growth.png"
 PARAMS = {
     "download.source": "external",
@@ -131,13 +132,8 @@ def tables(found: pd.DataFrame) -> str:
     ]
     return "\n\n".join(
         (
-            tabulate(rows, header, tablefmt="github", disable_numparse=True),
-            tabulate(
-                of_memory,
-                ["MB for pictures", *(f"{count:,}" for count in counts)],
-                tablefmt="github",
-                disable_numparse=True,
-            ),
+            markdown(rows, header),
+            markdown(of_memory, ["MB for pictures", *(f"{count:,}" for count in counts)]),
             "![Time and memory over the number of pictures](benchmarks/growth.png)",
         )
     )

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
+from benchmarks.document import keep
+from benchmarks.files import FEATURES, PARAMS, SUBSET, WEIGHTS
 from benchmarks.project import change, clone, dvc
 from benchmarks.side_by_side import PLAIN, between, measure, run
 
@@ -41,10 +43,6 @@ KINDS = {
     "seconds": "s in all",
 }
 ALL = "all"
-PARAMS = Path("params.yaml")
-WEIGHTS = Path("data/weights")
-SUBSET = Path("data/subset")
-FEATURES = Path("data/features/validation.npy")
 ACTIVATIONS = Path("data/.activations.partial")
 HEAD = Path("models/head.keras")
 UNFINISHED = Path("models/.finetune.npz")
@@ -242,12 +240,9 @@ def fit(
 
 
 def main() -> None:
-    from benchmarks.document import keep
-
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive", type=Path, metavar="ARCHIVE", help="of pictures")
-    for so_far in report(parser.parse_args().archive):
-        keep("paired", so_far)
+    keep("paired", report(parser.parse_args().archive))
 
 
 if __name__ == "__main__":

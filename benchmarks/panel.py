@@ -12,7 +12,6 @@ for each split of the plain one.
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,8 +19,9 @@ from pathlib import Path
 from PIL import Image
 from ruamel.yaml import YAML
 
-from benchmarks.files import unpacked
-from benchmarks.project import ROOT, change, clone, dvc
+from benchmarks.files import ROOT, unpacked
+from benchmarks.project import change, clone, dvc
+from benchmarks.side_by_side import PLAIN, ask
 from benchmarks.whole import ALL, reproduce
 from tools import preset
 from vision import pictures
@@ -30,7 +30,6 @@ from vision.runtime.files import read_json, write_json
 
 PANEL = ROOT / "results/panel.yaml"
 MEASURED = ROOT / "metrics/panel"
-PLAIN = "plain"
 SMALL = 32  # pixels of the shorter side of what is to be blurred
 
 
@@ -139,9 +138,7 @@ def run_pipeline(project: Path) -> dict[str, float]:
 def run_plain(project: Path, seed: int) -> dict[str, float]:
     """Train the plain way on the pipeline's splits; give the same."""
     dvc(project, "repro", "--quiet", "subset")
-    command = [sys.executable, "-m", "benchmarks.plain", str(project / "data/subset"), str(seed)]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    return ask("benchmarks.plain", str(project / "data/subset"), str(seed))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.files import WEIGHTS
+
 if TYPE_CHECKING:
     import keras
     import numpy as np
@@ -115,7 +117,7 @@ def classify(
     keras.utils.set_random_seed(seed)
     name = "efficientnet_lite0"
     settings = BackboneSettings(name=name, weights="imagenet", pooling="avg", image_size=size)
-    extractor = build_extractor(settings, Path("data/weights"))
+    extractor = build_extractor(settings, WEIGHTS)
     train, validation, test = (
         dataset(subset / split, size, 32, shuffle=split == "train", seed=seed)
         for split in ("train", "validation", "test")

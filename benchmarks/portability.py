@@ -8,7 +8,6 @@ probabilities and metrics move. Other processors are stood in for by holding one
 instructions that they have.
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,13 +17,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 from tabulate import tabulate
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.files import PARAMS, ROOT
+from benchmarks.project import change
+from vision.runtime.files import read_json
+
 STAGES = ("extract", "audit", "extract_views", "train_head", "finetune", "evaluate")
-COUNTS = {"train": 250, "validation": 125, "test": 250}
-EPOCHS = 2
+FEW = {
+    "subset.train": 250,
+    "subset.validation": 125,
+    "subset.test": 250,
+    "finetune.epochs": 2,
+}
 VARIANTS: dict[str, dict[str, str]] = {
     "the same again": {},
     "one thread": {"THREADS": "1"},
@@ -32,6 +37,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     "oneDNN held to SSE4.1": {"ONEDNN_MAX_CPU_ISA": "SSE41"},
     "oneDNN off": {"TF_ENABLE_ONEDNN_OPTS": "0"},
 }
+CHANGES = ("probability", "loss", "pictures told otherwise")
 # The package sets the flags that results depend on when it is imported; here they are set anew.
 RUN = """
 import os, runpy, sys
@@ -57,17 +63,11 @@ def main() -> None:
     print(tabulate(rows, ["", "features", *models], floatfmt=".1e"))
 
 
-CHANGES = ("probability", "loss", "pictures told otherwise")
-
-
 def prepare(folder: Path) -> None:
     """Make a project of the first pictures, with its subset chosen."""
     folder.mkdir()
-    yaml = YAML()
-    params = yaml.load(ROOT / "params.yaml")
-    params["subset"] |= COUNTS
-    params["finetune"]["epochs"] = EPOCHS
-    yaml.dump(params, folder / "params.yaml")
+    shutil.copy(ROOT / PARAMS, folder)
+    change(folder, FEW)
     (folder / "data").mkdir()
     for name in ("data/raw", "data/corrections.csv"):
         (folder / name).symlink_to(ROOT / name)
@@ -93,12 +93,11 @@ def run_stage(stage: str, variant: dict[str, str], folder: Path) -> None:
 
 def movements(reference: Path, folder: Path) -> list[float]:
     """Give the greatest differences of features, and for each model of what CHANGES names."""
-    features = [np.load(run / "data/features/test.npy") for run in (reference, folder)]
+    runs = (reference, folder)
+    features = [np.load(run / "data/features/test.npy") for run in runs]
     moved = [float(np.abs(features[0] - features[1]).max())]
-    metrics = [
-        json.loads((run / "metrics/evaluate.json").read_text()) for run in (reference, folder)
-    ]
-    tables = [pd.read_csv(run / "data/predictions.csv") for run in (reference, folder)]
+    metrics = [read_json(run / "metrics/evaluate.json") for run in runs]
+    tables = [pd.read_csv(run / "data/predictions.csv") for run in runs]
     for model in ("head", "finetuned"):
         one, another = (table.filter(regex=f"^{model}_").to_numpy() for table in tables)
         moved += [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from benchmarks.files import ROOT
 from tools.dvc_command import DVC, environment
 
-ROOT = Path(__file__).parents[1]
 # Nobody need have told git who they are.
 GIT = ("git", "-c", "user.name=benchmarks", "-c", "user.email=benchmarks@localhost")
 

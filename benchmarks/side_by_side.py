@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.files import ROOT
+
 # As a freshly installed TensorFlow does it, with oneDNN's kernels where the processor has VNNI.
 PLAIN, PLAIN_OFF = "plain", "plain, oneDNN off"
 WAY = "--way"
@@ -37,8 +38,6 @@ def measure(
 ) -> dict[str, dict[str, float]]:
     """Run `python -m MODULE --way WAY FURTHER` for each way in turns, several times round.
 
-    Each prints a JSON object of figures as its last line.
-
     Returns
     -------
     The median of each figure over the turns, by the way and the name of the figure.
@@ -48,18 +47,25 @@ def measure(
         for way in ways:
             named = " ".join([way, *further])
             print(f"{module}: {named}, turn {turn + 1} of {turns}", file=sys.stderr, flush=True)
-            finished = subprocess.run(
-                [sys.executable, "-m", module, WAY, way, *further],
-                cwd=ROOT,
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            found[way].append(json.loads(finished.stdout.splitlines()[-1]))
+            found[way].append(ask(module, WAY, way, *further))
     return {
         way: {name: median(figures[name] for figures in of_way) for name in of_way[0]}
         for way, of_way in found.items()
     }
+
+
+def ask(module: str, *arguments: str) -> dict[str, float]:
+    """Run a module, and read the JSON object of figures that is its last line."""
+    command = [sys.executable, "-m", module, *arguments]
+    finished = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+def timed(work: Callable[..., object], *arguments: object) -> float:
+    """Give the seconds that it takes."""
+    start = time.perf_counter()
+    _ = work(*arguments)  # freed when the time is taken
+    return time.perf_counter() - start
 
 
 def between(ends: Sequence[float]) -> float:

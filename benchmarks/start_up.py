@@ -20,12 +20,12 @@ from pathlib import Path
 from statistics import median
 
 from ruamel.yaml import YAML
-from tabulate import tabulate
 
+from benchmarks.document import markdown
 from benchmarks.project import copy_of_run, dvc
+from benchmarks.side_by_side import TURNS, timed
 from tools.dvc_command import DVC, environment
 
-TURNS = 3
 TURNS_OF_NOTHING = 5
 # Loaded by Python in each stage's process, since its folder is on the path. Other tables only say
 # what there is to do, and are no work. Processes that the stage forks are watched, too; the guard
@@ -70,10 +70,10 @@ def report() -> Iterator[str]:
         stages = YAML(typ="safe").load(project / "dvc.yaml")["stages"]
         rows = [[stage, *of_stage(project, hooks, stage)] for stage in stages]
     header = ["stage", "until it runs, s", "until its first work, s", "TensorFlow by then"]
-    table = tabulate(rows, header, tablefmt="github", disable_numparse=True)
     yield (
-        f"{table}\n\nWith nothing to do, `dvc repro` takes {nothing:.2f} s here and {empty:.2f} s "
-        f"in the empty project: {nothing / empty:.2f} times as long."
+        f"{markdown(rows, header)}\n\n"
+        f"With nothing to do, `dvc repro` takes {nothing:.2f} s here and {empty:.2f} s in the "
+        f"empty project: {nothing / empty:.2f} times as long."
     )
 
 
@@ -121,9 +121,7 @@ def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
     seconds: dict[Path, list[float]] = {folder: [], empty: []}
     for _ in range(TURNS_OF_NOTHING):
         for project, of_project in seconds.items():
-            start = time.perf_counter()
-            repro(project)
-            of_project.append(time.perf_counter() - start)
+            of_project.append(timed(repro, project))
     return median(seconds[folder]), median(seconds[empty])
 
 

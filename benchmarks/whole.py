@@ -17,10 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tabulate import tabulate
-
-from benchmarks.document import keep
-from benchmarks.project import ROOT, change, clone
+from benchmarks.document import commit, keep, markdown
+from benchmarks.project import change, clone
 from tools.dvc_command import DVC, environment
 
 # What both revisions know.
@@ -57,9 +55,7 @@ AGAIN = "then, with another lr"
 
 def report(revision: str, external: Path | None) -> Iterator[str]:
     """Measure, and give a table, anew after each run: what fails later loses nothing."""
-    head = ["git", "rev-parse", "HEAD"]
-    now = subprocess.run(head, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    now = now.stdout.strip()
+    now = commit()
     kinds = [("the default's pictures", {})]
     if external:
         kinds.append((external.stem, EXTERNAL))
@@ -83,7 +79,7 @@ def table(runs: dict[str, dict[str, float]]) -> str:
         [stage, *(f"{run[stage]:,.0f}" if stage in run else "" for run in runs.values())]
         for stage in [*(stage for stage in stages if stage not in totals), *totals]
     ]
-    return tabulate(rows, ["stage, s", *runs], tablefmt="github", disable_numparse=True)
+    return markdown(rows, ["stage, s", *runs])
 
 
 def measure(
@@ -135,8 +131,7 @@ def main() -> None:
     parser.add_argument("revision", help="of before", metavar="REVISION")
     parser.add_argument("external", type=Path, nargs="?", help="an archive", metavar="EXTERNAL")
     options = parser.parse_args()
-    for so_far in report(options.revision, options.external):
-        keep("whole", so_far)
+    keep("whole", report(options.revision, options.external))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """docs/benchmarks.md says what was measured."""
 
+import re
+
 import pytest
 
 from benchmarks import document
@@ -29,6 +31,14 @@ def test_every_benchmark_has_its_place_in_the_text(written):
     for name in BENCHMARKS:
         assert f"{{{name}}}\n" in text
     assert "{" not in written()
+
+
+def test_what_is_measured_takes_the_place_of_what_was(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(document, "MEASURED", tmp_path / "measured")
+    document.keep("growth", (f"{number} seconds" for number in (12345, 54321)))
+    found = written()
+    assert "12345 seconds" not in found
+    assert re.search(r"54321 seconds\n\n\*.+ threads, TensorFlow .+, commit [0-9a-f]+\.\*\n", found)
 
 
 def test_what_was_not_measured_says_so(written, tmp_path, monkeypatch):
