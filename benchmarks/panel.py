@@ -1,6 +1,6 @@
 """Measures ways to classify on a panel of sets unlike each other, on the same splits of each.
 
-    python -m benchmarks.panel FOLDER --sets trash --ways plain default --splits 5
+    python -m benchmarks.panel FOLDER --sets trash --ways plain good --splits 5
 
 results/panel.yaml has the sets and, besides the presets, the ways. What is measured already, in
 metrics/panel/, is not measured again: stopped, it goes on where it was. The pipeline runs in a
