@@ -32,11 +32,6 @@ class LearningCurve(Section):
     draws: Annotated[int, Field(ge=1, le=1000)]
 
 
-class Ensembles(Section):
-    heads: Annotated[int, Field(ge=2, le=100)]
-    ensembles: Annotated[int, Field(ge=2, le=100)]
-
-
 def _variant_of(section: type[Section], **besides: tuple[Any, Any]) -> type[Section]:
     """Give the schema of what may take the place of settings of a section: any of them.
 
@@ -77,6 +72,5 @@ class Params(Section):
     l2: Annotated[list[_Strength], Field(min_length=1), AfterValidator(all_different)]
     cross_validate: CrossValidate
     learning_curve: LearningCurve
-    ensembles: Ensembles
     nested: Nested
     backbones: Backbones

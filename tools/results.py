@@ -35,7 +35,6 @@ BASELINES = Path("metrics/baselines")
 COSTS_OF_BASELINES = Path("metrics/costs/baselines.json")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")
-ENSEMBLES = Path("metrics/studies/ensembles.json")
 HEADS = Path("metrics/studies/heads")
 NESTED = Path("metrics/studies/nested.json")
 BACKBONES = Path("metrics/studies/backbones")
@@ -110,7 +109,6 @@ def main() -> None:
         "runs": pretrained(runs),
         "paired": paired(),
         "costs": costs(runs),
-        "ensembles": ensembles(),
         "nested": nested(),
         "backbones": backbones(),
         "cross_validation": cross_validation(),
@@ -363,21 +361,6 @@ def costs(runs: dict) -> str:
                 ]
             )
     return table(rows, ["run", *(f"{stage}, s" for stage in stages), "all, min", "memory, MB", ""])
-
-
-def ensembles() -> str:
-    found = read(ENSEMBLES)
-    if not found:
-        return f"Ensembles of heads: {MISSING}."
-    rows = [
-        [title]
-        + [
-            f"{found[key][name]:.4f} ± {found[key][f'{name}_sd']:.4f}"
-            for name in ("loss", "accuracy")
-        ]
-        for key, title in (("one", "one head"), ("ensemble", f"{found['heads']} heads, averaged"))
-    ]
-    return table(rows, ["", "validation loss", "validation accuracy"])
 
 
 def nested() -> str:

@@ -21,7 +21,6 @@ BACKBONES = {"as-it-is": {}, "smaller": {"image_size": 32}}
 ALL = sorted(
     [
         "cross_validate",
-        "ensembles",
         "nested",
         *(f"{stage}@{size}" for stage in ("train_heads", "finetune") for size in SIZES),
         "learning_curve",
@@ -45,8 +44,6 @@ def with_studies(project):
         learning_curve__sizes=[int(size) for size in SIZES],
         learning_curve__draws=2,
         cross_validate__folds=3,
-        ensembles__heads=2,
-        ensembles__ensembles=2,
         nested__folds=2,
         nested__parts=2,
         nested__repeats=1,
@@ -94,13 +91,6 @@ def test_on_all_pictures_the_head_and_the_fine_tuned_model_are_the_pipeline_s_ow
 def test_each_draw_is_measured_once(studied):
     assert len(metrics(studied, "studies/heads/4")["draw_accuracy"]) == 2
     assert len(metrics(studied, "studies/heads/12")["draw_accuracy"]) == 1
-
-
-def test_averaged_heads_lose_no_more_than_their_mean(studied):
-    found = metrics(studied, "studies/ensembles")
-    assert found["heads"] == 2
-    assert found["one"]["loss_sd"] > 0
-    assert found["ensemble"]["loss"] < found["one"]["loss"]
 
 
 def test_ways_to_train_the_head_are_compared_on_pictures_that_chose_nothing(studied):
@@ -213,7 +203,6 @@ def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):
     ("file", "parameter", "value", "expected"),
     [
         (PARAMS, "cross_validate__folds", 4, ["cross_validate"]),
-        (PARAMS, "ensembles__heads", 3, ["ensembles"]),
         (PARAMS, "nested__repeats", 2, [*(f"backbones@{name}" for name in BACKBONES), "nested"]),
         (
             PARAMS,

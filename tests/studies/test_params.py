@@ -38,7 +38,6 @@ def test_every_key_has_a_comment_above_it(number):
         ("cross_validate", "similarity", 1.1, "less than or equal to 1"),
         ("learning_curve", "sizes", [50, 50], "each should be there once"),
         ("learning_curve", "sizes", [0], "greater than or equal to 1"),
-        ("ensembles", "heads", 1, "greater than or equal to 2"),
         ("learning_curve", "draws", 0, "greater than or equal to 1"),
         ("nested", "settings", 3, "a valid dictionary"),
     ],
