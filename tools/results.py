@@ -32,6 +32,7 @@ PANEL = Path("results/panel.yaml")
 PANEL_MEASURED = Path("metrics/panel")
 RESULTS = Path("metrics/results")
 BASELINES = Path("metrics/baselines")
+# Measured by a program that is gone; results/text.md names the commit.
 COSTS_OF_BASELINES = Path("metrics/costs/baselines.json")
 HISTORIES = Path("plots/baselines")
 CROSS_VALIDATION = Path("metrics/studies/cross_validation.json")

@@ -14,7 +14,6 @@ from tests.pipeline.conftest import STAGES, stages_run
 from tests.pipeline.test_contract import BASELINES, outputs
 from tests.pipeline.test_reruns import WORKLESS
 from tests.pipeline.test_runs import FIGURES
-from tools import measure_baselines
 
 PIPELINE = "baselines/dvc.yaml"
 PARAMS = "baselines/params.yaml"
@@ -128,23 +127,6 @@ def test_the_forms_see_other_pictures_from_the_same_start(trained):
         pd.read_csv(trained.folder / f"plots/baselines/blog-2016-{form}.csv") for form in FORMS
     )
     assert (plain["train_loss"] != augmented["train_loss"]).all()
-
-
-def test_what_it_costs_is_measured_beside_it(trained, monkeypatch):
-    def files():
-        return {
-            path: path.read_bytes()
-            for top in ("baselines", "models", "plots", "metrics")
-            for path in (trained.folder / top).rglob("*")
-            if path.is_file() and path.suffix != ".pyc"
-        }
-
-    before = files()
-    monkeypatch.chdir(trained.folder)
-    cost = measure_baselines.measure("blog-2016", "plain")
-    assert files() == before
-    assert 0 < cost.epoch_seconds < cost.first_epoch_seconds  # which imports TensorFlow
-    assert 100 < cost.peak_memory_mb < 10_000
 
 
 def test_the_environment_is_noted(trained):
