@@ -82,7 +82,7 @@ comment: ready $(VENV)/.installed-dev
 
 N ?= 5
 seeds: ready
-	@$(RUN) python -m tools.seeds '$(N)'
+	@$(RUN) python -m tools.measure --seeds '$(N)'
 
 preset: ready
 	@$(RUN) python -m tools.preset '$(NAME)'

@@ -16,16 +16,22 @@ def run_experiment(name: str, values: Mapping[str, object]) -> None:
     name : of the experiment; one of this name from before goes. What it ran is in the run cache.
     values : what is set, named as dvc does, `finetune.epochs`.
     """
-    command = dvc_command(name, values)
-    print(shlex.join(command), flush=True)
+    arguments = named(name, values)
+    print(f"dvc {shlex.join(arguments)}", flush=True)
+    os.execve(DVC[0], [*DVC, *arguments], environment())
+
+
+def named(name: str, values: Mapping[str, object]) -> list[str]:
+    """Give dvc's arguments for an experiment of a name; one of this name from before goes."""
     remove = [*DVC, "exp", "remove", "--quiet", name]
     subprocess.run(remove, env=environment(), capture_output=True, check=False)
-    os.execve(DVC[0], [*DVC, *command[1:]], environment())
+    return ["exp", "run", "--name", name, *sets(values)]
 
 
-def dvc_command(name: str, values: Mapping[str, object]) -> list[str]:
-    sets = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
-    return ["dvc", "exp", "run", "--name", name, *(part for pair in sets for part in pair)]
+def sets(values: Mapping[str, object]) -> list[str]:
+    """Give dvc's arguments that set parameters."""
+    pairs = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
+    return [part for pair in pairs for part in pair]
 
 
 def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:

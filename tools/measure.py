@@ -1,30 +1,39 @@
 """Measures a run of results/runs.yaml on Dogs vs. Cats: its metrics, its time and its memory.
 
     python -m tools.measure lite2 --seeds 5
+    python -m tools.measure --seeds 5
 
 The pictures are those of `data/external/`, the first 1000/500/1000 of each class. The first seed
 runs every stage anew, with a store that is empty at first, so that its time is that from pictures
 to metrics; the others take from DVC's cache what the seed doesn't change. Stopped, it goes on with
 the first seed that is missing.
+
+Without a name, params.yaml is run as it is, and how far its metrics move by luck alone is told.
+Each seed is an experiment of its own. That of params.yaml comes first, and its results are those
+in the workspace at the end.
 """
 
 import argparse
+import hashlib
 import re
 import resource
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 from ruamel.yaml import YAML
+from tabulate import tabulate
 
 from tools.dvc_command import DVC
 from tools.dvc_command import environment as dvc_environment
-from tools.experiment import flatten, written
-from tools.recipe import build_base, read_recipe, with_base, with_equivalent_block
-from vision.params import load_params
+from tools.experiment import flatten, named, sets
+from vision.params import Params, load_params
 from vision.runtime import environment
 from vision.runtime.errors import UserError
 from vision.runtime.files import read_json, write_json
@@ -39,6 +48,7 @@ MEASURED = {
     "calibrate": Path("metrics/calibration.json"),
 }
 RESULTS = Path("metrics/results")
+SEEDS = 2**32
 # The pictures of "Deep Learning with Python", 2nd edition.
 PICTURES = {
     "download.source": "external",
@@ -67,13 +77,30 @@ class Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help="a run of results/runs.yaml", metavar="NAME")
-    parser.add_argument("--seeds", type=int, default=1, help="how many", metavar="N")
+    parser.add_argument("name", nargs="?", help="a run of results/runs.yaml", metavar="NAME")
+    parser.add_argument("--seeds", default="1", help="how many", metavar="N")
     options = parser.parse_args()
+    knob, least = ("N", 2) if options.name is None else ("SEEDS", 1)
+    if not options.seeds.isdecimal() or int(options.seeds) < least:
+        raise UserError(f"{knob} = {options.seeds!r} is refused: it should be {least} or more")
     params = load_params(PARAMS)
-    changes = read_run(options.name)
-    before = PARAMS.read_bytes()
-    to = RESULTS / f"{options.name}.json"
+    seeds = [(params.seed + number) % SEEDS for number in range(int(options.seeds))]
+    if options.name is None:
+        spread(params, seeds)
+    else:
+        measure(options.name, params, seeds)
+
+
+def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
+    """Measure a run of results/runs.yaml with those seeds that are missing.
+
+    Raises
+    ------
+    UserError
+        There is no run of this name, or what was measured of it is of other parameters.
+    """
+    changes = read_run(name)
+    to = RESULTS / f"{name}.json"
     result = read_json(to) if to.exists() else {"seeds": {}}
     if result["seeds"]:
         wanted = flatten(params.model_dump()) | changes
@@ -83,23 +110,60 @@ def main() -> None:
                 f"{to} is of other parameters ({key} = {result['params'].get(key)!r}, which is "
                 f"{wanted.get(key)!r} now); remove it to measure anew"
             )
-    seeds = range(params.seed, params.seed + options.seeds)
     missing = [seed for seed in seeds if str(seed) not in result["seeds"]]
     if not missing:
         print(f"{to} has these seeds already; remove it to measure anew")
+    with restored(PARAMS), tempfile.TemporaryDirectory() as cache:
+        for seed in missing:
+            forced = [] if result["seeds"] else ["--force"]
+            cost = dvc("exp", "run", *forced, *sets(changes | {"seed": seed}), XDG_CACHE_HOME=cache)
+            if not result["seeds"]:
+                result |= {"params": flatten(load_params(PARAMS).model_dump())}
+                result |= {"cost": asdict(cost), "processor": processor()}
+            result["seeds"][str(seed)] = {name: read_json(path) for name, path in MEASURED.items()}
+            write_json(result, to)
+
+
+def spread(params: Params, seeds: Sequence[int]) -> None:
+    """Run an experiment with each seed, and tell how each metric spreads."""
+    metrics = {}
+    with restored(PARAMS):
+        for number, seed in enumerate(seeds, 1):
+            print(f"\nseed {seed}, {number} of {len(seeds)}", flush=True)
+            of_seed = params.model_copy(update={"seed": seed}).model_dump_json().encode()
+            # One that is already there has the same parameters; where the code is the same too,
+            # all of it comes from the run cache.
+            name = f"seed-{seed}-{hashlib.sha256(of_seed).hexdigest()[:6]}"
+            dvc(*named(name, {"seed": seed}))
+            metrics[seed] = flatten(read_json(MEASURED["evaluate"]))
+    dvc("repro")  # from the run cache
+    print("\n" + report(pd.DataFrame.from_dict(metrics, orient="index").drop(columns="pictures")))
+
+
+def report(metrics: pd.DataFrame) -> str:
+    """Say how each metric spreads.
+
+    Parameters
+    ----------
+    metrics : a row for each seed, a column for each metric.
+    """
+    table = tabulate(
+        metrics.agg(["mean", "std", "min", "max"]).T,
+        ["metric", "mean", "standard deviation", "least", "greatest"],
+        floatfmt=".4f",
+    )
+    seeds = ", ".join(str(seed) for seed in metrics.index)
+    return f"Seeds {seeds}:\n\n{table}"
+
+
+@contextmanager
+def restored(path: Path) -> Iterator[None]:
+    """Leave a file as it was, whatever happens."""
+    before = path.read_bytes()
     try:
-        with tempfile.TemporaryDirectory() as cache:
-            for seed in missing:
-                cost = reproduce(changes | {"seed": seed}, cache, anew=not result["seeds"])
-                if not result["seeds"]:
-                    result |= {"params": flatten(load_params(PARAMS).model_dump())}
-                    result |= {"cost": asdict(cost), "processor": processor()}
-                result["seeds"][str(seed)] = {
-                    name: read_json(path) for name, path in MEASURED.items()
-                }
-                write_json(result, to)
+        yield
     finally:
-        PARAMS.write_bytes(before)
+        path.write_bytes(before)
 
 
 def read_run(name: str) -> dict[str, object]:
@@ -119,6 +183,9 @@ def read_run(name: str) -> dict[str, object]:
     content = runs[name]
     if "recipe" not in content:
         return PICTURES | content["set"]
+    # Here, as it imports Keras, which what runs for hours beside the stages can do without.
+    from tools.recipe import build_base, read_recipe, with_base, with_equivalent_block
+
     recipe = with_base(read_recipe(content["recipe"]), content["backbone"], "")
     recipe = with_equivalent_block(recipe, build_base(recipe.backbone))
     of_recipe = flatten(recipe.model_dump())
@@ -131,38 +198,37 @@ def differing(measured: Mapping[str, object], wanted: Mapping[str, object]) -> l
     return sorted(k for k in keys - {"seed", "store.max_gb"} if measured.get(k) != wanted.get(k))
 
 
-def reproduce(changes: Mapping[str, object], cache: str, anew: bool) -> Cost:
-    """Run the pipeline with some parameters changed; show what it says.
+def dvc(*arguments: str, **variables: str) -> Cost:
+    """Run a dvc command that runs stages; show what it says.
 
     Parameters
     ----------
-    cache : the folder for the store, in place of the user's.
+    variables : of the environment, besides the user's.
 
     Raises
     ------
     UserError
         It failed.
     """
-    sets = [part for key, value in changes.items() for part in ("-S", f"{key}={written(value)}")]
     start = time.monotonic()
     begun = {}
-    command = [*DVC, "exp", "run", *(["--force"] if anew else []), *sets]
     with subprocess.Popen(
-        command,
+        [*DVC, *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env=dvc_environment() | {"XDG_CACHE_HOME": cache},
+        env=dvc_environment() | variables,
     ) as process:
         for line in process.stdout:
             print(line, end="", flush=True)
             if stage := re.match(r"Running stage '(.+)'", line):
                 begun[stage[1]] = time.monotonic()
     if process.returncode:
-        raise UserError("`dvc exp run` failed; see above")
+        command = " ".join(arguments).partition(" --")[0]
+        raise UserError(f"`dvc {command}` failed; see above")
     end = time.monotonic()
-    ends = [*list(begun.values())[1:], end]
+    turns = pairwise([*begun.values(), end])
     return Cost(
-        {name: round(b - a, 1) for (name, a), b in zip(begun.items(), ends, strict=True)},
+        {name: round(b - a, 1) for name, (a, b) in zip(begun, turns, strict=True)},
         round(end - start, 1),
         resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
     )

@@ -115,10 +115,9 @@ def test_dvc_reads_the_recipe_from_the_command(tmp_path, name):
     """And leaves the rest of params.yaml as it is."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     chosen = recipe.read_recipe(name)
-    command = experiment.dvc_command("mine", recipe.values(chosen, PARAMS.download))
-    assert command[:5] == ["dvc", "exp", "run", "--name", "mine"]
-    assert set(command[5::2]) == {"--set-param"}
-    apply_overrides(tmp_path / "params.yaml", command[6::2])
+    arguments = experiment.sets(recipe.values(chosen, PARAMS.download))
+    assert set(arguments[::2]) == {"--set-param"}
+    apply_overrides(tmp_path / "params.yaml", arguments[1::2])
     before, after = (
         experiment.flatten(params.model_dump())
         for params in (PARAMS, load_params(tmp_path / "params.yaml"))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.stubs import StubProject
-from tools.seeds import report
+from tools.measure import report
 
 # The stub's figures for the seeds 1337, 1338 and 1339: of the head 0.37, 0.38 and 0.39, of the
 # fine-tuned model their squares. Mean, deviation of a sample, least and greatest.
@@ -73,7 +73,7 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def spread(project):
     before = state(project)
-    done = project.tool("seeds", "3")
+    done = project.tool("measure", "--seeds", "3")
     return SimpleNamespace(
         said=done.stdout,
         before=before,
@@ -85,9 +85,9 @@ def spread(project):
 @pytest.mark.parametrize("count", ["1", "0", "x", "-3", "2.5", ""])
 def test_fewer_than_two_seeds_are_refused_in_one_line(project, count):
     before = project.seeds_run()
-    done = project.tool("seeds", count, check=False)
+    done = project.tool("measure", "--seeds", count, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"error: N = {count!r} is refused: a spread needs 2 seeds or more\n"
+    assert done.stderr == f"error: N = {count!r} is refused: it should be 2 or more\n"
     assert done.stdout == ""
     assert project.seeds_run() == before
 
@@ -112,7 +112,7 @@ def test_parameters_and_results_end_as_they_were(spread, project):
 
 
 def test_another_run_replaces_its_experiments_and_trains_nothing(spread, project):
-    again = project.tool("seeds", "2")
+    again = project.tool("measure", "--seeds", "2")
     assert rows(again.stdout)["head.accuracy"] == [0.375, 0.0071, 0.37, 0.38]
     assert experiments(project) == spread.experiments
     # All of it, also the first seed's results at the end of each, is from the run cache.
@@ -125,12 +125,10 @@ def test_a_seed_that_fails_is_told_and_the_parameters_are_restored(tmp_path):
         file.write('if params["seed"] == 1338:\n    raise SystemExit("no luck")\n')
     project.commit("Fail with one seed")
     before = (project.folder / "params.yaml").read_bytes()
-    done = project.tool("seeds", "3", check=False)
+    done = project.tool("measure", "--seeds", "3", check=False)
     assert done.returncode == 1
     assert "no luck\n" in done.stderr
-    assert re.fullmatch(
-        r"error: `dvc exp run --name seed-1338-\w+ --set-param seed=1338` failed; see above",
-        done.stderr.splitlines()[-1],
-    )
+    assert done.stderr.splitlines()[-1] == "error: `dvc exp run` failed; see above"
+    assert "\nseed 1338, 2 of 3\n" in done.stdout
     assert (project.folder / "params.yaml").read_bytes() == before
     assert project.seeds_run() == [1337, 1338]

@@ -22,7 +22,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(
-    "module", ["stages.download", "baselines.train", "studies.nested", "tools.seeds", "serving"]
+    "module", ["stages.download", "baselines.train", "studies.nested", "tools.measure", "serving"]
 )
 def test_a_python_without_the_packages_names_itself_and_what_to_do(module):
     done = subprocess.run(
