@@ -4,6 +4,11 @@ import os
 import shlex
 import subprocess
 from collections.abc import Mapping
+from functools import reduce
+from operator import getitem
+from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from tools.dvc_command import DVC, environment
 
@@ -43,6 +48,16 @@ def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]
         else:
             flat[prefix + name] = value
     return flat
+
+
+def set_params(file: Path, values: Mapping[str, object]) -> None:
+    """Set parameters, named as dvc does, in a file; its comments stay."""
+    yaml = YAML()
+    content = yaml.load(file)
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        reduce(getitem, sections, content)[name] = value
+    yaml.dump(content, file)
 
 
 def written(value: object) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
+from tools.experiment import flatten
+
 ROOT = Path(__file__).parents[1]
 RUNS = "●"
 MAY_RUN = "○"
@@ -62,7 +64,7 @@ def document() -> str:
     """Write the whole page."""
     yaml = YAML(typ="safe")
     stages = yaml.load(ROOT / "dvc.yaml")["stages"]
-    params = flat(yaml.load(ROOT / "params.yaml"))
+    params = flatten(yaml.load(ROOT / "params.yaml"))
     sections = [INTRODUCTION]
     for title, names, declared in (
         ("Parameter", params, lambda stage: stage["params"]),
@@ -71,14 +73,6 @@ def document() -> str:
         rows = [[f"`{name}`", *marks(stages, name, declared)] for name in names]
         sections.append(tabulate(rows, [title, *stages], tablefmt="pipe") + "\n")
     return "\n".join([*sections, KEPT])
-
-
-def flat(params: dict, prefix: str = "") -> list[str]:
-    """Give the names of all parameters, as dvc writes them: `finetune.epochs`."""
-    names = []
-    for name, value in params.items():
-        names += flat(value, f"{name}.") if isinstance(value, dict) else [prefix + name]
-    return names
 
 
 def marks(stages: dict[str, dict], name: str, declared: Callable[[dict], list[str]]) -> list[str]:

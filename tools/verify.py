@@ -19,6 +19,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tools.dvc_command import DVC, environment
+from tools.experiment import flatten, set_params
 from tools.ready import NO_REPOSITORY
 from vision.runtime.errors import UserError
 from vision.runtime.program import run
@@ -81,11 +82,7 @@ def make_clone(clone: Path, drawn: Path) -> None:
         copy.write_bytes(file.read_bytes())
     (clone / "dvc.lock").unlink(missing_ok=True)
     subprocess.run(["git", "init", "--quiet"], cwd=clone, check=True)
-    yaml = YAML()
-    params = yaml.load(clone / "params.yaml")
-    for section, values in SMALL.items():
-        params[section].update(values)
-    yaml.dump(params, clone / "params.yaml")
+    set_params(clone / "params.yaml", flatten(SMALL))
 
 
 def working_tree() -> list[Path]:

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from tests import forks
 from tests.code import ROOT
+from tools.experiment import set_params
 
 # As on a fresh machine: nobody told git who they are, and no configuration of the user's applies.
 NOBODY = {
@@ -117,16 +117,8 @@ class Project:
 
     def set(self, file: str = "params.yaml", /, **parameters: object) -> None:
         """Change parameters in params.yaml: `finetune__epochs=1` is finetune.epochs."""
-        yaml = YAML()
-        path = self.folder / file
-        content = yaml.load(path)
-        for name, value in parameters.items():
-            *sections, key = name.split("__")
-            section = content
-            for part in sections:
-                section = section[part]
-            section[key] = value
-        yaml.dump(content, path)
+        values = {name.replace("__", "."): value for name, value in parameters.items()}
+        set_params(self.folder / file, values)
 
 
 class Made(Project):

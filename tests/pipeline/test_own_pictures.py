@@ -28,6 +28,7 @@ from serving.command import build_parser
 from serving.page import MOST_BYTES
 from tests.browser import CHROMIUM, chromium
 from tests.code import ROOT
+from tools.experiment import set_params
 from vision import pictures
 from vision.params import load_params
 
@@ -188,15 +189,10 @@ def test_what_is_to_be_typed_in_passing_is_known_here():
 
 @pytest.mark.parametrize("typed", [aside for aside in asides() if "-S " in aside])
 def test_parameters_that_are_named_in_passing_are_taken(typed, tmp_path):
-    yaml = YAML()
-    content = yaml.load(ROOT / "params.yaml")
-    for name, value in re.findall(r"-S (\w+(?:\.\w+)*)=(\S+)", typed):
-        *sections, key = name.split(".")
-        section = content
-        for part in sections:
-            section = section[part]
-        section[key] = yaml.load(value)
-    yaml.dump(content, tmp_path / "params.yaml")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    said = re.findall(r"-S (\w+(?:\.\w+)*)=(\S+)", typed)
+    values = {name: YAML(typ="safe").load(value) for name, value in said}
+    set_params(tmp_path / "params.yaml", values)
     assert load_params(tmp_path / "params.yaml") != load_params(ROOT / "params.yaml")
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.files import files_below
+from tools.experiment import set_params
 from vision.pictures import FORMAT_NAMES
 from vision.runtime.program import run
 
@@ -30,15 +30,8 @@ def workspace(tmp_path, monkeypatch):
 
 
 def set_parameters(folder, **parameters):
-    yaml = YAML()
-    content = yaml.load(folder / "params.yaml")
-    for name, value in parameters.items():
-        *sections, key = name.split("__")
-        section = content
-        for part in sections:
-            section = section[part]
-        section[key] = value
-    yaml.dump(content, folder / "params.yaml")
+    values = {name.replace("__", "."): value for name, value in parameters.items()}
+    set_params(folder / "params.yaml", values)
 
 
 def complaint_of(stage, capfd):

@@ -4,10 +4,9 @@ import shutil
 
 import pytest
 
-from benchmarks.project import change
 from tests.code import ROOT
 from tools import experiment, preset
-from tools.experiment import flatten
+from tools.experiment import flatten, set_params
 from vision.params import load_params
 from vision.runtime.program import run
 
@@ -31,7 +30,7 @@ def test_params_yaml_comes_with_the_good_one():
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_preset_sets_is_allowed(name, tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    change(tmp_path, SETTINGS[name])
+    set_params(tmp_path / "params.yaml", SETTINGS[name])
     changed = flatten(load_params(tmp_path / "params.yaml").model_dump())
     assert changed | SETTINGS[name] == changed
 

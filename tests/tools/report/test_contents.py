@@ -3,10 +3,10 @@ import re
 import shutil
 
 import pytest
-from ruamel.yaml import YAML
 
 from serving.run import read_run
 from tests.tools.report.conftest import PARAMS
+from tools.experiment import set_params
 from tools.report import __main__ as program
 from tools.report import changes, contents, page
 from vision.runtime.errors import UserError
@@ -59,12 +59,10 @@ def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
     monkeypatch.chdir(folder)
     unchanged = contents.gather(None)
     assert not unchanged.doubts
-    params = YAML().load(folder / "params.yaml")
-    params["lr"], params["finetune"]["epochs"] = 0.125, 77
-    params["augmentation"]["rotation"], params["evaluate"]["mistakes"] = 0, 1
-    YAML().dump(params, folder / "params.yaml")
+    others = {"augmentation.rotation": 0, "evaluate.mistakes": 1, "finetune.epochs": 77, "lr": 1}
+    set_params(folder / "params.yaml", others)
     found = contents.gather(None)
-    changed = "augmentation.rotation, evaluate.mistakes, finetune.epochs, lr"
+    changed = ", ".join(others)
     assert found.doubts == [f"params.yaml was changed since the run: {changed}"]
     assert changed in page.render(found)
     assert len(found.mistakes) == 4
