@@ -3,6 +3,7 @@
 import copy
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -11,9 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests import forks
 from tests.code import ROOT
+from tests.pipeline.test_contract import outputs
 from tools.experiment import set_params
 
 # As on a fresh machine: nobody told git who they are, and no configuration of the user's applies.
@@ -26,6 +29,16 @@ NOBODY = {
 MAKES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 OWN_FOLDERS = ("stages", "vision", "serving", "tools", "recipes")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/corrections.csv")
+
+WORKLESS = """
+import pathlib, sys, uuid
+for path in map(pathlib.Path, sys.argv[2:]):
+    if not path.suffix:
+        path.mkdir(parents=True, exist_ok=True)
+        path /= "content.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{{"content": "{uuid.uuid4() if sys.argv[1] == "new" else path}"}}')
+"""
 
 
 class Project:
@@ -115,6 +128,24 @@ class Project:
             "git", "-c", "user.name=A", "-c", "user.email=a@b", "commit", "--quiet", "-m", message
         )
 
+    def read_json(self, name: str) -> dict | list:
+        return json.loads((self.folder / name).read_text())
+
+    def add_pipeline(self, name: str) -> None:
+        """Add baselines/ or studies/, with nothing run."""
+        ignored = shutil.ignore_patterns("__pycache__", "dvc.lock")
+        shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
+
+    def let_stages_do_no_work(self, pipeline: str = "dvc.yaml", content: str = "new") -> None:
+        """Let them write something new, or the same, into each of their outputs."""
+        (self.folder / "workless.py").write_text(WORKLESS)
+        yaml, path = YAML(), self.folder / pipeline
+        declared = yaml.load(path)
+        for stage in declared["stages"].values():
+            one = stage.get("do", stage)
+            one["cmd"] = f"python workless.py {content} {' '.join(outputs(one))}"
+        yaml.dump(declared, path)
+
     def set(self, file: str = "params.yaml", /, **parameters: object) -> None:
         """Change parameters in params.yaml: `finetune__epochs=1` is finetune.epochs."""
         values = {name.replace("__", "."): value for name, value in parameters.items()}
@@ -126,6 +157,13 @@ class Made(Project):
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+
+def repro_within(pipeline: str, project: Project, *stages: str) -> list[str]:
+    """Run stages of another pipeline, or all, and tell which ran, in alphabetical order."""
+    targets = [f"{pipeline}:{stage}" for stage in stages] or [pipeline]
+    ran = stages_run(project.dvc("repro", *targets).stdout)
+    return sorted(stage.removeprefix(f"{pipeline}:") for stage in ran)
 
 
 def stages_run(output: str) -> list[str]:

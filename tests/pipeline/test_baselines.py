@@ -1,18 +1,15 @@
 """The pipeline of the networks trained from scratch, through the real dvc command."""
 
-import json
 import shutil
+from functools import partial
 
 import keras
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
-from tests.code import ROOT
-from tests.pipeline.conftest import STAGES, stages_run
-from tests.pipeline.test_contract import BASELINES, outputs
-from tests.pipeline.test_reruns import WORKLESS
+from tests.pipeline.conftest import STAGES, repro_within, stages_run
+from tests.pipeline.test_contract import BASELINES
 from tests.pipeline.test_runs import FIGURES
 
 PIPELINE = "baselines/dvc.yaml"
@@ -20,20 +17,7 @@ PARAMS = "baselines/params.yaml"
 FORMS = ("plain", "augmented")
 
 
-def with_baselines(project):
-    shutil.copytree(
-        ROOT / "baselines",
-        project.folder / "baselines",
-        ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"),
-    )
-    return project
-
-
-def repro(project, *stages):
-    """Run stages of the baselines, or all, and tell which ran, in alphabetical order."""
-    targets = [f"{PIPELINE}:{stage}" for stage in stages] or [PIPELINE]
-    ran = stages_run(project.dvc("repro", *targets).stdout)
-    return sorted(stage.removeprefix(f"{PIPELINE}:") for stage in ran)
+repro = partial(repro_within, PIPELINE)
 
 
 def of(*networks, stages=("train", "evaluate"), forms=FORMS):
@@ -43,13 +27,10 @@ def of(*networks, stages=("train", "evaluate"), forms=FORMS):
 @pytest.fixture(scope="module")
 def workless(new_project):
     """Both pipelines with commands that do no work but write something new."""
-    project = with_baselines(new_project())
-    (project.folder / "workless.py").write_text(WORKLESS)
-    for path in (project.folder / "dvc.yaml", project.folder / PIPELINE):
-        pipeline = YAML(typ="safe").load(path)
-        for stage in pipeline["stages"].values():
-            stage["cmd"] = f"python workless.py new {' '.join(outputs(stage))}"
-        YAML().dump(pipeline, path)
+    project = new_project()
+    project.add_pipeline("baselines")
+    for path in ("dvc.yaml", PIPELINE):
+        project.let_stages_do_no_work(path)
     return project
 
 
@@ -83,7 +64,8 @@ def test_a_changed_parameter_reruns_its_own_network(workless, parameter, value, 
 @pytest.fixture(scope="module")
 def trained(new_project):
     """A finished run of one network, on pictures and for epochs that are few."""
-    project = with_baselines(new_project(download__sample_pictures=26))
+    project = new_project(download__sample_pictures=26)
+    project.add_pipeline("baselines")
     small = {"image_size": 80}
     small |= {f"{form}__epochs": 2 for form in FORMS}
     project.set(PARAMS, **{f"blog-2016__{key}": value for key, value in small.items()})
@@ -106,7 +88,7 @@ def test_a_network_is_trained_and_measured(trained, form):
 
     history = pd.read_csv(trained.folder / f"plots/baselines/{name}.csv")
     assert list(history["epoch"]) == [1, 2]
-    metrics = json.loads((trained.folder / f"metrics/baselines/{name}.json").read_text())
+    metrics = trained.read_json(f"metrics/baselines/{name}.json")
     assert metrics["parameters"] == model.count_params()
     assert metrics["epochs"] == 2
     assert set(metrics["validation"]) == set(metrics["test"]) == FIGURES
@@ -130,7 +112,7 @@ def test_the_forms_see_other_pictures_from_the_same_start(trained):
 
 
 def test_the_environment_is_noted(trained):
-    (noted,) = json.loads((trained.folder / "metrics/environment.json").read_text())
+    (noted,) = trained.read_json("metrics/environment.json")
     assert "baselines: train blog-2016-plain" in noted["stages"]
 
 

@@ -194,7 +194,7 @@ def test_a_temporary_experiment_runs_the_real_stages_and_leaves_the_workspace_al
     assert state(real) == real.before
     (slow,) = experiments(real).values()
     assert parameters(slow)["lr"] == 1e-5
-    before = json.loads((real.folder / "metrics/evaluate.json").read_text())
+    before = real.read_json("metrics/evaluate.json")
     assert metrics(slow)["head"] == before["head"]
     assert metrics(slow)["finetuned"]["loss"] != before["finetuned"]["loss"]
 
@@ -229,7 +229,7 @@ def undone(slow):
 def test_an_applied_experiment_is_the_workspace(slow):
     slow.dvc("exp", "apply", "slow")
     assert "lr: 1e-05" in (slow.folder / "params.yaml").read_text()
-    on_disk = json.loads((slow.folder / "metrics/evaluate.json").read_text())
+    on_disk = slow.read_json("metrics/evaluate.json")
     assert on_disk == metrics(experiments(slow)["slow"])
     assert has_nothing_to_do(slow)
     assert {line[3:].split("/")[0] for line in status(slow).splitlines()} == {

@@ -7,7 +7,6 @@ keras.applications.MobileNetV2(include_top=False) that were trained at 160 px. T
 an hour or more on two cores.
 """
 
-import json
 import os
 import zipfile
 from pathlib import Path
@@ -78,7 +77,7 @@ def evaluate(new_project, archive, **parameters):
         weights = Path(os.environ["MOBILENET_V2_160"]).absolute()
         (project.folder / "data/weights/mobilenet_v2_160.weights.h5").symlink_to(weights)
     project.dvc("repro")
-    return json.loads((project.folder / "metrics/evaluate.json").read_text())
+    return project.read_json("metrics/evaluate.json")
 
 
 def test_the_default(new_project, archive):

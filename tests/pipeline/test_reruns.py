@@ -7,11 +7,10 @@ real stages do is tested in test_runs.py.
 
 import pytest
 from dvc.repo import Repo
-from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.pipeline.conftest import STAGES
-from tests.pipeline.test_contract import ALL_PARAMETERS, EXEMPT, MODULES, is_code, outputs
+from tests.pipeline.test_contract import ALL_PARAMETERS, EXEMPT, MODULES, is_code
 from tools.reruns import document
 
 # What trains takes nothing from the audit.
@@ -76,16 +75,6 @@ CHANGES = {
     "calibrate.most_wrong": (0.1, "calibrate"),
 }
 
-WORKLESS = """
-import pathlib, sys, uuid
-for path in map(pathlib.Path, sys.argv[2:]):
-    if not path.suffix:
-        path.mkdir(parents=True, exist_ok=True)
-        path /= "content.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{{"content": "{uuid.uuid4() if sys.argv[1] == "new" else path}"}}')
-"""
-
 # The table of docs/reruns.md: a mark for each stage, by what changed.
 TABLE = {
     cells[0].strip("` "): [cell.strip() for cell in cells[1:]]
@@ -99,12 +88,7 @@ KINDS = {tuple(TABLE[name]): name for name in reversed(TABLE) if name in CHANGES
 
 def workless_project(new_project, content):
     project = new_project()
-    path = project.folder / "dvc.yaml"
-    pipeline = YAML(typ="safe").load(path)
-    for stage in pipeline["stages"].values():
-        stage["cmd"] = f"python workless.py {content} {' '.join(outputs(stage))}"
-    YAML().dump(pipeline, path)
-    (project.folder / "workless.py").write_text(WORKLESS)
+    project.let_stages_do_no_work(content=content)
     assert project.repro() == STAGES
     return project
 

@@ -65,16 +65,12 @@ def project(request):
     return request.getfixturevalue(request.param)
 
 
-def read_json(project, name):
-    return json.loads((project.folder / name).read_text())
-
-
 def read_index(project, split):
     return pd.read_csv(project.folder / f"data/features/{split}.csv")
 
 
 def test_each_split_has_the_pictures_asked_for(project):
-    counts = read_json(project, "metrics/subset.json")
+    counts = project.read_json("metrics/subset.json")
     for split, expected in {"train": 12, "validation": 6, "test": 6}.items():
         folders = sorted((project.folder / "data/subset" / split).iterdir())
         assert [len(list(folder.iterdir())) for folder in folders] == [expected] * len(folders)
@@ -82,7 +78,7 @@ def test_each_split_has_the_pictures_asked_for(project):
 
 
 def test_a_picture_that_cannot_be_decoded_is_named_and_replaced(three_classes):
-    counts = read_json(three_classes, "metrics/subset.json")
+    counts = three_classes.read_json("metrics/subset.json")
     assert counts["left_out"] == {"bar": 0, "disc": 1, "square": 0}
     rows = pd.read_csv(three_classes.folder / "data/left_out.csv")
     assert rows.to_dict("records") == [
@@ -122,11 +118,11 @@ def test_views_are_stored_like_features(three_classes):
 
 def test_models_take_pictures_and_give_probabilities(project):
     classes = sorted(read_index(project, "train")["label"].unique())
-    finetuning = read_json(project, "metrics/finetune.json")
+    finetuning = project.read_json("metrics/finetune.json")
     for name in ("head", "finetuned"):
         better = name == "finetuned" and finetuning["best_epoch"]
         model = keras.models.load_model(project.folder / f"models/{name}.keras")
-        beside = read_json(project, f"models/{name}.json")
+        beside = project.read_json(f"models/{name}.json")
         assert beside == {
             "classes": classes,
             "image_size": 64,
@@ -144,7 +140,7 @@ def test_models_take_pictures_and_give_probabilities(project):
 def test_predictions_tell_each_test_picture_its_label_and_the_probabilities(project):
     table = pd.read_csv(project.folder / "data/predictions.csv")
     pd.testing.assert_frame_equal(table[["file", "label"]], read_index(project, "test"))
-    metrics = read_json(project, "metrics/evaluate.json")
+    metrics = project.read_json("metrics/evaluate.json")
     assert metrics["pictures"] == len(table)
     for name in ("head", "finetuned"):
         probabilities = table.filter(regex=f"^{name}_")
@@ -251,19 +247,19 @@ def test_fresh_augmentation_in_every_epoch_remains(two_classes, tmp_path):
 
 def test_fine_tuning_goes_down_block_by_block_as_long_as_it_pays(two_classes, tmp_path):
     project = two_classes.copy_to(tmp_path / "ladder")
-    alone = read_json(project, "metrics/finetune.json")
+    alone = project.read_json("metrics/finetune.json")
     assert list(alone["blocks"]) == ["block7a"]
     assert alone["best_epoch"] > 0, "the next block is tried only if this one lowered the loss"
     project.set(finetune__unfreeze_from=["block7a", "block6d"])
     assert project.repro()[:2] == ["finetune", "evaluate"]
-    summary = read_json(project, "metrics/finetune.json")
+    summary = project.read_json("metrics/finetune.json")
     assert list(summary["blocks"]) == ["block7a", "block6d"]
     assert summary["blocks"]["block7a"] == alone["blocks"]["block7a"]
     history = pd.read_csv(project.folder / "plots/finetune.csv")
     assert list(history["epoch"]) == list(range(1, summary["epochs"] + 1))
     assert summary["validation_loss"] <= alone["validation_loss"]
     lowest = "block6d" if summary["blocks"]["block6d"]["best_epoch"] else "block7a"
-    assert read_json(project, "models/finetuned.json")["trained_from"] == lowest
+    assert project.read_json("models/finetuned.json")["trained_from"] == lowest
 
 
 def test_a_head_that_gets_too_few_wrong_is_not_fine_tuned(two_classes, tmp_path):
@@ -272,9 +268,9 @@ def test_a_head_that_gets_too_few_wrong_is_not_fine_tuned(two_classes, tmp_path)
     said = project.dvc("repro").stdout
     assert stages_run(said) == ["finetune", "evaluate", "calibrate"]
     assert "not fine-tuned: the head gets " in said
-    assert read_json(project, "metrics/finetune.json")["epochs"] == 0
-    assert read_json(project, "models/finetuned.json")["trained_from"] is None
-    metrics = read_json(project, "metrics/evaluate.json")
+    assert project.read_json("metrics/finetune.json")["epochs"] == 0
+    assert project.read_json("models/finetuned.json")["trained_from"] is None
+    metrics = project.read_json("metrics/evaluate.json")
     assert metrics["finetuned"] == metrics["head"]
 
 

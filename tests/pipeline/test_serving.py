@@ -58,7 +58,7 @@ def test_test_pictures_are_told_as_the_evaluation_told_them(project):
 
 
 def test_the_calibration_is_measured_on_both_sets(project):
-    figures = json.loads((project.folder / "metrics/calibration.json").read_text())
+    figures = project.read_json("metrics/calibration.json")
     assert figures["validation"]["loss"] <= figures["validation"]["loss_before"]
     assert set(figures["test"]) <= set(figures["validation"])
 
@@ -121,10 +121,10 @@ def test_two_bundles_are_the_same_bytes_and_classify_as_the_workspace_does(insid
         }
     assert manifest["commit"] == inside.run("git", "rev-parse", "HEAD").stdout.strip()
     assert not manifest["uncommitted_changes"]
-    evaluation = json.loads((inside.folder / "metrics/evaluate.json").read_text())
+    evaluation = inside.read_json("metrics/evaluate.json")
     figures = manifest["metrics"]
     assert figures["accuracy"] == evaluation["finetuned"]["accuracy"]
-    calibrated = json.loads((inside.folder / "metrics/calibration.json").read_text())["test"]
+    calibrated = inside.read_json("metrics/calibration.json")["test"]
     assert calibrated.items() <= figures.items()
     for name in ("accuracy", "roc_auc", "unsure", "loss", "brier", "calibration_error"):
         assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]

@@ -1,17 +1,13 @@
 """The pipeline of the studies, through the real dvc command."""
 
-import json
 import shutil
+from functools import partial
 
 import pandas as pd
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
-from tests.code import ROOT
-from tests.pipeline.conftest import STAGES, stages_run
-from tests.pipeline.test_contract import outputs
-from tests.pipeline.test_reruns import WORKLESS
+from tests.pipeline.conftest import STAGES, repro_within
 
 PIPELINE = "studies/dvc.yaml"
 PARAMS = "studies/params.yaml"
@@ -34,11 +30,7 @@ BELOW = ["download", "subset", "extract", "extract_views"]
 
 
 def with_studies(project):
-    shutil.copytree(
-        ROOT / "studies",
-        project.folder / "studies",
-        ignore=shutil.ignore_patterns("__pycache__", "dvc.lock"),
-    )
+    project.add_pipeline("studies")
     project.set(
         PARAMS,
         learning_curve__sizes=[int(size) for size in SIZES],
@@ -52,11 +44,7 @@ def with_studies(project):
     return project
 
 
-def repro(project, *stages):
-    """Run stages of the studies, or all, and tell which ran, in alphabetical order."""
-    targets = [f"{PIPELINE}:{stage}" for stage in stages] or [PIPELINE]
-    ran = stages_run(project.dvc("repro", *targets).stdout)
-    return sorted(stage.removeprefix(f"{PIPELINE}:") for stage in ran)
+repro = partial(repro_within, PIPELINE)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +57,7 @@ def studied(two_classes, tmp_path_factory):
 
 
 def metrics(project, name):
-    return json.loads((project.folder / f"metrics/{name}.json").read_text())
+    return project.read_json(f"metrics/{name}.json")
 
 
 def content(project, name):
@@ -178,19 +166,9 @@ def test_a_duplicate_stays_in_one_group(studied, tmp_path):
 def workless(new_project):
     """Both pipelines with commands that do no work but write something new."""
     project = with_studies(new_project())
-    (project.folder / "workless.py").write_text(WORKLESS)
-    for path in (project.folder / "dvc.yaml", project.folder / PIPELINE):
-        make_workless(path)
+    for path in ("dvc.yaml", PIPELINE):
+        project.let_stages_do_no_work(path)
     return project
-
-
-def make_workless(path):
-    yaml = YAML()
-    pipeline = yaml.load(path)
-    for stage in pipeline["stages"].values():
-        content = stage.get("do", stage)
-        content["cmd"] = f"python workless.py new {' '.join(outputs(content))}"
-    yaml.dump(pipeline, path)
 
 
 def test_it_brings_the_features_up_to_date_and_runs_all_studies(workless):

@@ -27,7 +27,7 @@ def project(tmp_path):
 
 
 def result(project):
-    return json.loads((project.folder / "metrics/results/stub.json").read_text())
+    return project.read_json("metrics/results/stub.json")
 
 
 def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
