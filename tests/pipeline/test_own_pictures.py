@@ -180,6 +180,7 @@ def test_what_is_to_be_typed_in_passing_is_known_here():
         "dvc plots show",  # reads what the test of dvc.yaml holds to
         "dvc repro studies/dvc.yaml",  # tests/pipeline/test_studies.py runs it
         "make compare A=HEAD B=workspace",
+        "make preset NAME=fast",  # tests/tools/test_preset.py
         "make repro",  # tests/pipeline/test_default_run.py runs the pipeline
         'make serve OPTIONS="--bundle tableware.zip"',
         "pip install ai-edge-litert pillow",  # installed here
