@@ -17,6 +17,8 @@ from vision.networks.extractor import build_extractor
 from vision.params import BackboneSettings
 from vision.training.heads import build_head
 
+pytestmark = pytest.mark.usefixtures("looked_at")
+
 NAME = "efficientnet_lite0"
 BLOCK = "block7a"
 BACKBONE = BackboneSettings(name=NAME, weights="imagenet", pooling="avg", image_size=64)
@@ -43,18 +45,6 @@ def paths(tmp_path):
     for number, pixels in enumerate(some):
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     return [tmp_path / f"{number}.png" for number in range(3)]
-
-
-@pytest.fixture(autouse=True)
-def looked_at(tmp_path, monkeypatch):
-    """The pictures that were decoded; the store is a new one."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    files = []
-    load_batch = extraction.pictures.load_batch
-    monkeypatch.setattr(
-        extraction.pictures, "load_batch", lambda p, size: files.extend(p) or load_batch(p, size)
-    )
-    return files
 
 
 @pytest.fixture(scope="module")

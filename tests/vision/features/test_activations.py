@@ -14,6 +14,8 @@ from vision.models.engine import Engine
 from vision.params import load_params
 from vision.runtime.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("looked_at")
+
 AUGMENTATION = load_params(ROOT / "params.yaml").augmentation
 SEED = 5
 GB = 1
@@ -40,18 +42,6 @@ def subset(tmp_path_factory):
             pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / split / f"{number}.png")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def looked_at(tmp_path, monkeypatch):
-    """The pictures that were decoded; the store is a new one."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    files = []
-    load_batch = extraction.pictures.load_batch
-    monkeypatch.setattr(
-        extraction.pictures, "load_batch", lambda p, size: files.extend(p) or load_batch(p, size)
-    )
-    return files
 
 
 @pytest.fixture
