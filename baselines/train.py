@@ -28,7 +28,6 @@ from vision.runtime.program import run
 from vision.training import loop
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
-from vision.training.optimization import Steps
 
 PARAMS = Path("baselines/params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -61,7 +60,6 @@ def main() -> None:
             form,
             form.learning_rate,
             checkpoint,
-            Steps(form.schedule),
             on_epoch,
         )
     saving.save(model, Description(classes, network.image_size, name), MODELS / f"{baseline}.keras")

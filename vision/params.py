@@ -20,10 +20,6 @@ Change = Annotated[float, Field(ge=0, le=0.9)]
 BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 FinetuneEpochs = Annotated[int, Field(ge=0, le=10_000)]
-Warmup = Annotated[float, Field(ge=0, lt=1)]
-LayerDecay = Annotated[float, Field(gt=0, le=1)]
-WeightDecay = Annotated[float, Field(ge=0, le=10)]
-LabelSmoothing = Annotated[float, Field(ge=0, lt=1)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
 Block = Annotated[str, Field(min_length=1)]
 Strength = Annotated[float, Field(ge=0, le=10)]
@@ -131,10 +127,6 @@ class Finetune(Section):
     views: Annotated[int, Field(ge=0, le=1000)]
     optimizer: Optimizer
     schedule: Schedule
-    warmup: Warmup
-    layer_decay: LayerDecay
-    weight_decay: WeightDecay
-    label_smoothing: LabelSmoothing
     batch_size: BatchSize
     epochs: FinetuneEpochs
     patience: Epochs

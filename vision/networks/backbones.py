@@ -114,15 +114,6 @@ class Backbone:
             keras.Model(entering, base.output, name=f"{base.name}_above"),
         )
 
-    def depths(self, base: keras.Model) -> dict[int, int]:
-        """See `depths`."""
-        starts = list(self.blocks(base).values())
-        return {
-            id(variable): sum(start > index for start in starts) + 1
-            for index, layer in enumerate(base.layers)
-            for variable in layer.variables
-        }
-
     def _start(self, base: keras.Model, name: str, block: str) -> int:
         blocks = self.blocks(base)
         if block not in blocks:
@@ -208,14 +199,6 @@ class Joint:
                 "set backbone.image_size to a multiple of 32"
             )
         return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name="backbone")
-
-    def depths(self, base: keras.Model) -> dict[int, int]:
-        """See `depths`."""
-        return {
-            variable: depth
-            for name, part in self.parts.items()
-            for variable, depth in part.depths(base.get_layer(name)).items()
-        }
 
     def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
         """See `unfreeze`: the block of each part, which are of one family."""
@@ -376,15 +359,3 @@ def split(conv_base: keras.Model, name: str, block: str) -> tuple[keras.Model, k
         The backbone has no such block; the message lists those that it has.
     """
     return find(name).split(conv_base, name, block)
-
-
-def depths(conv_base: keras.Model, name: str) -> dict[int, int]:
-    """Tell how deep each variable of a backbone lies below the head, in blocks, by its `id`.
-
-    Those of the highest block are at 1.
-
-    Parameters
-    ----------
-    conv_base : a network that `find(name)` built.
-    """
-    return find(name).depths(conv_base)

@@ -24,7 +24,6 @@ from vision.runtime.errors import UserError
 from vision.training import batches, loop
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
-from vision.training.optimization import Steps
 from vision.training.progress import HISTORY, OnEpoch
 
 _AT_ONCE = 256  # pictures whose features a head takes
@@ -86,14 +85,9 @@ def unfreeze_gradually(
     """
     _check_order(model, description, settings.blocks)
     best = before = _measure_head(model, description, source)
-    history = pd.DataFrame(columns=HISTORY)
+    parts: list[pd.DataFrame] = []  # the history, by blocks
     tried: dict[str, dict[str, float | int]] = {}
     best_epoch, lowest = 0, None
-
-    def with_earlier(epochs: pd.DataFrame) -> pd.DataFrame:
-        numbered = epochs.assign(epoch=epochs["epoch"] + len(history))
-        return pd.concat([history, numbered], ignore_index=True) if len(history) else numbered
-
     for block in _to_try(settings, before, source):
         print(f"training from {block} on", flush=True)
         epochs, tried[block] = fit(
@@ -104,13 +98,14 @@ def unfreeze_gradually(
             learning_rate,
             source,
             checkpoint(block),
-            on_epoch and (lambda epochs: on_epoch(with_earlier(epochs))),
+            on_epoch and (lambda epochs: on_epoch(_joined([*parts, epochs]))),
         )
+        earlier = sum(map(len, parts))
+        parts.append(epochs)
         if not tried[block]["best_epoch"]:
-            history = with_earlier(epochs)
             break
-        best, best_epoch, lowest = tried[block], len(history) + tried[block]["best_epoch"], block
-        history = with_earlier(epochs)
+        best, best_epoch, lowest = tried[block], earlier + tried[block]["best_epoch"], block
+    history = _joined(parts)
     measures = ("validation_loss", "validation_accuracy")
     summary = {
         "epochs": len(history),
@@ -120,6 +115,13 @@ def unfreeze_gradually(
         "blocks": tried,
     }
     return history, summary, lowest
+
+
+def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return one history of several, its epochs numbered from 1."""
+    if not parts:
+        return pd.DataFrame(columns=HISTORY)
+    return pd.concat(parts, ignore_index=True).assign(epoch=lambda rows: rows.index + 1)
 
 
 def _check_order(model: keras.Model, description: Description, blocks: Sequence[str]) -> None:
@@ -190,14 +192,6 @@ def fit(
     """
     conv_base = model.get_layer("backbone")
     backbones.unfreeze(conv_base, description.backbone, block)
-    depths = backbones.depths(conv_base, description.backbone)
-    steps = Steps(
-        settings.schedule,
-        settings.warmup,
-        settings.weight_decay,
-        settings.label_smoothing,
-        {variable: settings.layer_decay**depth for variable, depth in depths.items()},
-    )
     given = (
         _from_activations(model, description, settings, block, source)
         if settings.views
@@ -211,7 +205,6 @@ def fit(
             settings,
             learning_rate,
             checkpoint,
-            steps,
             on_epoch,
             calibrated=True,
         )

@@ -11,7 +11,6 @@ from vision.models.description import Description
 from vision.params import TrainHead
 from vision.training import batches, lbfgs, loop
 from vision.training.batches import Batches
-from vision.training.optimization import Steps
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
 
@@ -101,10 +100,7 @@ def fit(
         if at_once:
             history, summary = lbfgs.fit(head, *sets, own, on_epoch)
         else:
-            steps = Steps(own.schedule)
-            history, summary = loop.fit(
-                head, *sets, own, own.learning_rate, steps=steps, on_epoch=on_epoch
-            )
+            history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=on_epoch)
         return head, history, summary | {"l2": l2}
 
     strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]

@@ -17,7 +17,7 @@ from vision.runtime.errors import UserError
 from vision.training import optimization
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
-from vision.training.optimization import Steps, named
+from vision.training.optimization import named
 from vision.training.progress import OnEpoch, Progress, Settings
 
 _AT_ONCE = 16_000_000  # bytes of the batches that one call of TensorFlow takes
@@ -31,7 +31,6 @@ def fit(
     settings: Settings,
     learning_rate: float,
     checkpoint: Checkpoint | None = None,
-    steps: Steps = Steps(),  # noqa: B008  it is frozen
     on_epoch: OnEpoch | None = None,
     calibrated: bool = False,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
@@ -43,7 +42,7 @@ def fit(
     Parameters
     ----------
     model : gives probabilities, of one sigmoid unit or of a softmax.
-    learning_rate : the first step's, or the highest one's where it is warmed up.
+    learning_rate : the first step's.
     checkpoint : where each finished epoch is saved. A training that it holds goes on from there,
         to the same bytes as if it had never stopped.
     on_epoch : called after each epoch, with the history so far.
@@ -63,12 +62,10 @@ def fit(
         The loss is no number any more: the learning rate is too high.
     """
     optimizer = optimization.optimizer(
-        settings.optimizer,
-        optimization.rate(learning_rate, len(train) * settings.epochs, steps),
-        steps,
+        settings.optimizer, learning_rate, settings.schedule, len(train) * settings.epochs
     )
     optimizer.build(model.trainable_variables)
-    train_steps = _compiled_steps(model, steps.label_smoothing, optimizer)
+    train_steps = _compiled_steps(model, optimizer)
     evaluate = (calibrated_measures if calibrated else _uncalibrated_measures)(model, validation)
 
     progress = Progress(model, settings, optimizer)
@@ -129,15 +126,13 @@ _CompiledSteps = Callable[[np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
 
 
 def _compiled_steps(
-    model: keras.Model,
-    label_smoothing: float = 0.0,
-    optimizer: keras.optimizers.Optimizer | None = None,
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
 ) -> _CompiledSteps:
     """Compile steps on many batches, one after the other; without an optimizer, they only measure.
 
     TensorFlow is called once for all of them: a step of a head takes less than the call.
     """
-    wanted = optimization.loss(model, label_smoothing)
+    wanted = optimization.loss(model)
     measured = optimization.measures(model)
     variables = model.trainable_variables
 

@@ -16,12 +16,13 @@ HISTORY = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validati
 
 
 class Settings(Protocol):
-    """The optimizer, the epochs at most, and the patience.
+    """The optimizer, the schedule of its learning rate, the epochs at most, and the patience.
 
-    That is how many epochs without a better validation loss end the training.
+    The patience is how many epochs without a better validation loss end the training.
     """
 
     optimizer: Literal["adam", "rmsprop", "sgd"]
+    schedule: Literal["cosine", "constant"]
     epochs: int
     patience: int
 

@@ -18,7 +18,6 @@ from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
 from vision.training.heads import build_head
 from vision.training.loop import fit
-from vision.training.optimization import Steps
 
 
 @pytest.fixture
@@ -115,8 +114,8 @@ def test_the_learning_rate_falls_to_zero_over_the_epochs_unless_constant(rng, sc
     head = build_head(4, 2, settings(), seed=0)
     train = Batches(watched, labels, batch_size=8)
     validation = batches(inputs, labels)
-    chosen = settings(optimizer="rmsprop", epochs=8, patience=8)
-    fit(head, train, validation, chosen, 0.01, steps=Steps(schedule))
+    chosen = settings(optimizer="rmsprop", schedule=schedule, epochs=8, patience=8)
+    fit(head, train, validation, chosen, 0.01)
     weights.append(head.get_weights()[0])
     moved = [np.abs(b - a).max() for a, b in pairwise(weights)]
     steps = [step for step in moved if step]
@@ -166,10 +165,8 @@ def test_the_same_seed_gives_the_same_bytes(rng):
 def test_an_epoch_is_that_of_keras_own_steps(rng, classes):
     train, validation = two_clouds(rng, 60, classes), two_clouds(rng, 20, classes)
     ours, keras_own = (build_head(4, classes, settings(l2=0.01), seed=0) for _ in range(2))
-    chosen = settings(epochs=1, patience=1)
-    history, _ = fit(
-        ours, batches(*train, seed=0), batches(*validation), chosen, 0.01, steps=Steps("constant")
-    )
+    chosen = settings(epochs=1, patience=1, schedule="constant")
+    history, _ = fit(ours, batches(*train, seed=0), batches(*validation), chosen, 0.01)
     kind = "binary" if classes == 2 else "sparse_categorical"
     keras_own.compile(keras.optimizers.Adam(0.01), f"{kind}_crossentropy", metrics=["accuracy"])
     accuracies = []
@@ -295,77 +292,6 @@ def test_batch_normalisation_stays_in_inference_mode(rng):
         f"{layer}/kernel"
         for layer in ("block7a_expand_conv", "block7a_dwconv", "block7a_project_conv", "top_conv")
     }
-
-
-# --- how the steps are taken ---
-
-
-def moves(steps, epochs=8, optimizer="sgd", classes=2, start=None, rate=0.01):
-    """How each step moves the head's kernel, one step an epoch on one example."""
-    inputs, labels = np.ones((8, 4), np.float32), np.ones(8, int)
-    kernels = []
-
-    def watched(chosen, _epoch):
-        kernels.append(head.get_weights()[0].copy())
-        return inputs[chosen]
-
-    head = build_head(4, classes, settings(), seed=0)
-    if start is not None:
-        head.set_weights([np.full_like(weights, start) for weights in head.get_weights()])
-    train = Batches(watched, labels, batch_size=8)
-    chosen = settings(optimizer=optimizer, epochs=epochs, patience=epochs)
-    fit(head, train, batches(inputs, labels), chosen, rate, steps=steps(head))
-    kernels.append(head.get_weights()[0])  # the last epoch is the best one
-    return [after - before for before, after in pairwise(kernels)]
-
-
-@pytest.mark.parametrize("schedule", ["cosine", "constant"])
-def test_a_warm_up_raises_the_learning_rate_from_0_in_a_line(schedule):
-    def sizes(steps):
-        # So small that the gradient stays as it is.
-        found = moves(lambda _: steps, optimizer="rmsprop", rate=1e-4)
-        return np.array([np.abs(move).max() for move in found])
-
-    # RMSprop's own steps at a constant rate.
-    shares = sizes(Steps(schedule, warmup=0.5)) / sizes(Steps("constant"))
-    np.testing.assert_allclose(shares[:5], [0, 0.25, 0.5, 0.75, 1], atol=0.01)
-    rest = [1, 1, 1, 1] if schedule == "constant" else np.cos(np.pi * np.arange(4) / 4) / 2 + 0.5
-    np.testing.assert_allclose(shares[4:], rest, atol=0.01)
-
-
-def test_a_variable_may_have_a_factor_of_the_learning_rate():
-    (whole,) = moves(lambda _: Steps(), epochs=1, optimizer="adam")
-    (tenth,) = moves(
-        lambda head: Steps(factors={id(head.trainable_variables[0]): 0.1}),
-        epochs=1,
-        optimizer="adam",
-    )
-    np.testing.assert_allclose(tenth, whole / 10, rtol=1e-3)
-
-
-def test_weight_decay_takes_its_share_off_the_kernels():
-    plain = moves(lambda _: Steps("constant"), epochs=2, start=3.0)
-    decayed = moves(lambda _: Steps("constant", weight_decay=0.5), epochs=2, start=3.0)
-    # The learning rate, 0.01, times 0.5 of 3.
-    np.testing.assert_allclose(plain[0] - decayed[0], 0.015, rtol=1e-3)
-
-
-@pytest.mark.parametrize("classes", [2, 3])
-def test_smoothed_labels_ask_for_less_than_certainty(classes):
-    """Where a model gives the smoothed label itself, it is not moved."""
-    smoothing = 0.3
-    sure = 1 - smoothing + smoothing / classes
-
-    def start(head):
-        kernel, bias = head.get_weights()
-        odds = np.log(sure / ((1 - sure) / (classes - 1)))
-        head.set_weights([kernel * 0, bias if classes == 3 else bias + odds])
-        if classes == 3:
-            head.set_weights([kernel * 0, np.array([0, odds, 0])])
-        return Steps("constant", label_smoothing=smoothing)
-
-    (move,) = moves(start, epochs=1, classes=classes)
-    np.testing.assert_allclose(move, 0, atol=1e-6)
 
 
 def test_a_penalty_that_outgrows_all_numbers_is_no_best_epoch(rng):
