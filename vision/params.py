@@ -108,6 +108,7 @@ class Extract(Section):
 
 class TrainHead(Section):
     standardize: bool
+    levels: bool | Literal["auto"]
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     l2: Strength | Annotated[list[Strength], Field(min_length=1), AfterValidator(all_different)]

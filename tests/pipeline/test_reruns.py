@@ -42,6 +42,7 @@ CHANGES = {
     "audit.similarity": (0.7, "audit", *TRAINING),
     "extract.views": (1, "extract_views"),
     "train_head.standardize": (True, "train_head"),
+    "train_head.levels": (False, "train_head"),
     "train_head.hidden_units": (8, "train_head"),
     "train_head.dropout": (0.3, "train_head"),
     "train_head.l2": (0.1, "train_head"),

@@ -76,6 +76,7 @@ def test_what_is_wrong_with_a_setting_is_named_by_its_name(tmp_path, section, se
 def test_a_variant_takes_the_place_of_what_it_sets_alone():
     own = TrainHead(
         standardize=False,
+        levels=True,
         hidden_units=0,
         dropout=0.2,
         l2=1e-4,

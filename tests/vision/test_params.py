@@ -65,6 +65,7 @@ OTHERS = (
     "subset.leave_out_copies",
     "backbone.weights",
     "train_head.standardize",
+    "train_head.levels",
     "train_head.l2",
     "finetune.unfreeze_from",
     "augmentation.flip",

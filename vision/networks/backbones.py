@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 from keras import applications, layers, tree
 
 from vision.networks import efficientnet_lite
@@ -20,8 +21,10 @@ from vision.runtime.errors import UserError
 
 # `random` weights are these random ones, whoever asks: two stages build the same network.
 _RANDOM_WEIGHTS_SEED = 0
-# How the layers are called that give the means of larger maps.
+# How the layers are called that give the means of larger maps, and the one that puts these beside
+# the last maps.
 _MEAN = "mean_of_level_"
+_LEVELS = "levels"
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,13 @@ class Backbone:
             weight_files.load(base, Path(weights))
         maps = _with_levels(base) if levels else base.output
         return keras.Model(base.input, maps, name="backbone")
+
+    def last_maps(self, base: keras.Model) -> np.ndarray:
+        """See `last_maps`."""
+        if _LEVELS not in (layer.name for layer in base.layers):
+            return np.ones(base.output.shape[-1], bool)
+        widths = [maps.shape[-1] for maps in base.get_layer(_LEVELS).input]
+        return np.arange(sum(widths)) < widths[0]
 
     def blocks(self, base: keras.Model) -> dict[str, int]:
         """Name the blocks of a built network, from the input up.
@@ -144,7 +154,7 @@ def _with_levels(base: keras.Model) -> keras.KerasTensor:
     for halvings, maps in last.items():
         mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{_MEAN}{halvings}")(maps)
         levels.append(layers.UpSampling2D((height, width), name=f"level_{halvings}")(mean))
-    return layers.Concatenate(name="levels")([base.output, *levels])
+    return layers.Concatenate(name=_LEVELS)([base.output, *levels])
 
 
 @dataclass(frozen=True)
@@ -199,6 +209,11 @@ class Joint:
                 "set backbone.image_size to a multiple of 32"
             )
         return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name="backbone")
+
+    def last_maps(self, base: keras.Model) -> np.ndarray:
+        """See `last_maps`."""
+        each = [part.last_maps(base.get_layer(name)) for name, part in self.parts.items()]
+        return np.concatenate(each)
 
     def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
         """See `unfreeze`: the block of each part, which are of one family."""
@@ -319,6 +334,18 @@ def image_size(name: str, requested: int | None) -> int:
             f"{backbone.least_size} px or more; null stands for its {backbone.published_size} px"
         )
     return requested
+
+
+def last_maps(conv_base: keras.Model, name: str) -> np.ndarray:
+    """Return for each of a backbone's feature maps whether it is one of the last, shape (maps,).
+
+    The others are the means of larger maps, where the backbone was built with them.
+
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
+    """
+    return find(name).last_maps(conv_base)
 
 
 def unfreeze(conv_base: keras.Model, name: str, block: str) -> None:

@@ -1,25 +1,31 @@
 """The densely connected classifier on top of the features, and its training."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import keras
 import numpy as np
 import pandas as pd
 from keras import initializers, layers, regularizers
 
-from vision.models.description import Description
+from vision.models import calibration
+from vision.models.description import Description, class_probabilities
+from vision.networks import backbones
 from vision.params import TrainHead
 from vision.training import batches, lbfgs, loop
 from vision.training.batches import Batches
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
 
-_STANDARDIZE = "standardize"
+_SCALE = "scale"
 # Added to each feature's variance: one that is the same in all pictures stays near 0.
 _LEAST_VARIANCE = 1e-6
 
 
-def build_head(features: int, classes: int, settings: TrainHead, seed: int) -> keras.Model:
+def build_head(
+    features: int, classes: int, settings: TrainHead, seed: int, scaled: bool = False
+) -> keras.Model:
     """Build an untrained head from features to probabilities.
 
     Two classes: one sigmoid unit, the probability of the second. More: softmax.
@@ -29,6 +35,8 @@ def build_head(features: int, classes: int, settings: TrainHead, seed: int) -> k
     features : the length of a picture's features.
     classes : how many there are, 2 or more.
     seed : of the initial weights and of the dropout.
+    scaled : whether a layer scales the features first, by weights that no training changes: a
+        factor, a mean that is taken off, and a variance.
     """
 
     def dense(units: int, activation: str, name: str) -> layers.Layer:
@@ -42,16 +50,37 @@ def build_head(features: int, classes: int, settings: TrainHead, seed: int) -> k
 
     inputs = keras.Input((features,), name="features")
     x = inputs
-    if settings.standardize:
-        # What it takes off and divides by, `fit` gives it; nothing else changes it.
+    if scaled:
         x = layers.BatchNormalization(
-            center=False, scale=False, epsilon=_LEAST_VARIANCE, trainable=False, name=_STANDARDIZE
+            center=False, epsilon=_LEAST_VARIANCE, trainable=False, name=_SCALE
         )(x)
     if settings.hidden_units:
         x = dense(settings.hidden_units, "relu", "hidden")(x)
     x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
     return keras.Model(inputs, dense(units, activation, "probabilities")(x), name="head")
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A head that competes with others.
+
+    Attributes
+    ----------
+    history, summary : of `loop.fit`; the summary has the strength of the penalty besides, l2, and
+        whether the head takes the means of larger maps, levels.
+    losses : of each validation picture, shape (pictures,).
+    """
+
+    head: keras.Model
+    history: pd.DataFrame
+    summary: dict[str, float | int]
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        """The summary's, on the validation pictures."""
+        return self.summary["validation_loss"]
 
 
 def fit(
@@ -62,8 +91,13 @@ def fit(
     seed: int,
     chosen: np.ndarray | None = None,
     on_epoch: OnEpoch | None = None,
-) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, float | int]]:
-    """Train a head on what an extractor made of the training pictures, and put it onto it.
+) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, object]]:
+    """Train heads on what an extractor made of the training pictures, and put the best onto it.
+
+    Of the strengths of the penalty, the one with the least validation loss is kept. Of a head on
+    the last maps alone and one that takes the means of larger ones as well, the first, unless its
+    loss is higher by more than a standard error: of models that the validation pictures can't tell
+    apart, the simplest (L. Breiman and others, "Classification and regression trees", 1984).
 
     Parameters
     ----------
@@ -74,7 +108,8 @@ def fit(
     Returns
     -------
     The model from pictures to probabilities, and its description; and the history and the summary
-    of `loop.fit`, which has the strength of the penalty besides, l2.
+    of `loop.fit`, which has besides: l2, and levels, whether the head takes the means of larger
+    maps; and, where both were trained, the validation loss and accuracy of each, as heads.
     """
     classes = sorted(set(stored.labels("train")))
     labels = {
@@ -89,26 +124,76 @@ def fit(
         if at_once
         else _batches(stored, labels, chosen, settings.batch_size, seed)
     )
+    last_maps = _last_maps(extractor, backbone)
+    choices = [False, True] if settings.levels == "auto" else [settings.levels]
+    if last_maps.all():
+        choices = [True]
 
-    def train(l2: float) -> tuple[keras.Model, pd.DataFrame, dict[str, float | int]]:
+    def train(levels: bool, l2: float) -> _Trained:
         own = settings.model_copy(update={"l2": l2})
-        head = build_head(extractor.output.shape[1], len(classes), own, seed)
-        if own.standardize:
-            rows = stored.rows("train")[0][chosen]
-            moments = (reduce(rows, axis=0, dtype=np.float64) for reduce in (np.mean, np.var))
-            head.get_layer(_STANDARDIZE).set_weights([*moments])
+        scaled = settings.standardize or not levels
+        head = build_head(len(last_maps), len(classes), own, seed, scaled)
+        if scaled:
+            rows = stored.rows("train")[0][chosen] if settings.standardize else None
+            head.get_layer(_SCALE).set_weights(_scale(last_maps | levels, rows))
         if at_once:
             history, summary = lbfgs.fit(head, *sets, own, on_epoch)
         else:
             history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=on_epoch)
-        return head, history, summary | {"l2": l2}
+        probabilities = class_probabilities(head.predict(stored.rows("validation")[0], verbose=0))
+        of_labels = probabilities[np.arange(len(probabilities)), labels["validation"]]
+        losses = -np.log(np.maximum(of_labels, calibration.LEAST))
+        return _Trained(head, history, summary | {"l2": l2, "levels": levels}, losses)
 
     strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]
-    head, history, summary = min(
-        (train(l2) for l2 in strengths), key=lambda trained: trained[2]["validation_loss"]
-    )
-    whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
-    return whole, Description(classes, extractor.input.shape[1], backbone), history, summary
+    best = [
+        min((train(levels, l2) for l2 in strengths), key=lambda trained: trained.loss)
+        for levels in choices
+    ]
+    kept = _simplest(best)
+    summary = dict(kept.summary)
+    if len(best) > 1:
+        summary["heads"] = {
+            "levels" if trained.summary["levels"] else "last_maps": {
+                name: trained.summary[name] for name in ("validation_loss", "validation_accuracy")
+            }
+            for trained in best
+        }
+    whole = keras.Model(extractor.input, kept.head(extractor.output), name="classifier")
+    return whole, Description(classes, extractor.input.shape[1], backbone), kept.history, summary
+
+
+def _simplest(heads: Sequence[_Trained]) -> _Trained:
+    """Return the first head whose loss is at most a standard error above the least."""
+    least = min(heads, key=lambda trained: trained.loss)
+    for trained in heads:
+        above = trained.losses - least.losses
+        if above.mean() <= above.std() / math.sqrt(len(above)):
+            return trained
+    return least
+
+
+def _last_maps(extractor: keras.Model, backbone: str) -> np.ndarray:
+    """Return for each feature whether it is of the last maps, not of larger ones."""
+    count = extractor.output.shape[1]
+    found = backbones.last_maps(extractor.get_layer("backbone"), backbone)
+    return found if len(found) == count else np.ones(count, bool)  # flattened, not pooled
+
+
+def _scale(used: np.ndarray, rows: np.ndarray | None) -> list[np.ndarray]:
+    """Return the weights of the layer that scales features.
+
+    Parameters
+    ----------
+    used : for each feature whether it counts, shape (features,); one that doesn't becomes 0.
+    rows : those that the features are standardized by, shape (pictures, features); None: they
+        stay as they are.
+    """
+    if rows is None:
+        mean, variance = np.zeros(len(used)), np.full(len(used), 1 - _LEAST_VARIANCE)
+    else:
+        mean, variance = (moment(rows, axis=0, dtype=np.float64) for moment in (np.mean, np.var))
+    return [used.astype(float), mean, variance]
 
 
 def _batches(

@@ -18,6 +18,7 @@ STRENGTHS = [1e-4, 1e-2, 1.0]
 def settings(**changes) -> TrainHead:
     defaults = {
         "standardize": False,
+        "levels": True,
         "hidden_units": 0,
         "dropout": 0.0,
         "l2": 0.0,
@@ -106,11 +107,13 @@ def stored(tmp_path):
 
 
 def fit(stored, chosen=None, **changes):
-    """Train heads upon an extractor that gives what it gets."""
+    """Train heads upon an extractor that gives what it gets: two last maps, and two larger ones."""
     inputs = keras.Input((4,))
-    extractor = keras.Model(inputs, keras.layers.Identity()(inputs))
+    maps = keras.layers.Concatenate(name="levels")([inputs[:, :2], inputs[:, 2:]])
+    conv_base = keras.Model(inputs, maps, name="backbone")
+    extractor = keras.Model(inputs, conv_base(inputs))
     model, _, _, summary = heads.fit(
-        extractor, "none", stored, settings(epochs=30, patience=30, **changes), 0, chosen
+        extractor, "vgg16", stored, settings(epochs=30, patience=30, **changes), 0, chosen
     )
     return model.get_layer("head").get_weights(), summary
 
@@ -136,11 +139,36 @@ def test_standardized_features_may_have_any_scale(stored, tmp_path, optimizer):
     scales = np.array([1, 0.1, 5, 30])
     scaled = changed(stored, tmp_path / "scaled", lambda given: given * scales)
     expected, _ = fit(before, optimizer=optimizer)
-    (own_mean, own_variance, *found), _ = fit(scaled, optimizer=optimizer, standardize=True)
+    (_, own_mean, own_variance, *found), _ = fit(scaled, optimizer=optimizer, standardize=True)
     np.testing.assert_allclose(own_mean, mean * scales, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(own_variance, (deviation * scales) ** 2, rtol=1e-4)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one, other, rtol=0.01, atol=1e-3)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_without_levels_only_the_last_maps_count(stored, tmp_path, optimizer):
+    """What the other features are makes no difference; as they are, here, by no scale."""
+    other = changed(stored, tmp_path / "other", lambda given: given * [1, 1, 7, -3])
+    (used, mean, variance, kernel, _), _ = fit(stored, optimizer=optimizer, levels=False, l2=0.1)
+    (*_, of_other, _), _ = fit(other, optimizer=optimizer, levels=False, l2=0.1)
+    np.testing.assert_array_equal(used, [1, 1, 0, 0])
+    np.testing.assert_array_equal(mean, 0)
+    np.testing.assert_allclose(variance, 1, atol=1e-5)
+    np.testing.assert_allclose(kernel[:2], of_other[:2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("pays", [True, False])
+def test_levels_are_taken_only_where_they_pay(stored, tmp_path, pays):
+    """Two features tell the classes apart, which are the larger maps' or the last maps'."""
+    order = [2, 3, 0, 1] if pays else [0, 1, 2, 3]
+    told = changed(stored, tmp_path / "told", lambda given: given[:, order])
+    (used, *_), summary = fit(told, optimizer="lbfgs", levels="auto", standardize=True, l2=1e-2)
+    assert summary["levels"] == pays
+    np.testing.assert_array_equal(used, [1, 1, pays, pays])
+    assert [*summary["heads"]] == ["last_maps", "levels"]
+    kept = summary["heads"]["levels" if pays else "last_maps"]
+    assert kept == {name: summary[name] for name in kept}
 
 
 def changed(stored, folder, change):
