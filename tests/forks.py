@@ -47,7 +47,6 @@ IMPORTS = {
         "keras",
         "ai_edge_litert.interpreter",
         "cv2",
-        "diskcache",
         "matplotlib.figure",
         "natsort",
         "pandas",

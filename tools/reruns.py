@@ -29,11 +29,11 @@ dvc.yaml says what the code does is tested too.
 KEPT = """\
 ## What is kept, and where
 
-- *The store*, `~/.cache/few-pictures/rows` (in `$XDG_CACHE_HOME`, where that is set), one for all
-  of a user's clones and experiments: features and activations of pictures already seen, so that
-  only new pictures run through the network. Of the validation and test pictures only the blocks
-  that were trained are run, if what enters them takes at most a quarter of the store. A row is
-  found by its picture's content, by what was done to it first (views are drawn by the picture's
+- *The store*, `~/.cache/few-pictures/rows.sqlite` (in `$XDG_CACHE_HOME`, where that is set), one
+  for all of a user's clones and experiments: features and activations of pictures already seen, so
+  that only new pictures run through the network. Of the validation and test pictures only the
+  blocks that were trained are run, if what enters them takes at most a quarter of the store. A row
+  is found by its picture's content, by what was done to it first (views are drawn by the picture's
   name), by the network, by the code that decodes, changes and runs pictures
   (`vision/pictures.py`, `vision/features/extraction.py` and `vision/models/litert.py`; of views
   also `vision/features/views.py` and `vision/augmentation.py`, of mirror images
@@ -42,7 +42,9 @@ KEPT = """\
   validation pictures; or where fine-tuning made nothing better, so that both models have the same
   features, those that `extract` ran. (A learning rate that does make it better then runs the test
   pictures once.) `store.max_gb` bounds it, but for SQLite's log of some batches while it is
-  written: the ones least recently used go first. It may be deleted at any time.
+  written: the ones least recently used go first. It may be deleted at any time, and must be where
+  a run tells that it is damaged. A folder `rows` beside it is of an earlier version, and of no more
+  use.
 - *The activations*, in `data/.activations.partial`, only while `finetune` runs: what enters the
   block that it trains from, of `finetune.views` views of each training picture and of the
   validation pictures. What they will take is told first, and refused where less is free. Those of

@@ -62,9 +62,8 @@ def stored(
         views.write_views(
             frozen, folder, files, count, augmentation, seed, to / "train", store_gb, _DTYPE
         )
-        # `evaluate` takes the same rows from the store, as they are.
         of_validation = to / "activations/validation.npy"
-        extraction.write(frozen, validation, of_validation, store_gb, dtype=_DTYPE, kept=np.float32)
+        extraction.write(frozen, validation, of_validation, store_gb, dtype=_DTYPE)
         yield (
             [np.load(file, mmap_mode="r") for file in natsorted((to / "train").iterdir())],
             np.load(of_validation, mmap_mode="r"),

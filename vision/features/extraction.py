@@ -6,7 +6,9 @@ seconds (F. Chollet, "Building powerful image classification models using very l
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +54,6 @@ def write(
     store_gb: float = 0,
     named: NamedChange | None = None,
     dtype: type[np.floating] = np.float32,
-    kept: type[np.floating] | None = None,
 ) -> None:
     """Run an extractor, or a part of one, over pictures and write what it makes of them.
 
@@ -64,9 +65,9 @@ def write(
     store_gb : the disk that the store of rows may take, from which those of pictures that were
         seen before are taken; 0: none.
     named : what to do to the pictures first.
-    dtype : of the file; what is beyond its range becomes its largest number.
-    kept : of the rows in the store; None: that of the file. Where other work takes the same rows
-        from there, its own.
+    dtype : of the file, and of changed pictures' rows in the store; those of pictures as they are
+        are kept as float32, since work of any precision takes the same. What is beyond its range
+        becomes its largest number.
     """
     stored = _little_endian(dtype)
     header = {
@@ -74,11 +75,12 @@ def write(
         "fortran_order": False,
         "shape": (len(paths), network.numbers),
     }
+    kept = dtype if named else np.float32
     progress = f"{to.parent.name}/{to.stem}"
     with replacing_file(to) as new, new.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         begin = file.tell()
-        for number, row in rows(network, paths, progress, store_gb, named, kept or dtype):
+        for number, row in rows(network, paths, progress, store_gb, named, kept):
             content = _within(row, stored).tobytes()
             file.seek(begin + number * len(content))
             file.write(content)
@@ -107,29 +109,21 @@ def rows(
     """
     stored = _little_endian(dtype)
     work = fingerprint([network.digest, stored], [], (*_CODE, *(named.code if named else ())))
-    store = Store(work, store_gb) if store_gb else None
-    keys: list[str] = []
-    new = list(range(len(paths)))
-    if store:
+    with closing(Store(work, store_gb)) as store:
         keys = [store.key(path, named.name(path) if named else "") for path in paths]
-        new = []
-        for number, key in enumerate(keys):
-            row = store.get(key)
-            if row is None:
-                new.append(number)
-            else:
-                yield number, np.frombuffer(row, stored)
+        new = dict(enumerate(paths))
+        for number, row in store.read(keys):
+            del new[number]
+            yield number, np.frombuffer(row, stored)
         if known := len(paths) - len(new):
             print(f"{progress}: {known:,} of {len(paths):,} pictures were run before", flush=True)
-    if not new:
-        return
-    computed = run(network, [paths[number] for number in new], progress, named and named.change)
-    for start, batch in zip(range(0, len(new), _BATCH_SIZE), computed, strict=True):
-        numbers = new[start : start + _BATCH_SIZE]
-        kept = _within(batch, stored)
-        if store:
-            store.add([(keys[n], row.tobytes()) for n, row in zip(numbers, kept, strict=True)])
-        yield from zip(numbers, kept, strict=True)
+        if not new:
+            return
+        numbers = iter(new)
+        for batch in run(network, list(new.values()), progress, named and named.change):
+            given = list(zip(islice(numbers, len(batch)), _within(batch, stored), strict=True))
+            store.add((keys[number], row.tobytes()) for number, row in given)
+            yield from given
 
 
 def _little_endian(dtype: type[np.floating]) -> np.dtype:

@@ -1,104 +1,132 @@
-"""Rows that networks gave for pictures, kept between runs: no picture is run twice.
+"""Disk cache of network outputs, keyed by picture, change, network, code and environment.
 
-A row is found by the content of its picture, by the network, by what was done to the picture first,
-and by the code and the environment that computed it; so what is found is what would be computed, to
-the byte. The store lies in the user's cache folder, whatever clone or temporary copy asks, and may
-be deleted at any time. It is diskcache's: transactions of SQLite, so that a crash leaves no half of
-a row and several processes may use it at once, and the rows least recently used go when it is full.
-All are in the database, large ones too: a file of its own would be left uncounted where a process
-is killed before it is entered. Each has its digest with it, since SQLite doesn't look at what a
-failing disk gives back.
+No picture is run twice, and what is found is what would be computed, to the byte. The rows lie in
+one SQLite database in the user's cache folder, for all of a user's clones and processes; it may be
+deleted at any time. Each has its digest, since SQLite doesn't look at what a failing disk gives
+back. They are read as bytes and nothing else, so that a planted one runs no code.
 """
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import diskcache
 from platformdirs import user_cache_path
 
-_NAME = "few-pictures"
-_DIGEST_SIZE = hashlib.sha256().digest_size
-# Of a row that would be a file of its own, in bytes: none is so large, since SQLite takes none.
-_FILE_SIZE = 2**31
-# What the disk or another program may do to the store, at any time.
-_ERRORS = (sqlite3.Error, diskcache.Timeout, OSError)
+# The times of use lie apart, since SQLite would read and write the whole row to change one.
+_TABLES = """
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS rows (key TEXT PRIMARY KEY, digest BLOB, row BLOB);
+CREATE TABLE IF NOT EXISTS uses (key TEXT PRIMARY KEY, time REAL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS by_time ON uses (time);
+CREATE TRIGGER IF NOT EXISTS drop_row AFTER DELETE ON uses
+BEGIN DELETE FROM rows WHERE key = OLD.key; END;
+"""
+_GET = "SELECT digest, row FROM rows WHERE key = ? AND typeof(row) = 'blob'"
+# Drops the row least recently used if the database is too large.
+_DROP_ONE = """
+DELETE FROM uses WHERE key = (SELECT key FROM uses ORDER BY time LIMIT 1) AND ? < (
+    SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size
+)
+"""
+# To wait for another process' transaction.
+_SECONDS = 60
 
 
 class Store:
     """The rows that one piece of work may use.
 
-    Where the store fails, it holds nothing: everything is computed.
+    What goes wrong with the disk or the database is told in one line on stderr; from then on
+    nothing is found or kept, and everything is computed. Close it at the end.
 
     Parameters
     ----------
     work : tells everything that a row depends on, but for its picture.
     max_gb : the disk that the store may take, in GB (1e9 bytes), but for SQLite's log of the last
-        few batches; 0: there is none.
-    folder : where it lies; None: in the user's cache folder, if there is one.
+        few batches; 0: nothing is found or kept.
     """
 
-    def __init__(self, work: str, max_gb: float, folder: Path | None = None):
+    def __init__(self, work: str, max_gb: float):
         self._work = work
-        self._cache: diskcache.Cache | None = None
-        folder = folder or _users_folder()
-        if not max_gb or folder is None:
+        self._max_bytes = max_gb * 1e9
+        self._database: sqlite3.Connection | None = None
+        if not max_gb:
             return
         try:
-            self._cache = diskcache.Cache(
-                str(folder),
-                size_limit=int(max_gb * 1e9),
-                eviction_policy="least-recently-used",
-                cull_limit=0,
-                disk_min_file_size=_FILE_SIZE,
-            )
-            self._cache.cull()
-        except _ERRORS:
-            self._cache = None
+            self._file = user_cache_path("few-pictures") / "rows.sqlite"
+        except RuntimeError:  # the user has no home
+            return
+        with self._going_on():
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(self._file, _SECONDS, isolation_level="IMMEDIATE")
+            self._database.execute("PRAGMA auto_vacuum = FULL")
+            with suppress(sqlite3.OperationalError):  # where another process just does the same
+                self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.executescript(_TABLES)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
 
     def key(self, picture: Path, change: str) -> str:
-        """Name a picture's row.
+        """Return the key of a picture's row; where nothing is kept, "", the picture unread.
 
         Parameters
         ----------
         change : tells what is done to the picture first.
         """
+        if self._database is None:
+            return ""
         content = hashlib.sha256(picture.read_bytes()).hexdigest()
         return hashlib.sha256(f"{self._work}\0{content}\0{change}".encode()).hexdigest()
 
-    def get(self, key: str) -> bytes | None:
-        """Give a row, or None where there is none (any more), or a damaged one."""
-        try:
-            kept = self._cache.get(key, b"") if self._cache is not None else b""
-        except _ERRORS:
-            return None
-        digest, row = kept[:_DIGEST_SIZE], kept[_DIGEST_SIZE:]
-        return row if digest == _digest(row) else None
+    def read(self, keys: Iterable[str]) -> Iterator[tuple[int, bytes]]:
+        """Yield the rows that are there, and whole, each with its number among the keys.
+
+        They count as used when all were read.
+        """
+        if self._database is None:
+            return
+        used = []
+        with self._going_on():
+            for number, key in enumerate(keys):
+                found = self._database.execute(_GET, [key]).fetchone()
+                if found and found[0] == _digest(found[1]):
+                    used.append((time.time(), key))
+                    yield number, found[1]
+            with self._database as database:
+                database.executemany("UPDATE uses SET time = ? WHERE key = ?", used)
+                self._make_room()
 
     def add(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Keep rows, all of them or, where the store fails, none; and drop what is too much then.
-
-        What is dropped within the same transaction would not be seen to be gone, so that more and
-        more were.
-        """
-        if self._cache is None:
+        """Keep rows by their keys, all or none; those least recently used make room for them."""
+        if self._database is None:
             return
+        with self._going_on(), self._database as database:
+            for key, row in rows:
+                database.execute("REPLACE INTO uses VALUES (?, ?)", [key, time.time()])
+                database.execute("REPLACE INTO rows VALUES (?, ?, ?)", [key, _digest(row), row])
+                self._make_room()
+
+    def _make_room(self) -> None:
+        while self._database.execute(_DROP_ONE, [self._max_bytes]).rowcount:
+            pass
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
         try:
-            with self._cache.transact():
-                for key, row in rows:
-                    self._cache.set(key, _digest(row) + row)
-            self._cache.cull()
-        except _ERRORS:
-            return
-
-
-def _users_folder() -> Path | None:
-    """Give the folder for the user's stores, None for a user who has no home."""
-    try:
-        return user_cache_path(_NAME) / "rows"
-    except RuntimeError:
-        return None
+            yield
+        except (sqlite3.Error, OSError) as error:
+            print(
+                f"no features are kept in {self._file}: {error}; if it stays so, delete the file",
+                file=sys.stderr,
+            )
+            self.close()
 
 
 def _digest(row: bytes) -> bytes:

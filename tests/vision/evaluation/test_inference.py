@@ -120,7 +120,7 @@ def test_pictures_that_fine_tuning_has_run_are_not_decoded_again(paths, looked_a
     extractor = build_extractor(BACKBONE, ROOT)
     lower, _ = cut.split(extractor, NAME, BLOCK)
     to = tmp_path / "validation.npy"
-    extraction.write(Engine(lower), paths, to, GB, dtype=np.float16, kept=np.float32)
+    extraction.write(Engine(lower), paths, to, GB, dtype=np.float16)
     head = build_head(extractor.output.shape[1], 2, settings(), 0)
     keras.Model(extractor.input, head(extractor.output)).save(tmp_path / "model.keras")
     judge = SideBySide([keras.models.load_model(tmp_path / "model.keras")], NAME, BLOCK)

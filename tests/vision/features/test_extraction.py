@@ -1,10 +1,11 @@
 """Extraction: every picture once, streamed, each row its picture's own."""
 
 import os
+import sqlite3
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
-import diskcache
 import keras
 import numpy as np
 import pytest
@@ -179,19 +180,19 @@ def test_a_changed_picture_is_run_again(counted, paths, tmp_path):
     assert content == (tmp_path / "scratch.npy").read_bytes()
 
 
-def test_each_change_and_each_precision_has_rows_of_its_own(counted, paths, tmp_path):
-    mirror = extraction.NamedChange(lambda batch, _: batch[:, :, ::-1], lambda _: "mirror", ())
+def test_each_change_and_each_precision_of_it_has_rows_of_its_own(counted, paths, tmp_path):
     to = tmp_path / "stored.npy"
-    for named in (None, mirror):
+    for name in ("mirror", "another"):
+        named = extraction.NamedChange(lambda batch, _: batch[:, :, ::-1], lambda _, n=name: n, ())
         for dtype in (np.float32, np.float16):
             content, run_now = stored(counted, paths[:3], to, named, dtype)
             assert run_now == 3
             assert stored(counted, paths[:3], to, named, dtype) == (content, 0)
 
 
-def test_rows_kept_in_another_precision_are_those_of_other_work(counted, paths, tmp_path):
+def test_pictures_as_they_are_have_the_same_rows_for_any_precision(counted, paths, tmp_path):
     half = tmp_path / "half.npy"
-    write(counted, paths[:3], half, 1, dtype=np.float16, kept=np.float32)
+    write(counted, paths[:3], half, 1, dtype=np.float16)
     whole, run_now = stored(counted, paths[:3], tmp_path / "whole.npy")
     assert run_now == 0
     write(counted, paths[:3], tmp_path / "scratch.npy")
@@ -199,6 +200,12 @@ def test_rows_kept_in_another_precision_are_those_of_other_work(counted, paths, 
     np.testing.assert_array_equal(
         np.load(half), np.load(tmp_path / "whole.npy").astype(np.float16), strict=True
     )
+
+
+def test_without_a_store_nothing_is_kept_nor_read_twice(counted, paths, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "read_bytes", None)  # of a picture, to find its row
+    write(counted, paths[:3], tmp_path / "one.npy")
+    assert not (tmp_path / "cache").exists()
 
 
 # Of what `extraction` imports, these make no row other than it was: what holds a network, which is
@@ -274,10 +281,11 @@ def test_a_damaged_row_is_computed_and_kept_anew(counted, paths, tmp_path):
     to = tmp_path / "stored.npy"
     write(counted, paths[:5], to, 1)
     content = to.read_bytes()
-    with diskcache.Cache(str(tmp_path / "cache/few-pictures/rows")) as database:
-        damaged = next(iter(database))
-        whole = database[damaged]
-        database[damaged] = whole[:-100]
+    file = tmp_path / "cache/few-pictures/rows.sqlite"
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        rows = "SELECT key, row FROM rows ORDER BY key"
+        whole = database.execute(rows).fetchall()
+        database.execute("UPDATE rows SET row = substr(row, 101) WHERE key = ?", [whole[0][0]])
         write(counted, paths[:5], to, 1)
         assert to.read_bytes() == content
-        assert database[damaged] == whole
+        assert database.execute(rows).fetchall() == whole
