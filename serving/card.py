@@ -21,10 +21,6 @@ _SOURCES = {
         "photographs of the Dogs vs. Cats data set (Elson et al., Asirra, 2007), from Microsoft",
         "It is for photographs of one cat or one dog, as people take them of their pets.",
     ),
-    "kaggle": (
-        "photographs of the Dogs vs. Cats data set (Elson et al., Asirra, 2007), from Kaggle",
-        "It is for photographs of one cat or one dog, as people take them of their pets.",
-    ),
     "external": (
         "pictures supplied by whoever ran the pipeline, who knows their origin and licence",
         "It is for pictures that were taken as those were.",

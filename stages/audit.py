@@ -1,11 +1,12 @@
-"""Looks for pictures that do harm: mislabelled, of nothing, copies, broken files. It changes none.
+"""Flag mislabelled, outlying, copied and odd pictures of all splits, and change none.
 
-All splits are audited together. What to do about a finding is the user's to decide.
+What to do about a finding is the user's to decide.
 """
 
 import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from tqdm import tqdm
 
 from vision import pictures
 from vision.audit import copies, duplicates, findings, labels, oddities, outliers, sheets
-from vision.params import load_params
+from vision.params import Params, load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
 
@@ -32,48 +33,32 @@ SHOWN_OF_KIND = 48
 MOSTLY_ALIKE = 0.25  # of a class, in one group of copies, is worth a line
 
 
+class Found(NamedTuple):
+    """The findings of each kind."""
+
+    labels: pd.DataFrame
+    outliers: pd.DataFrame
+    copies: pd.DataFrame
+    odd: pd.DataFrame
+
+
 def main() -> None:
     params = load_params(PARAMS)
-    files = read_files()
-    features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
-    picked = len(features)
+    files, features = read_files(), read_features()
     odd, hashes, digests = examine(list(files["file"]))
-    alike = twins(digests, picked)
-    looked, rows = list(alike), list(alike.values())
-    classes, numbers = np.unique(files["label"].iloc[looked], return_inverse=True)
-    pairs = copies.find(
-        [digests[number] for number in looked],
-        hashes[looked],
-        copies.apart_from_classes(features[rows], numbers),
-        params.audit.similarity,
+    known = with_features(files, digests, len(features))
+    pairs = find_copies(known, features, hashes, digests, params)
+    groups = duplicates.linked(len(known), pairs.earlier, pairs.later)[: len(features)]
+    probabilities, judged = predict_labels(known, features, groups, params)
+    quality = labels.quality(known["number"].to_numpy(), probabilities[known["row"]])
+    found = Found(
+        find_doubtful_labels(known[: len(features)], probabilities, quality, params),
+        find_outliers(known[: len(features)], features, params),
+        findings.of_copies(known, pairs, quality),
+        findings.of_oddities(files, odd),
     )
-    groups = duplicates.linked(len(looked), pairs.earlier, pairs.later)[:picked]
-    probabilities, judged = labels.out_of_fold(
-        features, numbers[:picked], groups, params.audit.folds, params.seed
-    )
-    quality = labels.quality(numbers, probabilities[rows])
-    distances = outliers.distances(features, params.audit.neighbours)
-    least = math.ceil(params.audit.share * picked)
-    doubtful = findings.of_labels(
-        files[:picked],
-        list(classes),
-        probabilities,
-        quality[:picked],
-        labels.confident(numbers[:picked], probabilities),
-        least,
-    )
-    alone = findings.of_outliers(files[:picked], distances, outliers.fence(distances), least)
-    copied = findings.of_copies(files.iloc[looked], pairs, quality)
-    strange = findings.of_oddities(files, odd)
-    table = findings.ranked(doubtful, alone, copied, strange, picked)
-    write_csv(table, FINDINGS)
-    counts = summary(picked, doubtful, alone, copied, strange)
-    write_json(counts | {"not_judged": int((~judged).sum())}, METRICS)
-    draw(table, picked)
-    tell_what_is_alike(files["label"].to_numpy()[:picked], groups, judged)
-    if leaks := counts["copies"]["across_splits"]:
-        print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
-    print(f"{len(table):,} findings in {picked:,} pictures: {FINDINGS}, {SHEETS}")
+    write(found, judged)
+    report_classes(known["label"].to_numpy()[: len(features)], groups, judged)
 
 
 def read_files() -> pd.DataFrame:
@@ -94,6 +79,11 @@ def read_files() -> pd.DataFrame:
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
     undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
     return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]
+
+
+def read_features() -> np.ndarray:
+    """Read the features of all splits, shape (pictures, features)."""
+    return np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
 
 
 def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str]]:
@@ -117,41 +107,94 @@ def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, 
     return list(odd), np.array(hashes, dtype=np.uint64), list(digests)
 
 
-def twins(digests: list[str], picked: int) -> dict[int, int]:
-    """Give the picture whose features each one has: itself, or, of a copy left out, its twin."""
-    first: dict[str, int] = {}
-    for number, digest in enumerate(digests[:picked]):
-        first.setdefault(digest, number)
-    left_out = range(picked, len(digests))
-    return {number: number for number in range(picked)} | {
-        number: first[digests[number]] for number in left_out if digests[number] in first
-    }
+def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.DataFrame:
+    """Return the pictures that have features: those picked, and equal copies that were left out.
+
+    Returns
+    -------
+    Their rows of `files`, with `row`, that of the features, and `number`, that of the class.
+    """
+    first = {digest: row for row, digest in reversed([*enumerate(digests[:picked])])}
+    rows = [*range(picked), *map(first.get, digests[picked:])]
+    known = files.assign(row=rows).dropna(subset="row").astype({"row": int})
+    return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
 
 
-def summary(
-    picked: int,
-    doubtful: pd.DataFrame,
-    alone: pd.DataFrame,
-    copied: pd.DataFrame,
-    strange: pd.DataFrame,
-) -> dict[str, int | dict[str, int]]:
+def find_copies(
+    known: pd.DataFrame,
+    features: np.ndarray,
+    hashes: np.ndarray,
+    digests: list[str],
+    params: Params,
+) -> copies.Pairs:
+    """Find the copies among all pictures that have features."""
+    return copies.find(
+        [digests[file] for file in known.index],
+        hashes[known.index],
+        copies.apart_from_classes(features[known["row"]], known["number"].to_numpy()),
+        params.audit.similarity,
+    )
+
+
+def predict_labels(
+    known: pd.DataFrame, features: np.ndarray, groups: np.ndarray, params: Params
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict each picked picture by the others; see `labels.out_of_fold`."""
+    numbers = known["number"].to_numpy()[: len(features)]
+    return labels.out_of_fold(features, numbers, groups, params.audit.folds, params.seed)
+
+
+def find_doubtful_labels(
+    picked: pd.DataFrame, probabilities: np.ndarray, quality: np.ndarray, params: Params
+) -> pd.DataFrame:
+    """List the pictures that are likelier of another class."""
+    return findings.of_labels(
+        picked,
+        sorted(picked["label"].unique()),
+        probabilities,
+        quality[: len(picked)],
+        labels.confident(picked["number"].to_numpy(), probabilities),
+        least=math.ceil(params.audit.share * len(picked)),
+    )
+
+
+def find_outliers(picked: pd.DataFrame, features: np.ndarray, params: Params) -> pd.DataFrame:
+    """List the pictures that are like no others."""
+    distances = outliers.distances(features, params.audit.neighbours)
+    least = math.ceil(params.audit.share * len(picked))
+    return findings.of_outliers(picked, distances, outliers.fence(distances), least)
+
+
+def write(found: Found, judged: np.ndarray) -> None:
+    """Write the findings, ranked, as a table and as contact sheets, and their counts."""
+    table = findings.ranked(*found, len(judged))
+    counts = summary(found)
+    write_csv(table, FINDINGS)
+    write_json({"pictures": len(judged)} | counts | {"not_judged": int((~judged).sum())}, METRICS)
+    draw(table, len(judged))
+    if leaks := counts["copies"]["across_splits"]:
+        print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
+    print(f"{len(table):,} findings in {len(judged):,} pictures: {FINDINGS}, {SHEETS}")
+
+
+def summary(found: Found) -> dict[str, int | dict[str, int]]:
     """Count the findings of each kind."""
+    copied = found.copies
     return {
-        "pictures": picked,
-        "labels": int(doubtful["action"].str.startswith("relabel").sum()),
-        "outliers": int((alone["action"] == "drop").sum()),
+        "labels": int(found.labels["action"].str.startswith("relabel").sum()),
+        "outliers": int((found.outliers["action"] == "drop").sum()),
         "copies": {
             "equal": int((copied["kind"] == "equal copy").sum()),
             "near": int((copied["kind"] == "near copy").sum()),
             "across_splits": int(copied["across_splits"].sum()),
             "labels_disagree": int(copied["labels_disagree"].sum()),
         },
-        "odd": {kind: int((strange["kind"] == kind).sum()) for kind in oddities.KINDS},
+        "odd": {kind: int((found.odd["kind"] == kind).sum()) for kind in oddities.KINDS},
     }
 
 
-def tell_what_is_alike(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
-    """Say which classes' pictures are mostly one, and of which no label could be judged."""
+def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
+    """Say which classes' pictures are mostly one, and of which labels could not be judged."""
     for label in np.unique(of_class):
         own = groups[of_class == label]
         largest = int(np.unique(own, return_counts=True)[1].max())
@@ -160,8 +203,11 @@ def tell_what_is_alike(of_class: np.ndarray, groups: np.ndarray, judged: np.ndar
                 f"class {label}: {largest:,} of {len(own):,} pictures are near-copies of one "
                 "another; in test, they tell how well a model knows what it was trained on"
             )
-        if not judged[of_class == label].any():
-            print(f"class {label}: no label could be judged, for want of unlike pictures")
+        if unjudged := int((~judged[of_class == label]).sum()):
+            print(
+                f"class {label}: {unjudged:,} of {len(own):,} labels could not be judged, for want "
+                "of unlike pictures of it"
+            )
 
 
 def draw(table: pd.DataFrame, picked: int) -> None:

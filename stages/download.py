@@ -31,8 +31,6 @@ def main() -> None:
                     sample.write_pictures(folder, params.download.sample_pictures)
                 case "microsoft":
                     dogs_vs_cats.from_microsoft(folder, bounds)
-                case "kaggle":
-                    dogs_vs_cats.from_kaggle(folder, bounds)
                 case "external":
                     external.write_pictures(EXTERNAL, folder, bounds, params.download.check_names)
         except FetchError as error:

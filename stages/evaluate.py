@@ -28,8 +28,6 @@ ENVIRONMENT = Path("metrics/environment.json")
 TRAIN = Path("data/subset/train")
 VALIDATION = Path("data/subset/validation")
 TEST = Path("data/subset/test")
-PICKED = Path("data/picked.csv")
-FINDINGS = Path("data/audit.csv")
 MODELS = {"head": Path("models/head.keras"), "finetuned": Path("models/finetuned.keras")}
 METRICS = Path("metrics/evaluate.json")
 PREDICTIONS = Path("data/predictions.csv")
@@ -69,28 +67,14 @@ def main() -> None:
     write_json(metrics, METRICS)
     write_csv(predictions, PREDICTIONS)
     write_csv(pd.concat(of_classes), CLASSES)
-    found = read_findings()
     contact_sheet(
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
         (pictures.decode(TEST / file) for file, *_ in mistakes),
-        [
-            f"{file}\n{name}: {said} {p:.3f}" + (f"\naudit: {found[file]}" if file in found else "")
-            for file, name, said, p in mistakes
-        ],
+        [f"{file}\n{name}: {said} {p:.3f}" for file, name, said, p in mistakes],
         SHEET_COLUMNS,
     )
     draw_views(description.image_size, params)
-
-
-def read_findings() -> dict[str, str]:
-    """Tell what kind of finding the audit made of test pictures, by their file, the worst each."""
-    findings, picked = (
-        pd.read_csv(path, dtype=str, keep_default_na=False) for path in (FINDINGS, PICKED)
-    )
-    of_test = findings[findings["split"] == "test"].drop_duplicates("file").merge(picked, on="file")
-    files = of_test["label_y"] + "/" + of_test["name"]
-    return dict(zip(files, of_test["kind"], strict=True))
 
 
 def predict(

@@ -91,6 +91,33 @@ def used_parameters(module: Path, beginning: str = "params") -> set[str]:
     }
 
 
+def handed_whole(module: Path, name: str = "params") -> list[str]:
+    """Return what a module does with all parameters at once, but for asking for some by name.
+
+    To hand them to a function of its own, which calls them the same, is fine: what that reads
+    counts as read by the module.
+    """
+    tree = ast.parse((ROOT / module).read_text())
+    own = {
+        node.name: [argument.arg for argument in node.args.args]
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    fine = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute):
+            fine.add(id(node.value))
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called = zip(node.args, own.get(node.func.id, []), strict=False)
+            fine |= {id(given) for given, argument in called if argument == name}
+    return [
+        f"{module}:{node.lineno}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        if node.id == name and id(node) not in fine
+    ]
+
+
 def _chain(node: ast.AST, beginning: str) -> str | None:
     names = []
     while isinstance(node, ast.Attribute):

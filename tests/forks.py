@@ -55,7 +55,6 @@ IMPORTS = {
         "scipy.sparse.csgraph",
         "sklearn.linear_model",
         "sklearn.model_selection",
-        "statsmodels.stats.proportion",
         "tensorflow.python.framework.convert_to_constants",
     ],
 }

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from vision.networks.architectures import ARCHITECTURES
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
 
@@ -24,27 +25,13 @@ Optimizer = Literal["adam", "rmsprop", "sgd"]
 Block = Annotated[str, Field(min_length=1)]
 Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
-Network = Literal[
-    "efficientnet_lite0",
-    "efficientnet_lite1",
-    "efficientnet_lite2",
-    "vgg16",
-    "vgg19",
-    "resnet50",
-    "inception_v3",
-    "xception",
-    "mobilenet",
-    "mobilenet_v2",
-    "efficientnet_b0",
-    "densenet121",
-]
 
 
 def _networks(name: object) -> object:
     """Check the name of a network, or of several joined by +."""
     parts = name.split("+") if isinstance(name, str) else [name]
-    if not set(parts) <= set(get_args(Network)):
-        known = ", ".join(f"'{network}'" for network in get_args(Network))
+    if not all(part in ARCHITECTURES for part in parts):
+        known = ", ".join(f"'{network}'" for network in ARCHITECTURES)
         raise ValueError(f"it should be one of {known}, or several of them joined by +")
     if len(set(parts)) < len(parts):
         raise ValueError("each network should be there once")
@@ -69,7 +56,7 @@ Schema = TypeVar("Schema", bound=Section)
 
 
 class Download(Section):
-    source: Literal["sample", "microsoft", "kaggle", "external"]
+    source: Literal["sample", "microsoft", "external"]
     sample_pictures: Count
     max_files: Annotated[int, Field(ge=1, le=100_000_000)]
     max_gb: Annotated[float, Field(gt=0, le=10_000)]

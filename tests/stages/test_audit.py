@@ -226,6 +226,6 @@ def test_a_class_that_is_one_burst_of_a_camera_is_told(workspace, capsys):
     assert metrics["not_judged"] == EACH
     said = capsys.readouterr().out
     assert "class cat: 30 of 30 pictures are near-copies of one another" in said
-    assert "class cat: no label could be judged" in said
+    assert "class cat: 30 of 30 labels could not be judged" in said
     assert "pictures have copies in another split" in said
     assert "class dog" not in said

@@ -39,22 +39,3 @@ def test_both_models_predictions_stand_beside_each_picture_and_its_label(tmp_pat
     assert table.iloc[1].tolist()[:3] == ["light/a.png", "light", digest]
     assert table.iloc[1].tolist()[3:] == pytest.approx([0.2, 0.8, 0.6, 0.4])
     np.testing.assert_allclose(by_model["finetuned"], [[0.9, 0.1], [0.6, 0.4]])
-
-
-def test_a_test_picture_is_known_by_what_the_audit_found_of_it(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/picked.csv").write_text(
-        "file,split,label,name\n"
-        "cat/a.webp,test,cat,a.webp.png\n"  # written in another format
-        "cat/b.jpg,test,dog,b.jpg\n"  # relabelled
-        "cat/c.jpg,train,cat,c.jpg\n"
-    )
-    (tmp_path / "data/audit.csv").write_text(
-        "rank,file,split,label,kind\n"
-        "1,cat/a.webp,test,cat,label\n"
-        "2,cat/c.jpg,train,cat,outlier\n"
-        "3,cat/b.jpg,test,dog,near copy\n"
-        "4,cat/a.webp,test,cat,tiny\n"
-    )
-    assert evaluate.read_findings() == {"cat/a.webp.png": "label", "dog/b.jpg": "near copy"}

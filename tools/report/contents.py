@@ -28,6 +28,7 @@ PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
 _PICTURES = [SUBSET, SUBSET / "train", SUBSET / "test"]
 RAW = Path("data/raw")
+PICKED = Path("data/picked.csv")
 LEFT_OUT = Path("data/left_out.csv")
 FINDINGS = Path("data/audit.csv")
 AUDIT = Path("metrics/audit.json")
@@ -42,7 +43,7 @@ PLOTS = Path("plots/evaluate")
 _OF_THE_RUN = [
     *(path for name, path in METRICS.items() if name != "environment"),  # which is beside it
     *HISTORIES.values(),
-    *(MODEL, CALIBRATION, PREDICTIONS, LEFT_OUT, FINDINGS, AUDIT),
+    *(MODEL, CALIBRATION, PREDICTIONS, PICKED, LEFT_OUT, FINDINGS, AUDIT),
 ]
 
 # How many are shown. Of classes: more make a table that nobody reads.
@@ -87,6 +88,7 @@ class Mistake:
     Attributes
     ----------
     for_said, for_label : the heat of what spoke for the class that it took it for, and for its own.
+    finding : the kind of what the audit found of it, the worst; empty where it found nothing.
     """
 
     file: str
@@ -96,6 +98,7 @@ class Mistake:
     picture: images.Shown
     for_said: images.Shown
     for_label: images.Shown
+    finding: str
 
 
 @dataclass(frozen=True)
@@ -395,6 +398,7 @@ def mistakes(
     from vision.models import saving
 
     files = list(predictions.index[worst])
+    findings = of_test_pictures(read_table(FINDINGS), read_table(PICKED))
     explainer = Explainer(saving.load(MODEL)[0], classes, params.evaluate.mirror)
     found = []
     for number, file in zip(worst, files, strict=True):
@@ -410,6 +414,22 @@ def mistakes(
                 images.shown(picture, f"{file}, a picture of {own}"),
                 images.shown(for_other, f"the same with the heat of what spoke for {other}"),
                 images.shown(for_own, f"the same with the heat of what spoke for {own}"),
+                findings.get(file, ""),
             )
         )
     return found
+
+
+def of_test_pictures(findings: pd.DataFrame, picked: pd.DataFrame) -> dict[str, str]:
+    """Return the kind of the audit's first finding of each test picture, by the picture's file.
+
+    Parameters
+    ----------
+    findings : of the audit, which knows a picture by its file in data/raw; empty without one.
+    picked : what each of those files is called in the subset.
+    """
+    if findings.empty or picked.empty:
+        return {}
+    of_test = findings[findings["split"] == "test"].drop_duplicates("file")
+    found = of_test.merge(picked[["file", "name"]], on="file")
+    return dict(zip(found["label"] + "/" + found["name"], found["kind"], strict=True))

@@ -33,7 +33,7 @@ def out_of_fold(
     Returns
     -------
     Probabilities, shape (pictures, classes); and whether they tell anything, shape (pictures,).
-    Of a class that is one group, all of which would be held out at once, they don't: its own label
+    Where all of a class is held out at once, as of one that is one group, they don't: the own label
     gets 1. Other classes are judged against it all the same.
     """
     classes = labels.max() + 1
@@ -50,8 +50,9 @@ def out_of_fold(
         held_out = rows[part]
         train = np.setdiff1d(np.arange(len(labels)), held_out)
         seen = np.unique(labels[train])
-        if len(seen) < 2:
-            judged[held_out] = False
+        judged[held_out] = np.isin(labels[held_out], seen) & (len(seen) > 1)
+        held_out = held_out[judged[held_out]]
+        if not len(held_out):
             continue
         x = features[train]
         mean, scale = x.mean(axis=0), x.std(axis=0)

@@ -11,8 +11,8 @@ Throughout, `labels` are class numbers of shape (pictures,), and `probabilities`
 
 import numpy as np
 import pandas as pd
+from scipy.stats import norm
 from sklearn import metrics
-from statsmodels.stats.proportion import proportion_confint
 
 _GRID = np.arange(201) / 200
 
@@ -66,10 +66,13 @@ def accuracy_interval(correct: float, pictures: int) -> tuple[float, float]:
 
     Parameters
     ----------
-    correct : how many of the pictures; for a mean accuracy, not a whole number.
+    correct : how many of the pictures; of a mean accuracy, not a whole number, as SciPy wants it.
     """
-    low, high = proportion_confint(correct, pictures, alpha=0.05, method="wilson")
-    return float(low), float(high)
+    z = norm.isf(0.025)
+    share, scale = correct / pictures, 1 + z**2 / pictures
+    middle = (share + z**2 / (2 * pictures)) / scale
+    reach = z * np.sqrt(share * (1 - share) / pictures + z**2 / (4 * pictures**2)) / scale
+    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
 
 
 def score_classes(

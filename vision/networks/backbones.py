@@ -6,10 +6,13 @@ Several of them can look at the same picture side by side.
 """
 
 import math
+import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import keras
 import numpy as np
@@ -17,6 +20,7 @@ from keras import applications, layers, tree
 
 from vision.networks import efficientnet_lite
 from vision.networks import weights as weight_files
+from vision.networks.architectures import ARCHITECTURES, Architecture
 from vision.runtime.errors import UserError
 
 # `random` weights are these random ones, whoever asks: two stages build the same network.
@@ -27,25 +31,48 @@ _MEAN = "mean_of_level_"
 _LEVELS = "levels"
 
 
+@contextmanager
+def _always_the_same() -> Iterator[None]:
+    """Let layers draw the same initial weights each time, and leave the caller's draws alone.
+
+    A layer that is given no seed takes one from Python's `random`.
+    """
+    state = random.getstate()
+    random.seed(_RANDOM_WEIGHTS_SEED)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
 @dataclass(frozen=True)
 class Backbone:
-    """What there is to know of a convolutional base.
+    """A convolutional base, to be built and cut."""
 
-    Attributes
-    ----------
-    network : builds it, as keras.applications does: `network(input_shape=...)`.
-    preprocess : maps RGB pictures 0-255 to what the network was trained on.
-    least_size, published_size : input heights and widths in pixels.
-    block : matches the names of a block's layers; its first group is the name of the block.
-    ends_block : whether only the last layer of a block has such a name, not every layer.
-    """
+    architecture: Architecture
 
-    network: Callable[..., keras.Model]
-    preprocess: Callable[[keras.KerasTensor], keras.KerasTensor]
-    published_size: int
-    block: str
-    least_size: int = 32
-    ends_block: bool = False
+    @property
+    def least_size(self) -> int:
+        return self.architecture.least_size
+
+    @property
+    def published_size(self) -> int:
+        return self.architecture.published_size
+
+    @property
+    def network(self) -> Callable[..., keras.Model]:
+        """The function that builds it, as keras.applications does: `network(input_shape=...)`."""
+        return getattr(self._module, self.architecture.function)
+
+    @property
+    def preprocess(self) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
+        """The function that maps RGB pictures 0-255 to what the network was trained on."""
+        return self._module.preprocess_input
+
+    @property
+    def _module(self) -> ModuleType:
+        own = self.architecture.module == "efficientnet_lite"
+        return efficientnet_lite if own else getattr(applications, self.architecture.module)
 
     def build(self, weights: str, image_size: int, levels: bool = False) -> keras.Model:
         """Build the network with its weights.
@@ -61,16 +88,16 @@ class Backbone:
         UserError
             The weights can't be had: no network, no such file, or another network's.
         """
-        keras.utils.set_random_seed(_RANDOM_WEIGHTS_SEED)
         shape = (image_size, image_size, 3)
-        if self.network in efficientnet_lite.NETWORKS:
-            base = self.network(input_shape=shape)
-            if weights == "imagenet":
-                efficientnet_lite.load_imagenet_weights(base)
-        elif weights == "imagenet":
-            base = weight_files.with_downloaded(self.network, shape)
-        else:
-            base = self.network(include_top=False, weights=None, input_shape=shape)
+        with _always_the_same():
+            if self._module is efficientnet_lite:
+                base = self.network(input_shape=shape)
+                if weights == "imagenet":
+                    efficientnet_lite.load_imagenet_weights(base)
+            elif weights == "imagenet":
+                base = weight_files.with_downloaded(self.network, shape)
+            else:
+                base = self.network(include_top=False, weights=None, input_shape=shape)
         if weights not in ("imagenet", "random"):
             weight_files.load(base, Path(weights))
         maps = _with_levels(base) if levels else base.output
@@ -95,8 +122,8 @@ class Backbone:
         starts: dict[str, int] = {}
         next_start = 1  # behind the input
         for index, layer in enumerate(base.layers):
-            if match := re.match(self.block, layer.name):
-                starts.setdefault(match[1], next_start if self.ends_block else index)
+            if match := re.match(self.architecture.block, layer.name):
+                starts.setdefault(match[1], next_start if self.architecture.ends_block else index)
                 next_start = index + 1
         return starts
 
@@ -237,77 +264,7 @@ class Joint:
         )
 
 
-BACKBONES = {
-    "efficientnet_lite0": Backbone(
-        efficientnet_lite.EfficientNetLite0,
-        efficientnet_lite.preprocess_input,
-        published_size=224,
-        block=r"(stem|block\d\w|top)_",
-    ),
-    "efficientnet_lite1": Backbone(
-        efficientnet_lite.EfficientNetLite1,
-        efficientnet_lite.preprocess_input,
-        published_size=240,
-        block=r"(stem|block\d\w|top)_",
-    ),
-    "efficientnet_lite2": Backbone(
-        efficientnet_lite.EfficientNetLite2,
-        efficientnet_lite.preprocess_input,
-        published_size=260,
-        block=r"(stem|block\d\w|top)_",
-    ),
-    "vgg16": Backbone(
-        applications.VGG16, applications.vgg16.preprocess_input, 224, block=r"(block\d)_"
-    ),
-    "vgg19": Backbone(
-        applications.VGG19, applications.vgg19.preprocess_input, 224, block=r"(block\d)_"
-    ),
-    "resnet50": Backbone(
-        applications.ResNet50,
-        applications.resnet.preprocess_input,
-        published_size=224,
-        block=r"(conv1|conv\d_block\d+)_",
-    ),
-    "inception_v3": Backbone(
-        applications.InceptionV3,
-        applications.inception_v3.preprocess_input,
-        published_size=299,
-        least_size=75,
-        block=r"(mixed\d+)$",
-        ends_block=True,
-    ),
-    "xception": Backbone(
-        applications.Xception,
-        applications.xception.preprocess_input,
-        published_size=299,
-        least_size=71,
-        block=r"(block\d+)_",
-    ),
-    "mobilenet": Backbone(
-        applications.MobileNet,
-        applications.mobilenet.preprocess_input,
-        published_size=224,
-        block=r"(conv1|conv_dw_\d+)$",
-    ),
-    "mobilenet_v2": Backbone(
-        applications.MobileNetV2,
-        applications.mobilenet_v2.preprocess_input,
-        published_size=224,
-        block=r"(Conv1|expanded_conv|block_\d+|Conv_1)(?:_|$)",
-    ),
-    "efficientnet_b0": Backbone(
-        applications.EfficientNetB0,
-        applications.efficientnet.preprocess_input,
-        published_size=224,
-        block=r"(stem|block\d\w|top)_",
-    ),
-    "densenet121": Backbone(
-        applications.DenseNet121,
-        applications.densenet.preprocess_input,
-        published_size=224,
-        block=r"(conv1|conv\d_block\d+|pool\d)_",
-    ),
-}
+BACKBONES = {name: Backbone(architecture) for name, architecture in ARCHITECTURES.items()}
 
 
 def find(name: str) -> Backbone | Joint:

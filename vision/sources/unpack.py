@@ -11,7 +11,7 @@ from vision.runtime.text import shown, some
 from vision.sources.code_pages import CODE_PAGES
 from vision.sources.entries import Bounds, entries
 from vision.sources.layout import Layout, arrange
-from vision.sources.members import DamagedError, reading
+from vision.sources.members import reading
 
 
 def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -> Layout:
@@ -48,9 +48,7 @@ def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -
                     bar.update()
     except UserError as error:
         folder = source if source.is_dir() else source.parent
-        # Not of its own type, unless that tells what to do with the archive.
-        kind = DamagedError if isinstance(error, DamagedError) else UserError
-        raise kind(f"in {folder}: {error}") from None
+        raise UserError(f"in {folder}: {error}") from None
     return layout
 
 

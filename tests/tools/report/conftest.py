@@ -133,15 +133,29 @@ def model_of(size):
 
 
 def write_audit(folder):
-    """As the stage audit writes it: of three findings, one is of a file that is no picture."""
+    """As the stage audit writes it: of four findings, one is of a file that is no picture.
+
+    Two are of one test picture, which the model gets wrong.
+    """
     (folder / "data/raw").mkdir()
-    Image.new("RGB", (30, 20), "teal").save(folder / "data/raw/copy.png")
+    for name in ("copy.png", "shot.webp"):
+        Image.new("RGB", (30, 20), "teal").save(folder / "data/raw" / name)
     (folder / "data/raw/broken.png").write_bytes(b"")
     columns = ["file", "split", "label", "kind", "score", "conflicts_with", "action", "reason"]
     rows = [
         ["copy.png", "train", CLASSES[0], "equal copy", 1, "x.png", "drop", "it is x.png's <copy>"],
         ["broken.png", "", CLASSES[0], "broken", 1, "", "none: it is left out", "empty file"],
+        ["shot.webp", "test", CLASSES[0], "label", 1, "", "look", "a doubtful label"],
+        ["shot.webp", "test", CLASSES[0], "tiny", 1, "", "look", "30x20 pixels"],
     ]
+    # Under the names that they got: of a picture written in another format, another one.
+    picked = [
+        ["copy.png", "train", CLASSES[0], "0.png"],
+        ["shot.webp", "test", CLASSES[0], "1.png"],
+    ]
+    write_csv(
+        pd.DataFrame(picked, columns=["file", "split", "label", "name"]), folder / "data/picked.csv"
+    )
     write_csv(pd.DataFrame(rows, columns=columns), folder / "data/audit.csv")
     write_json({"pictures": 26, "copies": {"equal": 1, "near": 0}, "odd": {"broken": 1}},
                folder / "metrics/audit.json")  # fmt: skip

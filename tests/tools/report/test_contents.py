@@ -28,6 +28,12 @@ def test_the_surest_mistakes_come_first_with_their_heat(whole):
         assert len({each.picture.source, each.for_said.source, each.for_label.source}) == 3
 
 
+def test_a_mistake_is_known_by_the_first_thing_that_the_audit_found_of_it(whole):
+    found, text = whole
+    assert [each.finding for each in found.mistakes] == ["label", "", "", ""]
+    assert text.count("; audit: ") == 1
+
+
 def test_the_confusion_has_a_row_for_each_class(whole):
     found, _ = whole
     assert found.confusion == [[6, 2], [2, 6]]
@@ -40,6 +46,8 @@ def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
     assert [(each.file, each.picture is not None) for each in found.findings] == [
         ("copy.png", True),
         ("broken.png", False),
+        ("shot.webp", True),
+        ("shot.webp", True),
     ]
     assert "it is x.png&#39;s &lt;copy&gt;" in text
 
@@ -47,6 +55,7 @@ def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
 def test_a_run_without_an_audit_has_no_word_of_it(within):
     found = contents.gather(None)
     assert not found.audit
+    assert not any(each.finding for each in found.mistakes)
     assert found.changes is None
     text = page.render(found)
     assert "What the audit" not in text

@@ -73,6 +73,17 @@ def test_a_class_of_copies_cannot_be_judged_and_others_are_judged_against_it():
     assert (quality[~judged] == 1).all()
 
 
+def test_a_class_that_is_held_out_at_once_cannot_be_judged_though_it_is_several_groups():
+    """Copies in other classes tie its pictures together: here both of class 2 are held out."""
+    numbers, groups = np.array([1, 2, 0, 0, 2, 1]), np.array([2, 1, 1, 2, 1, 0])
+    features = np.eye(6, dtype=np.float32)
+    probabilities, judged = labels.out_of_fold(features, numbers, groups, folds=5, seed=0)
+    assert 0 < judged.sum() < 6
+    own = probabilities[np.arange(6), numbers]
+    assert (own[~judged] == 1).all()
+    assert (own[judged] > 0).all()  # where nothing was known of a class, it would be 0
+
+
 def test_more_folds_than_a_class_has_pictures():
     features, numbers = clusters(each=3)
     assert judged(features, numbers, folds=50)[1].min() > 0.5
@@ -146,6 +157,8 @@ def recompressed(picture):
 CHANGES = {
     "as it is": lambda picture: picture,
     "half as large": lambda picture: picture.resize((60, 45)),
+    "a third as large, squeezed": lambda picture: picture.resize((40, 40)),
+    "thrice as large": lambda picture: picture.resize((360, 270)),
     "recompressed": recompressed,
     "mirrored": ImageOps.mirror,
     "cropped": lambda picture: picture.crop((2, 2, 118, 88)),
@@ -158,6 +171,27 @@ def find_copies(shown, features, digests=None):
     digests = digests or [str(number) for number in range(len(shown))]
     found = copies.find(digests, hashes, features, similarity=0.5)
     return list(zip(found.earlier, found.later, found.equal, strict=True))
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_of_a_copy_few_bits_of_the_hash_differ_and_of_another_picture_half(change):
+    """Of 64: by chance, one pair in thousands differs in less than a quarter."""
+    hashes = [copies.perceptual_hash(photograph(seed))[0] for seed in range(20)]
+    changed = [copies.perceptual_hash(CHANGES[change](photograph(seed))) for seed in range(20)]
+    differ = [[min((one ^ other).bit_count() for other in both) for one in hashes]
+              for both in changed]  # fmt: skip
+    for number, row in enumerate(differ):
+        assert row.pop(number) <= 10
+        assert min(row) > 12
+
+
+def test_the_second_hash_is_that_of_the_mirror_image():
+    """But for bits whose frequency is next to the median, of rounded pixels."""
+    one, mirrored = copies.perceptual_hash(photograph(0))
+    other, as_it_was = copies.perceptual_hash(ImageOps.mirror(photograph(0)))
+    assert (other ^ mirrored).bit_count() <= 2
+    assert (as_it_was ^ one).bit_count() <= 2
+    assert (one ^ mirrored).bit_count() > 12
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -1,5 +1,6 @@
 """One set of tests that every backbone passes, with random weights at a small size."""
 
+import random
 from pathlib import Path
 
 import keras
@@ -218,6 +219,20 @@ def test_random_weights_are_the_same_for_whoever_asks():
     keras.utils.set_random_seed(2)
     second = BACKBONES["mobilenet"].build("random", 32).get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_building_a_network_moves_no_draws_of_the_caller():
+    def draws():
+        layer = keras.layers.Dense(2)
+        layer.build((None, 2))
+        return random.random(), np.random.random(), *np.ravel([keras.random.normal((2,)),
+                                                               *layer.kernel.numpy()])  # fmt: skip
+
+    keras.utils.set_random_seed(1)
+    alone = draws()
+    keras.utils.set_random_seed(1)
+    BACKBONES["mobilenet"].build("random", 32)
+    assert draws() == alone
 
 
 def test_weights_come_from_a_file(tmp_path):

@@ -4,7 +4,7 @@ import zipfile
 
 import pytest
 
-from tests.files import files_below, write_files, write_zip
+from tests.files import files_below, write_files, write_zip, zipped
 from vision.runtime.errors import UserError
 from vision.sources.entries import Bounds
 from vision.sources.external import write_pictures
@@ -51,6 +51,22 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(tmp_pat
         "2 files left out, since they are no pictures: .db 1, hidden 1 (such as "
         "dogs.zip/__MACOSX/dog/._0.jpg)\n"
     ) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["dogs-vs-cats.zip", "train.zip"])
+def test_kaggles_archive_is_understood_whole_or_as_the_train_archive_in_it(tmp_path, name):
+    train = {"train/cat.0.jpg": b"c", "train/dog.0.jpg": b"d"}
+    whole = {
+        "sampleSubmission.csv": b"id,label",
+        "test1.zip": zipped({"test1/1.jpg": b"?"}),
+        "train.zip": zipped(train),
+    }
+    source, into = tmp_path / "external", tmp_path / "into"
+    source.mkdir()
+    into.mkdir()
+    write_zip(source / name, train if name == "train.zip" else whole)
+    write_pictures(source, into, BOUNDS)
+    assert files_below(into) == {"cat/cat.0.jpg": b"c", "dog/dog.0.jpg": b"d"}
 
 
 PICTURES = {

@@ -8,7 +8,6 @@ import pytest
 from tests.files import files_below, write_files, write_tar, write_zip, zipped
 from vision.runtime.errors import UserError
 from vision.sources.entries import Bounds
-from vision.sources.members import DamagedError
 from vision.sources.unpack import unpack
 
 BOUNDS = Bounds(1000, 1)
@@ -62,7 +61,7 @@ def test_the_error_says_where_the_names_in_it_are_found(tmp_path, into):
 def test_a_picture_that_fails_its_checksum_is_named(tmp_path, into):
     source = write_zip(tmp_path / "a.zip", {"cat/0.jpg": b"A" * 100, "dog/0.jpg": b"B" * 100})
     source.write_bytes(source.read_bytes().replace(b"BBBB", b"BBBA", 1))
-    with pytest.raises(DamagedError, match=r"a\.zip/dog/0\.jpg is damaged"):
+    with pytest.raises(UserError, match=r"a\.zip/dog/0\.jpg is damaged"):
         unpack(source, into, BOUNDS)
 
 
