@@ -1,4 +1,4 @@
-"""Tells how a training goes while it runs, after each of its epochs.
+"""Live training curves, updated after each epoch.
 
 The curve so far stands in the table that dvc.yaml declares as a plot, so that `dvc plots show`
 draws it at any time. DVCLive tells DVC's extension for VS Code that there is something new to show,
@@ -20,7 +20,7 @@ LIVE = Path("dvclive")
 
 @contextmanager
 def live_history(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
-    """Give what is to be called after each epoch, with the history of `loop.fit` so far.
+    """Return the function to call after each epoch with the history of `loop.fit` so far.
 
     Outside of a run of DVC it only writes the table.
     """
@@ -39,18 +39,18 @@ def live_history(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         yield lambda history: write_csv(history, table)
         return
 
-    told = 0
+    logged = 0
 
     def on_epoch(history: pd.DataFrame) -> None:
-        nonlocal told
+        nonlocal logged
         write_csv(history, table)
         # After an interruption, the first history has the epochs before it, too.
-        for row in history.iloc[told:].to_dict("records"):
+        for row in history.iloc[logged:].to_dict("records"):
             live.step = row.pop("epoch")
             for name, value in row.items():
                 live.log_metric(name.replace("_", "/", 1), value)
         live.next_step()
-        told = len(history)
+        logged = len(history)
 
     with live:
         yield on_epoch

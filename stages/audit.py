@@ -194,7 +194,7 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
 
 
 def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
-    """Say which classes' pictures are mostly one, and of which labels could not be judged."""
+    """Print which classes' pictures are mostly one, and of which labels could not be judged."""
     for label in np.unique(of_class):
         own = groups[of_class == label]
         largest = int(np.unique(own, return_counts=True)[1].max())

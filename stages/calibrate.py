@@ -1,7 +1,7 @@
-"""Makes the final model's probabilities mean what they say, and tells which to call unsure.
+"""Calibrate the final model, and choose the threshold below which a prediction is unsure.
 
-Both are chosen by what it said of the validation pictures; what it said of the test pictures
-measures how well that did.
+Both are chosen on its predictions for the validation pictures, and measured on those for the test
+pictures.
 """
 
 from dataclasses import asdict
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def read(predictions: Path, classes: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Read what the final model said.
+    """Read the final model's predictions.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def read(predictions: Path, classes: list[str]) -> tuple[np.ndarray, np.ndarray]
 def measure(
     labels: np.ndarray, probabilities: np.ndarray, chosen: Calibration, bins: int
 ) -> dict[str, float]:
-    """Tell what calibrating changed, and how good the predictions are that aren't unsure.
+    """Measure what calibration changed, and how good the predictions are that aren't unsure.
 
     Returns
     -------

@@ -1,6 +1,6 @@
-"""Measures the head and the fine-tuned model on the test pictures, and draws what came out.
+"""Measure the head and the fine-tuned model on the test pictures, and draw curves and mistakes.
 
-What they say of the validation pictures is written for `calibrate`.
+Their predictions for the validation pictures are written for `calibrate`.
 
 The augmentation is drawn here and not in fine-tuning, so that a change of how figures look
 trains nothing anew.
@@ -59,10 +59,10 @@ def main() -> None:
         of_classes.append(table.assign(model=name))
         write_plots(name, labels, probabilities, description.classes, params)
         worst = scores.most_confident_mistakes(labels, probabilities, params.evaluate.mistakes)
-        said = probabilities[worst].argmax(axis=1)
+        predicted = probabilities[worst].argmax(axis=1)
         mistakes += [
             (index["file"][picture], name, description.classes[k], probabilities[picture, k])
-            for picture, k in zip(worst, said, strict=True)
+            for picture, k in zip(worst, predicted, strict=True)
         ]
     write_json(metrics, METRICS)
     write_csv(predictions, PREDICTIONS)
@@ -71,7 +71,7 @@ def main() -> None:
         MISTAKES,
         "Test pictures that each model got wrong, those first of which it was surest",
         (pictures.decode(TEST / file) for file, *_ in mistakes),
-        [f"{file}\n{name}: {said} {p:.3f}" for file, name, said, p in mistakes],
+        [f"{file}\n{name}: {label} {p:.3f}" for file, name, label, p in mistakes],
         SHEET_COLUMNS,
     )
     draw_views(description.image_size, params)
@@ -80,7 +80,7 @@ def main() -> None:
 def predict(
     both: SideBySide, folder: Path, classes: list[str], params: Params
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Ask both models about the pictures of a split.
+    """Predict the pictures of a split by both models.
 
     Returns
     -------

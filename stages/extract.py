@@ -1,4 +1,4 @@
-"""Runs the frozen convolutional base over every picture, once."""
+"""Run the frozen convolutional base over every picture, once."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Runs the frozen base over augmented views of the training pictures.
+"""Run the frozen base over augmented views of the training pictures.
 
 So the head sees augmented pictures too, at the price of one pass for each view instead of one
 for each epoch.

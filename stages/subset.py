@@ -1,4 +1,4 @@
-"""Picks training, validation and test pictures of each class, as corrected by the user."""
+"""Split the pictures of each class into training, validation and test, as corrected by the user."""
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -60,8 +60,8 @@ def main() -> None:
     write_csv(left_out, LEFT_OUT)
     counts = count_all(picked, left_out, decided)
     write_json(counts, METRICS)
-    tell(counts)
-    tell_of_dark([file for file in chosen["file"] if file in dark], len(chosen))
+    report(counts)
+    report_dark([file for file in chosen["file"] if file in dark], len(chosen))
     draw_samples()
 
 
@@ -74,7 +74,7 @@ def find(params: Params) -> dict[str, list[str]]:
 
 
 def in_order(files: list[str], label: str, params: Params) -> list[str]:
-    """Give a class's files in the order in which they are picked."""
+    """Return a class's files in the order in which they are picked."""
     if params.subset.order == "natural":
         return files
     rng = np.random.default_rng([params.seed, zlib.crc32(label.encode())])
@@ -82,7 +82,7 @@ def in_order(files: list[str], label: str, params: Params) -> list[str]:
 
 
 def why_unreadable(files: Sequence[str], dark: set[str]) -> list[str | None]:
-    """Tell of each file why it can't be decoded, or None where it can.
+    """Return why each file can't be decoded; None where it can.
 
     Parameters
     ----------
@@ -196,21 +196,21 @@ def count(left_out: pd.DataFrame, kind: str, labels: Iterable[str]) -> dict[str,
     return {label: int((of_kind == label).sum()) for label in labels}
 
 
-def tell(counts: Mapping[str, Mapping[str, int]]) -> None:
-    """Say what was done to the user's pictures; nothing is in silence."""
-    said = {
+def report(counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Print what was done to the user's pictures."""
+    done = {
         "left_out": f"left out, since they can't be decoded (listed in {LEFT_OUT})",
         "copies": f"left out, since another split has the same file (listed in {LEFT_OUT})",
         "dropped": f"dropped, by {CORRECTIONS}",
         "relabelled": f"put into another class, by {CORRECTIONS}",
     }
-    for kind, what in said.items():
+    for kind, what in done.items():
         if total := sum(counts[kind].values()):
             print(f"{total:,} pictures {what}")
 
 
-def tell_of_dark(dark: Sequence[str], of: int) -> None:
-    """Say it if many pictures are all but black."""
+def report_dark(dark: Sequence[str], of: int) -> None:
+    """Print it if many pictures are all but black."""
     if len(dark) > MANY_DARK * of:
         print(
             f"{len(dark):,} of {of:,} pictures are so dark that next to nothing can be seen, as "

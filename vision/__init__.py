@@ -1,4 +1,4 @@
-"""What the stages share.
+"""Code shared by the stages.
 
 TensorFlow and Keras read these variables once, when they are first imported, so they are set
 here, ahead of every module that imports them. They are set and not merely defaulted: the results

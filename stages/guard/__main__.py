@@ -1,4 +1,4 @@
-"""Waits for a dvc to end, and mends what it left half written if it was killed.
+"""Wait for a dvc to end, and repair what it left half written if it was killed.
 
     python -m stages.guard NUMBER
 

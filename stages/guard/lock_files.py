@@ -1,4 +1,4 @@
-"""The files dvc.lock, whole again after a dvc that was stopped while it wrote one.
+"""Repair a dvc.lock of which a stopped dvc wrote a part.
 
 DVC writes that file in place after each stage, which takes it a tenth of a second; stopped in the
 midst of it, it leaves a part, which every later command refuses to read ("validation failed").
@@ -63,7 +63,7 @@ def _is_merged(path: Path, lock: str) -> bool:
 
 
 def is_whole(lock: str) -> bool:
-    """Tell whether DVC accepts the content of a dvc.lock, and its last line is complete."""
+    """Check whether DVC accepts the content of a dvc.lock, and its last line is complete."""
     try:
         COMPILED_LOCKFILE_SCHEMA(YAML(typ="safe").load(lock))
     except (YAMLError, voluptuous.Invalid):

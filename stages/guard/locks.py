@@ -1,4 +1,4 @@
-"""What a killed dvc left of its locks, and clearing it away.
+"""Clear away the locks of a killed dvc.
 
 DVC notes which process reads and writes what in .dvc/tmp/rwlock, and writes that file in place:
 killed at that moment it leaves half of it, which every later command refuses to read
@@ -32,7 +32,7 @@ def clear() -> None:
 
 
 def in_use(locks: str) -> bool:
-    """Tell whether a dvc that runs is noted in the content of a rwlock file."""
+    """Check whether a dvc that runs is noted in the content of a rwlock file."""
     try:
         noted = json.loads(locks)
     except ValueError:
@@ -44,7 +44,7 @@ def in_use(locks: str) -> bool:
 
 
 def is_dvc(number: int) -> bool:
-    """Tell whether a dvc runs as the process of that number."""
+    """Check whether a dvc runs as the process of that number."""
     try:
         return any(Path(part).name == "dvc" for part in psutil.Process(number).cmdline())
     except psutil.NoSuchProcess:

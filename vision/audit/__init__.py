@@ -1,1 +1,1 @@
-"""Pictures that do harm: mislabelled, outlying, copied or odd ones. It changes none."""
+"""Flag mislabelled, outlying, copied and odd pictures; change none."""

@@ -1,4 +1,4 @@
-"""Finds pictures that are nearly the same: equal files, and copies in another size or quality."""
+"""Find near-duplicates: equal files, and pictures with nearly the same features."""
 
 from collections.abc import Iterator, Sequence
 

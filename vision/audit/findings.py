@@ -1,4 +1,4 @@
-"""What an audit found, as tables, and the one order in which a person looks through it."""
+"""Tables of the audit's findings, and their ranking for review."""
 
 from collections.abc import Iterable
 from itertools import zip_longest
@@ -34,7 +34,7 @@ def of_labels(
     Parameters
     ----------
     pictures : file, split and label, a row each.
-    classes : by the columns of `probabilities`, which nobody who saw the label gave.
+    classes : by the columns of `probabilities`, out of fold.
     quality, confident : as `vision.audit.labels` gives them.
     """
     order = np.argsort(quality, kind="stable")
@@ -104,17 +104,17 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
     rows = []
     for pair in order[np.sort(first)]:
         one, other = ones[pair], others[pair]
-        said = (
+        reason = (
             "the same file"
             if equal[pair]
             else f"nearly the same picture, cosine {similarity[pair]:.2f}"
         )
         if disagree[pair]:
-            said += f", labelled {labels[other]} there"
+            reason += f", labelled {labels[other]} there"
         if across[pair]:
-            said += f", in {splits[other]}"
+            reason += f", in {splits[other]}"
         elif splits[other] == "":
-            said += ", left out"
+            reason += ", left out"
         action = "keep one" if not disagree[pair] else "look"
         if disagree[pair] and quality[one] < 0.5:
             action = f"relabel {labels[other]}"
@@ -128,7 +128,7 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
                 similarity[pair],
                 conflicts_with=pictures["file"].iat[other],
                 action=action,
-                reason=said,
+                reason=reason,
             )
             | {"labels_disagree": disagree[pair], "across_splits": across[pair]}
         )

@@ -1,4 +1,4 @@
-"""How far each picture's label is to be believed: confident learning.
+"""Find label errors by confident learning.
 
 C. Northcutt, L. Jiang, I. Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
 2021, as cleanlab does it, on probabilities from a model that has not seen the picture.
@@ -76,5 +76,5 @@ def quality(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def confident(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Tell which labels confident learning takes for wrong: bool, shape (pictures,)."""
+    """Return which labels confident learning takes for wrong: bool, shape (pictures,)."""
     return find_label_issues(labels, probabilities, filter_by="confident_learning", n_jobs=1)

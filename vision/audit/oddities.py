@@ -1,4 +1,4 @@
-"""What is odd about a picture's file: broken, dark, tiny, long, of one colour, misnamed."""
+"""Find odd files: broken, dark, tiny, long, of one colour, misnamed."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -41,12 +41,12 @@ class Oddity(NamedTuple):
 
 
 def broken(reason: str) -> Oddity:
-    """Tell of a file that can't be decoded."""
+    """Return the oddity of a file that can't be decoded."""
     return Oddity("broken", 1.0, reason)
 
 
 def find(path: Path, picture: Image.Image) -> list[Oddity]:
-    """Tell what is odd about a file and the picture in it; mostly nothing is."""
+    """Return what is odd about a file and the picture in it; mostly nothing is."""
     form = pictures.form(path)
     width, height = picture.size
     spread = max(ImageStat.Stat(picture).stddev)
@@ -70,9 +70,9 @@ def find(path: Path, picture: Image.Image) -> list[Oddity]:
 
 
 def _how_dark(brightest: int, bits: int) -> str:
-    said = f"no value is above {brightest} of 255"
+    reason = f"no value is above {brightest} of 255"
     if bits == 16:
         # The upper 8 are decoded.
         used = 8 + brightest.bit_length()
-        said += f": its 16 bits hold {used} at most; scale them up before"
-    return said
+        reason += f": its 16 bits hold {used} at most; scale them up before"
+    return reason

@@ -1,4 +1,4 @@
-"""Which pictures look like none of the others: logos, text, placeholders, people."""
+"""Find outliers, pictures unlike all others: logos, text, placeholders, people."""
 
 import numpy as np
 
@@ -38,6 +38,6 @@ def distances(features: np.ndarray, neighbours: int) -> np.ndarray:
 
 
 def fence(distances: np.ndarray) -> float:
-    """Give the distance beyond which a picture is far out, by a rule on the quartiles."""
+    """Return the distance beyond which a picture is far out, by a rule on the quartiles."""
     lower, upper = np.quantile(distances, [0.25, 0.75])
     return float(upper + _FENCE * (upper - lower))

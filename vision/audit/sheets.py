@@ -1,5 +1,4 @@
-"""Contact sheets of findings, each tile with the file, its label, the score and what it is at odds
-with."""
+"""Contact sheets of findings, each captioned with file, label, score and proposed action."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What models say of pictures, and how good that is."""
+"""Predictions, and how good they are."""

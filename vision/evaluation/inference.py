@@ -1,4 +1,4 @@
-"""What models say of pictures, the part of them that was not trained being run once a picture."""
+"""Predict with several models; run their shared frozen part once."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,7 +41,7 @@ class SideBySide:
     def probabilities(
         self, paths: Sequence[Path], mirror: bool, progress: str, store_gb: float = 0
     ) -> np.ndarray:
-        """Give the probabilities of each class by each model, shape (models, pictures, classes).
+        """Return the probabilities of each class by each model, shape (models, pictures, classes).
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class SideBySide:
         needed = len(changes) * len(paths) * row / _GB
         if needed > _SHARE * store_gb:
             store_gb = 0
-        passes = [self._run(paths, told, named, store_gb) for told, named in changes.items()]
+        passes = [self._run(paths, shown, named, store_gb) for shown, named in changes.items()]
         return np.mean(passes, axis=0)
 
     def _run(

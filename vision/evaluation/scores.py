@@ -1,4 +1,4 @@
-"""Measures probabilities against labels: arrays in, numbers and tables out.
+"""Score probabilities against labels: arrays in, numbers and tables out.
 
 Everything is defined for any number of classes. What is common for two - precision, recall, F1,
 ROC and precision-recall curves and the areas under them - is the mean over the classes, each
@@ -52,17 +52,17 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Give the mean cross-entropy, in nats."""
+    """Return the mean cross-entropy, in nats."""
     return float(metrics.log_loss(labels, probabilities, labels=np.arange(probabilities.shape[1])))
 
 
 def accuracy(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Give the share of pictures whose most probable class is theirs."""
+    """Return the share of pictures whose most probable class is theirs."""
     return float((probabilities.argmax(axis=1) == labels).mean())
 
 
 def accuracy_interval(correct: float, pictures: int) -> tuple[float, float]:
-    """Give the 95 % interval of an accuracy (E. B. Wilson, 1927).
+    """Return the 95 % interval of an accuracy (E. B. Wilson, 1927).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Contact sheets for people. Whoever imports this draws as matplotlib does by itself."""
+"""Contact sheets. Importing this resets matplotlib to its own defaults."""
 
 import matplotlib as mpl
 

@@ -1,4 +1,4 @@
-"""Draws contact sheets: pictures in a grid, each at its own shape with a caption."""
+"""Draw contact sheets: pictures in a grid, each at its own shape with a caption."""
 
 import math
 from collections.abc import Iterable, Sequence

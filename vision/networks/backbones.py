@@ -268,14 +268,14 @@ BACKBONES = {name: Backbone(architecture) for name, architecture in ARCHITECTURE
 
 
 def find(name: str) -> Backbone | Joint:
-    """Give the backbone of a name, or of several names joined by `+`."""
+    """Return the backbone of a name, or of several names joined by `+`."""
     if "+" in name:
         return Joint({part: BACKBONES[part] for part in name.split("+")})
     return BACKBONES[name]
 
 
 def image_size(name: str, requested: int | None) -> int:
-    """Tell the height and width, in pixels, at which a backbone takes its pictures.
+    """Return the height and width, in pixels, at which a backbone takes its pictures.
 
     Raises
     ------

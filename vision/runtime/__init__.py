@@ -1,1 +1,1 @@
-"""What every program needs: errors, files, disks, the environment. It knows no other room."""
+"""Errors, files, disks and the environment, for every program. It imports no other room."""

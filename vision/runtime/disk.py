@@ -1,4 +1,4 @@
-"""Writing a whole file or folder or nothing, and saying in one line why a disk refused."""
+"""Atomic replacement of files and folders; readable disk errors."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vision.runtime.errors import UserError
 
-# What the owner of a disk can mend. Any other OSError is a bug of ours and keeps its traceback.
+# What the owner of a disk can fix. Any other OSError is a bug of ours and keeps its traceback.
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EIO})
 
@@ -37,7 +37,7 @@ def disk_errors(where: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(folder: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; it takes the place of `folder` when the block ends well.
+    """Yield an empty folder to fill; it takes the place of `folder` when the block ends well.
 
     Until then `folder` stays as it was, also when the block fails or is interrupted. What a
     killed run left beside it is cleared away first. The modes of what is written don't depend
@@ -68,7 +68,7 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[Path]:
-    """Give a path to write a file to; it takes the place of `path` when the block ends well.
+    """Yield a path to write a file to; it takes the place of `path` when the block ends well.
 
     Until then `path` stays as it was, also when the block fails or is interrupted. Nothing is
     written through a link: where DVC's cache is linked into the workspace, by symlinks or hard

@@ -1,4 +1,4 @@
-"""What results were computed with: versions, processor, threads, flags.
+"""Record what results were computed with: versions, processor, threads, flags.
 
 Equal inputs give equal bytes where all of this is equal, and nearly equal results elsewhere.
 """

@@ -1,8 +1,8 @@
-"""What the user can mend."""
+"""Errors that the user can fix."""
 
 
 class UserError(Exception):
-    """Something the user can put right: what was found, what was expected, what to do next.
+    """Something the user can fix: what was found, what was expected, what to do next.
 
     Of several such things, each is an argument of its own.
     """

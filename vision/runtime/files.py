@@ -1,4 +1,4 @@
-"""Writes small results as text that diffs well, JSON and CSV, and reads JSON again."""
+"""Write small results as JSON and CSV that diff well; read JSON."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Refuses a Python that can't run the project, before any import of what it lacks.
+"""Refuse a Python that can't run the project, before any import of what it lacks.
 
 Parsed by Pythons from 3.8 on, and the first thing that is imported.
 """

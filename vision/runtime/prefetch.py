@@ -1,4 +1,4 @@
-"""Loads what comes next while what came before is worked on."""
+"""Prefetch items in threads, in order."""
 
 import os
 from collections import deque

@@ -1,4 +1,4 @@
-"""Runs a stage as a program."""
+"""Run a stage as a program."""
 
 import gc
 import re
@@ -17,7 +17,7 @@ _LINE_BREAK = re.compile(r"\s*[\n\v\f\r\x85\u2028\u2029]\s*")
 
 
 def run(main: Callable[[], None], note: Path | None = None) -> None:
-    """Run a program's `main`, and tell on stderr what its user can mend, each thing in one line.
+    """Run a program's `main`, and print errors that its user can fix, each in one line on stderr.
 
     That is a UserError, or a disk that is full or refuses, with exit status 1; and Ctrl-C, with
     130. Any other exception is a bug of ours and keeps its traceback.

@@ -1,4 +1,4 @@
-"""Holds back what libraries print by themselves."""
+"""Silence native libraries on stderr."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def no_stderr() -> Iterator[None]:
-    """Hold back what native code writes to stderr; tell it after all where something is raised."""
+    """Hold back what native code writes to stderr; print it where something is raised."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as held:

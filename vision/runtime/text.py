@@ -1,4 +1,4 @@
-"""Text of others: files as their programs save them, and names, to be told and to be kept.
+"""Read and print text and names that come from elsewhere.
 
 Files are in UTF-8, or in UTF-16, as Windows writes it.
 """
@@ -19,7 +19,7 @@ _OF_16_BITS = re.compile(rb"(?:[\x01-\x7f]\0){4}")
 
 
 def encoding_of(beginning: bytes) -> str:
-    """Tell the encoding of a text by its beginning: UTF-16 by its mark or its zeros, or UTF-8.
+    """Return the encoding of a text by its beginning: UTF-16 by its mark or its zeros, or UTF-8.
 
     Python's decoder of the name takes the mark away.
     """
@@ -31,7 +31,7 @@ def encoding_of(beginning: bytes) -> str:
 
 
 def lines(stream: io.BufferedReader) -> Iterator[str]:
-    """Give the lines of a stream as they come, without their ends.
+    """Yield the lines of a stream as they come, without their ends.
 
     What is no text in UTF-8, as the names of some files, is kept as `os.fsdecode` has it. Where
     zero bytes are the ends, as `find -print0` writes them, a name may have line breaks within.

@@ -1,1 +1,1 @@
-"""Which pictures are trained on, validated on and tested on, and what their owner corrected."""
+"""Splits, and the corrections of the pictures' owner."""

@@ -1,4 +1,4 @@
-"""Decisions of the user's about single pictures: drop this one, that one is of another class."""
+"""The user's corrections: pictures to drop, and pictures to relabel."""
 
 import csv
 import io
@@ -85,7 +85,7 @@ def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correcti
 
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Give the rows that aren't empty, with their numbers, without empty cells at their ends."""
+    """Return the rows that aren't empty, with their numbers, without empty cells at their ends."""
     text = _text(path)
     first_line = next((line for line in text.splitlines() if line.strip()), "")
     if told := _TOLD_SEPARATOR.fullmatch(first_line):
@@ -132,7 +132,7 @@ def _text(path: Path) -> str:
 
 
 def _known(cell: str, names: Iterable[str]) -> str:
-    """Give the name that a cell means: as it stands, or else without the spaces around it."""
+    """Return the name that a cell means: as it stands, or else without the spaces around it."""
     return cell if cell in names else cell.strip()
 
 
@@ -144,7 +144,7 @@ def _complaint(
     classes: Collection[str],
     known: Mapping[str, Correction],
 ) -> str | None:
-    """Tell what is wrong with a row, or None."""
+    """Return what is wrong with a row, or None."""
     if file not in label_of:
         example = shown(next(iter(label_of)))
         return f"there is no picture {shown(file)}; expected CLASS/NAME, as in {example}"
@@ -165,7 +165,7 @@ def _complaint(
 def apply(
     corrections: Mapping[str, Correction], classes: Mapping[str, Sequence[str]]
 ) -> dict[str, list[str]]:
-    """Give the files of each class as corrected.
+    """Return the files of each class as corrected.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def apply(
 
 
 def owners(classes: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Give the class that has a picture of a name, whatever its case; "" where several have one.
+    """Return the class that has a picture of a name, whatever its case; "" where several have one.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def owners(classes: Mapping[str, Sequence[str]]) -> dict[str, str]:
 
 
 def name(file: str, label: str, owners: Mapping[str, str]) -> str:
-    """Give the name of a picture in the folder of its class, where no other picture has it.
+    """Return the name of a picture in the folder of its class, where no other picture has it.
 
     Parameters
     ----------

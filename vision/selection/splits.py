@@ -1,4 +1,4 @@
-"""Picks the training, validation and test pictures of a class."""
+"""Pick the training, validation and test pictures of a class."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Copies:
     _digests: dict[str, str] = field(default_factory=dict)
 
     def of(self, file: str) -> str:
-        """Give a file's digest, computed once."""
+        """Return a file's digest, computed once."""
         if file not in self._digests:
             self._digests[file] = self.digest(file)
         return self._digests[file]
@@ -74,7 +74,7 @@ def pick(
     check: Check,
     known: Copies | None = None,
 ) -> Picked:
-    """Give each split the next files of a class that can be used.
+    """Fill each split with the next files of a class that can be used.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def pick_all(
 def _deal(
     label: str, files: Sequence[str], counts: Mapping[str, int], known: Copies | None
 ) -> tuple[Splits, dict[str, Place]]:
-    """Give each split its count of files, in order, but for copies of what another one has."""
+    """Deal each split its count of files, in order, but for copies of what another one has."""
     splits: Splits = {split: [] for split in counts}
     copies: dict[str, Place] = {}
     own: dict[str, Place] = {}
@@ -181,7 +181,7 @@ def _deal(
 
 
 def _of_none(wanted: Mapping[str, int | float], counts: Mapping[str, int], usable: int) -> str:
-    """Tell which splits get nothing of what there is, since their shares are too small for it."""
+    """Return which splits get nothing of what there is, since their shares are too small for it."""
     none = [f"{split} {wanted[split]}" for split, count in counts.items() if usable and not count]
     if not none:
         return ""

@@ -1,1 +1,1 @@
-"""Pictures from anywhere, brought into one form: CLASS/FILE. It knows nothing of networks."""
+"""Bring pictures from folders, archives and downloads into one form: CLASS/FILE."""

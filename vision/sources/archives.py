@@ -1,4 +1,4 @@
-"""Reading zip and tar archives that nobody vouches for, member by member.
+"""Read untrusted zip and tar archives, member by member.
 
 Nothing is written here. Whether a member is a picture, and of which class, is for others to say.
 """

@@ -1,4 +1,4 @@
-"""Which of the folders that a picture lies in is its class.
+"""Find which of the folders that a picture lies in is its class.
 
 A folder is the tuple of the names on the way to it. Where two of its levels could be the class,
 nothing is guessed.

@@ -1,4 +1,4 @@
-"""Whether classes mean what their names say: names that are alike, or at odds with one another."""
+"""Refuse class names that are alike, or at odds with one another."""
 
 import re
 import unicodedata
@@ -99,7 +99,7 @@ def are_one(one: str, other: str) -> bool:
 
 
 def _singulars(label: str) -> set[str]:
-    """Give what a name may be the plural of, itself included; very short ones are no words."""
+    """Return what a name may be the plural of, itself included; very short ones are no words."""
     word = _words(label)
     found = {word}
     for ending, instead in (("s", ""), ("es", ""), ("ies", "y")):

@@ -1,4 +1,4 @@
-"""Which code page the names in a zip are in that doesn't say so.
+"""Guess the code page of the names in a zip that doesn't say it.
 
 Detectors for text, as in charset-normalizer, need more of it than names have. Here the names of an
 archive are read in each likely code page, and the one whose characters are the most usual wins.
@@ -100,7 +100,7 @@ def _likeliness(page: str, names: list[bytes]) -> float:
 
 
 def _unicode(page: str, text: str) -> Iterable[float]:
-    """Give points to each character that isn't ASCII, and that UTF-8 may have by chance."""
+    """Score each character that isn't ASCII, and that UTF-8 may have by chance."""
     text = composed(text)
     for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if letter.isascii():
@@ -117,7 +117,7 @@ def _script(letter: str) -> str:
 
 
 def _wide(page: str, text: str) -> Iterable[float]:
-    """Give points to each character that isn't ASCII, of a code page of East Asia."""
+    """Score each character that isn't ASCII, of a code page of East Asia."""
     encoding, first, last = _COMMON[page]
     for letter in text:
         if letter.isascii():
@@ -145,7 +145,7 @@ def _lead(letter: str, encoding: str, first: int, last: int) -> bool:
 
 
 def _narrow(page: str, text: str) -> Iterable[float]:
-    """Give points to each character that isn't ASCII, of a code page of one byte each."""
+    """Score each character that isn't ASCII, of a code page of one byte each."""
     cyrillic = page in _CYRILLIC_PAGES
     for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
         if letter.isascii():

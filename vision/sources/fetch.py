@@ -1,4 +1,4 @@
-"""Downloading a big file of which the checksum is known, in several goes if need be."""
+"""Download a big file with a known checksum, resuming where it broke off."""
 
 import time
 from collections.abc import Iterator
@@ -132,7 +132,7 @@ def _continue(url: str, size: int, part: Path) -> None:
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:
-    """Give the content as it comes in, so that a line that drops costs nothing that came.
+    """Yield the content as it comes in, so that a line that drops costs nothing that came.
 
     Raises
     ------

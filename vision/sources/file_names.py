@@ -1,4 +1,4 @@
-"""What a file's name tells by itself: a picture, an archive, or nothing that can be kept."""
+"""Classify files by their names: pictures, archives, others."""
 
 import os
 import re

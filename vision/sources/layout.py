@@ -1,4 +1,4 @@
-"""Which class each file of a tree belongs to, told from the names alone."""
+"""Find the class of each file of a tree from the names alone."""
 
 import re
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Links below a folder that DVC, which walks no linked folder, cannot follow."""
+"""Refuse linked folders, which DVC does not walk."""
 
 import os
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def check_links(folder: Path) -> None:
 
 
 def _links(folder: Path) -> Iterator[Path]:
-    """Give all links below a folder."""
+    """Return all links below a folder."""
     pending = [folder] if folder.is_dir() else []
     while pending:
         with os.scandir(pending.pop()) as found:

@@ -1,4 +1,4 @@
-"""What archives of every kind have in common: their members, and how they are refused."""
+"""Members of archives of every kind, and how they are refused."""
 
 import errno
 import lzma

@@ -619,7 +619,7 @@ def _paint_lying(painter: _Painter, side: _Side, animal: Animal) -> None:
 
 
 class _Head:
-    """Looks at points of the head (x right, y down, z to the front) as the camera does."""
+    """Look at points of the head (x right, y down, z to the front) as the camera does."""
 
     def __init__(self, frame: _Frame, pose: Pose):
         self.origin, self.unit, self.yaw = frame.origin, frame.unit, pose.yaw

@@ -1,4 +1,4 @@
-"""Reading tar archives, plain and compressed, member by member."""
+"""Read tar archives, plain and compressed, member by member."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Names of their own for pictures that are put together from several folders."""
+"""Unique names for pictures that are merged from several folders."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping

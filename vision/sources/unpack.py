@@ -1,4 +1,4 @@
-"""Copying the pictures of a tree to CLASS/FILE."""
+"""Copy the pictures of a tree to CLASS/FILE."""
 
 import shutil
 from collections import defaultdict

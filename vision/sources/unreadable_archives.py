@@ -1,4 +1,4 @@
-"""Archives that cannot be read: what they are, and what to do with them instead."""
+"""Name archives that cannot be read, and say what to do with them instead."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""Reading zip archives, member by member."""
+"""Read zip archives, member by member."""
 
 import io
 import stat
