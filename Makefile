@@ -55,7 +55,6 @@ ready: $(VENV)/.installed
 	@$(RUN) python -m tools.ready
 
 repro: ready
-	@$(RUN) python -m tools.unlock
 	@$(DVC) repro
 	@cat metrics/evaluate.json
 	@echo 'Figures: plots/*.png, and all of them in'

@@ -1,13 +1,14 @@
-"""Checks what dvc needs before it starts, which it would tell less plainly, or not at all.
+"""Prepares the start of a dvc: checks what it would tell less plainly, or not at all.
 
     python -m tools.ready
 
-That is a git repository; no unfinished merge in the files that it reads; and no linked folders
+What a killed dvc left of its locks is cleared away. What is checked: a git repository; no unfinished merge in the files that it reads; and no linked folders
 among the user's own pictures, since it would take what changes behind them for unchanged.
 """
 
 from pathlib import Path
 
+from stages.guard import locks
 from vision.params import load_params
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
@@ -30,6 +31,7 @@ _READ = (
 
 
 def main() -> None:
+    locks.clear()
     found = [*without_repository(), *(unfinished_merges() or unseen_links())]
     if found:
         raise UserError(*found)

@@ -63,7 +63,6 @@ def test_what_dvc_needs_is_looked_at_before_it_starts(project):
         line.partition(";")[0] for line in said(project, "repro").splitlines() if ";" in line
     ] == [
         "-m tools.ready",
-        "-m tools.unlock",
         "-m dvc repro",
         "-m dvc plots show",
     ]

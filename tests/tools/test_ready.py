@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.project import change
 from tests.code import ROOT
 from tools import ready
+from tools.experiment import set_params
 from vision.runtime.errors import UserError
 
 MERGE = "a: 1\n<<<<<<< HEAD\nb: 2\n=======\nb: 3\n>>>>>>> other\n"
@@ -34,6 +34,14 @@ def test_of_a_project_in_order_nothing_is_said(project):
     for name in ("dvc.yaml", "dvc.lock"):
         (project / name).write_bytes((ROOT / name).read_bytes())
     ready.main()
+
+
+def test_half_a_lock_of_a_killed_dvc_is_cleared_away(project):
+    lock = project / ".dvc/tmp/rwlock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text('{"write": {')
+    ready.main()
+    assert not lock.exists()
 
 
 def test_a_folder_in_no_git_repository_is_told_how_to_become_one(project):
@@ -106,17 +114,17 @@ def linked(project):
 
 
 def test_linked_folders_are_told_where_pictures_are_taken_from_there(project, linked):
-    change(project, {"download.source": "external"})
+    set_params(project / "params.yaml", {"download.source": "external"})
     (line,) = said()
     assert f"data/external/cat -> {project}/cats" in line
 
 
 def test_linked_folders_that_no_stage_reads_are_nobody_s_concern(project, linked):
-    change(project, {"download.source": "sample"})
+    set_params(project / "params.yaml", {"download.source": "sample"})
     ready.main()
 
 
 def test_parameters_that_every_stage_would_refuse_are_told(project):
-    change(project, {"lr": -1})
+    set_params(project / "params.yaml", {"lr": -1})
     (line,) = said()
     assert line.startswith("params.yaml: lr = -1 is refused")

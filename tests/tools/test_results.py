@@ -1,126 +1,159 @@
 """docs/results.md: what the committed metrics give, and nothing else."""
 
 import json
-import re
 import shutil
 
-import pandas as pd
 import pytest
-from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tools import results
+from vision.runtime.errors import UserError
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
     for name in ("results", "metrics", "plots"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "dvc.yaml", tmp_path)
-    (tmp_path / "studies").mkdir()
-    shutil.copy(ROOT / "studies/params.yaml", tmp_path / "studies")
+    for name in ("docs", "studies"):
+        (tmp_path / name).mkdir()
+    for name in ("dvc.yaml", "studies/params.yaml"):
+        shutil.copy(ROOT / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
+    # Drawn in the first test alone: they take seconds.
+    monkeypatch.setattr(results, "draw_figures", lambda: None)
     return tmp_path
 
 
-def test_the_committed_document_is_what_the_committed_metrics_give(workspace):
+def row(name, section):
+    """Write the document; return the cells of a table's row, by its first cell."""
     results.main()
-    written = (workspace / "docs/results.md").read_text()
+    text = results.DOCUMENT.read_text(encoding="utf-8").partition(f"## {section}\n")[2]
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]
+    return next(cells[1:] for cells in ([cell.strip() for cell in row] for row in rows)
+                if cells[0] == name)  # fmt: skip
+
+
+def write(name, content):
+    path = results.METRICS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def run_of(*accuracies, pictures=1000):
+    """A run, by each seed's accuracies of its head and of its fine-tuned model."""
+    seeds = {
+        str(seed): {
+            "head": {"validation_loss": 0.1, "validation_accuracy": head + 0.01},
+            "finetune": {"validation_loss": 0.1, "validation_accuracy": finetuned + 0.01},
+            "evaluate": {
+                "pictures": pictures,
+                "head": {"accuracy": head},
+                "finetuned": {"accuracy": finetuned},
+            },
+        }
+        for seed, (head, finetuned) in enumerate(accuracies)
+    }
+    cost = {"seconds": {}, "total_seconds": 1, "peak_memory_mb": 1}
+    return {"seeds": seeds, "cost": cost, "processor": {"name": "a processor", "threads": 2}}
+
+
+def test_the_committed_document_is_what_the_committed_metrics_give(workspace, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.chdir(workspace)
+    results.main()
+    written = results.DOCUMENT.read_text()
     assert written == (ROOT / "docs/results.md").read_text()
-    assert "{{" not in written
-
-
-def test_every_figure_of_the_document_is_there(workspace):
-    results.main()
-    drawn = {f"results/{path.name}" for path in (workspace / "docs/results").iterdir()}
-    text = (workspace / "docs/results.md").read_text()
-    assert drawn == {part.split(")")[0] for part in text.split("](")[1:] if ".png" in part}
+    drawn = {f"results/{path.name}" for path in results.FIGURES.iterdir()}
+    assert drawn == {part.split(")")[0] for part in written.split("](")[1:] if ".png" in part}
     for name in drawn:
         assert (ROOT / "docs" / name).is_file()
 
 
+@pytest.mark.parametrize("placeholder", ["{{ baselnes }}", "{{ costs.baseline.networks }}"])
+def test_a_placeholder_that_stands_for_nothing_is_an_error(workspace, placeholder):
+    with (workspace / "results/text.md").open("a") as file:
+        file.write(placeholder)
+    with pytest.raises(UserError, match=r"^results/text\.md can't be filled in: .*baseln?"):
+        results.main()
+    assert not results.DOCUMENT.exists()
+
+
 def test_what_was_not_measured_is_said_to_be(workspace):
-    shutil.rmtree(workspace / "metrics/results", ignore_errors=True)
-    shutil.rmtree(workspace / "metrics/baselines")
+    for name in ("results", "baselines", "panel", "studies"):
+        shutil.rmtree(workspace / "metrics" / name)
+    (workspace / "plots/studies/learning_curve.csv").unlink()
     results.main()
-    text = (workspace / "docs/results.md").read_text()
+    text = results.DOCUMENT.read_text()
     assert "| *measured* (book-2nd-edition-lite0)    | not measured" in text
+    assert text.count("not measured") > 20
+    for study in ("Nested cross-validation", "Cross-validation", "The learning curve"):
+        assert f"\n{study}: not measured.\n" in text
 
 
-def test_of_the_panel_each_way_has_mean_deviation_and_number_of_splits():
-    assert results.spread([0.9, 0.8]) == "0.850 ± 0.071 (2)"
-    assert results.spread([0.9]) == "0.900 (1)"
-    assert results.spread([]) == ""
+def test_the_ways_of_the_panel_are_compared_on_the_splits_of_both(workspace):
+    ways = {"good": (0.9, 0.8, 0.1), "plain": (0.86, 0.78), "last-maps": (0.95,), "fast": (0.5,)}
+    splits = {
+        way: {str(n): {"test": test, "seconds": 1234.5} for n, test in enumerate(tests)}
+        for way, tests in ways.items()
+    }
+    write("panel/trash", splits)
+    assert row("trash", "The panel") == [
+        "0.820 ± 0.057 (2)",
+        "0.950 (1)",
+        "0.500 (1)",
+        "0.600 ± 0.436 (3)",
+        "",
+        "+0.030 ± 0.010",  # (0.04 + 0.02) / 2, and √((0.01² + 0.01²) / 1) / √2
+        "-0.050",
+        "1,234 / 1,234 / 1,234",
+    ]
+    write("panel/trash", {"plain": splits["plain"]})
+    assert row("trash", "The panel")[3:] == ["", "", "", "", "1,234 /  /"]
 
 
-def test_two_ways_are_compared_on_the_splits_of_both():
-    ours, theirs = {"1": 0.9, "2": 0.8, "3": 0.1}, {"1": 0.86, "2": 0.78}
-    # (0.04 + 0.02) / 2, and √((0.01² + 0.01²) / 1) / √2.
-    assert results.gain(ours, theirs) == "+0.030 ± 0.010"
-    assert results.gain({"1": 0.9}, {"1": 0.95}) == "-0.050"
-    assert results.gain(ours, {}) == ""
-
-
-def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures():
-    def of_seed(accuracy):
-        return {"evaluate": {"pictures": 1000, "head": {"accuracy": accuracy}}}
-
-    result = {"seeds": {"1": of_seed(0.99), "2": of_seed(0.98)}}
+def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures(workspace):
+    write("results/lite2", run_of((0.99, 0.99), (0.98, 0.98)))
+    *_, as_tested, head, _ = row("`lite2`", "With a pretrained base")
     # Wilson: (0.985 + z²/2n ± z √(0.985 · 0.015/n + z²/4n²)) / (1 + z²/n), n = 1,000, z = 1.96.
-    assert results.with_interval(result, "head") == "0.9850 ± 0.0071 (0.9754–0.9909)"
-
-
-def test_repeated_folds_are_told_with_the_interval_of_the_different_pictures():
-    folds = pd.DataFrame({"pictures": [500, 500] * 3, "wrong": [4, 6, 5, 5, 3, 7]})
-    # Wilson, as above, of 990 of 1,000.
-    assert results.cross_validated(folds, 3) == "0.9900 (0.9817–0.9946)"
+    assert head == "0.9850 ± 0.0071 (0.9754–0.9909)"
+    assert as_tested == ""  # earlier measurements have none
 
 
 def test_a_backbone_s_loss_differs_from_the_first_one_s_fold_by_fold(workspace):
-    settings = YAML(typ="safe").load(ROOT / "studies/params.yaml")["backbones"]["settings"]
-    first, second, *_ = settings
-    folder = workspace / "metrics/studies/backbones"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    for name, losses in ((first, [0.1, 0.3]), (second, [0.1, 0.1])):
-        folds = {"pictures": [50, 50], "wrong": [1, 0], "loss": losses}
-        (folder / f"{name}.json").write_text(json.dumps({"repeats": 1, "folds": folds}))
-    lines = results.backbones().splitlines()[2:]
-    assert len(lines) == len(settings)
-    # The mean of 0 and -0.2, and their deviation, 0.2/√2.
-    assert "| 1 of 100 " in lines[1]
-    assert "| 0.1000 | -0.1000 ± 0.1414" in re.sub(" +", " ", lines[1])
-    assert results.MISSING in lines[2]
+    shutil.rmtree(workspace / "metrics/studies/backbones")
+    for name, losses in (("as-it-is", [0.1, 0.3] * 3), ("260-px", [0.1, 0.1] * 3)):
+        folds = {"pictures": [500, 500] * 3, "wrong": [4, 6, 5, 5, 3, 7], "loss": losses}
+        write(f"studies/backbones/{name}", {"repeats": 3, "folds": folds})
+    # Wilson, as above, of 990 of 1,000 different pictures.
+    common = ["30 of 3,000", "0.9900 (0.9817–0.9946)"]
+    section = "With a pretrained base"
+    assert row("`as-it-is`", section) == ["", *common, "0.2000", ""]
+    # The mean of 0 and -0.2, three times, and their deviation: 0.1 · √(6 / 5).
+    assert row("`260-px`", section)[1:] == [*common, "0.1000", "-0.1000 ± 0.1095"]
+    assert row("`300-px`", section) == ["image_size: 300", "not measured", "", "", ""]
 
 
-def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others():
+def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others(workspace):
     cost = {"first_epoch_seconds": 30.0, "epoch_seconds": 10.0, "peak_memory_mb": 1234}
-    assert results.cost_of(cost, 10) == ["10.0", "2.0", "1,234"]
-    assert results.cost_of(None, 10) == ["not measured"]
+    path = results.METRICS / "costs/baselines.json"
+    costs = json.loads(path.read_text())
+    costs["networks"]["blog-2016-plain"] = cost
+    path.write_text(json.dumps(costs))
+    found = json.loads((results.METRICS / "baselines/blog-2016-plain.json").read_text())
+    write("baselines/blog-2016-plain", found | {"epochs": 10})
+    assert row("Keras blog, 2016", "From scratch")[-3:] == ["10.0", "2.0", "1,234"]
 
 
 def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):
-    def write(name, test):
-        path = workspace / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(test))
-
     for form, accuracy in (("plain", 0.7), ("augmented", 0.8)):
-        content = {"test": {"accuracy": accuracy}, "validation": {"accuracy": accuracy + 0.01}}
-        write(f"metrics/baselines/book-2nd-edition-{form}.json", content)
-
-    def run(views, head, finetuned):
-        seed = {
-            "head": {"validation_accuracy": head + 0.01},
-            "finetune": {"validation_accuracy": finetuned + 0.01},
-            "evaluate": {"head": {"accuracy": head}, "finetuned": {"accuracy": finetuned}},
-        }
-        return {"params": {"extract.views": views}, "seeds": {"1": seed}}
-
-    write("metrics/results/book-2nd-edition-lite0.json", run(10, 0.9, 0.95))
-    write("metrics/results/book-2nd-edition-lite0-plain.json", run(0, 0.85, 0.93))
-    assert results.measured("book-2nd-edition", "book-2nd-edition-lite0") == [
+        path = f"baselines/book-2nd-edition-{form}"
+        found = json.loads((results.METRICS / f"{path}.json").read_text())
+        for split, moved in (("test", 0), ("validation", 0.01)):
+            found[split]["accuracy"] = accuracy + moved
+        write(path, found)
+    write("results/book-2nd-edition-lite0", run_of((0.9, 0.95)))
+    write("results/book-2nd-edition-lite0-plain", run_of((0.85, 0.93)))
+    assert row("*measured* (book-2nd-edition-lite0)", "The literature, and its protocols here") == [
         "0.700 (0.710)",
         "0.800 (0.810)",
         "0.8500 (0.860)",

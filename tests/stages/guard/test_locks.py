@@ -8,25 +8,15 @@ import sys
 import pytest
 import zc.lockfile
 
-from tests.code import ROOT
+from stages.guard.locks import clear
 
 
 @pytest.fixture
-def locks(tmp_path):
+def locks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / ".dvc/tmp/rwlock"
     path.parent.mkdir(parents=True)
     return path
-
-
-def unlock(locks):
-    done = subprocess.run(
-        [sys.executable, "-m", "tools.unlock"],
-        cwd=locks.parents[2],
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def noted(*numbers):
@@ -49,31 +39,31 @@ def a_dvc():
 @pytest.mark.parametrize("content", ["", '{"write": {"/a": {"pid"', "[1"])
 def test_half_a_file_is_removed(locks, content):
     locks.write_text(content)
-    unlock(locks)
+    clear()
     assert not locks.exists()
 
 
 def test_a_file_that_notes_only_the_dead_and_other_programs_is_removed(locks):
     locks.write_text(noted(2**22 + 1, os.getpid()))  # above the greatest number of a process
-    unlock(locks)
+    clear()
     assert not locks.exists()
 
 
 def test_a_file_that_notes_a_running_dvc_stays(locks, a_dvc):
     for numbers in ((a_dvc,), (os.getpid(), a_dvc)):
         locks.write_text(noted(*numbers))
-        unlock(locks)
+        clear()
         assert locks.read_text() == noted(*numbers)
 
 
 def test_a_file_that_a_dvc_is_writing_stays(locks):
     locks.write_text("")
     guard = zc.lockfile.LockFile(str(locks.with_name("rwlock.lock")))
-    unlock(locks)
+    clear()
     guard.close()
     assert locks.exists()
 
 
 def test_where_there_is_none_nothing_is_done(locks):
-    unlock(locks)
+    clear()
     assert list(locks.parent.iterdir()) == []
