@@ -11,8 +11,9 @@
 # make bundle TO=..   pack the final model into one file to pass on
 # make serve OPTIONS=..   open a page to drop pictures onto
 # make results        write docs/results.md from what was measured
-# make bench        time this project against the plain way; after a run (archives of Dogs vs. Cats:
-#                   PICTURES=..; as cameras write them: ORIGINALS=..; a revision before: BEFORE=..)
+# make bench        time this project against the plain way; after a run (an archive of photographs:
+#                   ORIGINALS=..; whole runs, of a revision before, too: BEFORE=.., on an archive of
+#                   Dogs vs. Cats: PICTURES=..)
 # make verify         do two clones give the same bytes?
 
 VENV := .venv
@@ -109,7 +110,6 @@ results: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	@$(RUN) python -m benchmarks
-	@$(if $(PICTURES),$(RUN) python -m benchmarks.paired '$(PICTURES)')
 	@$(if $(ORIGINALS),$(RUN) python -m benchmarks.extraction '$(ORIGINALS)')
 	@$(if $(BEFORE),$(RUN) python -m benchmarks.whole '$(BEFORE)' $(if $(PICTURES),'$(PICTURES)'))
 

@@ -7,35 +7,33 @@ After a run, on its test pictures; or on those of an archive, with fewer network
 plain way is the listing of "Deep Learning with Python": pictures by `image_dataset_from_directory`,
 `predict` batch by batch, `np.concatenate`, with TensorFlow's own defaults; on an archive also with
 oneDNN's kernels off, as they are by default on processors without VNNI. The other ways but the
-last two run the network on pictures that are decoded already: Keras with oneDNN's kernels, OpenVINO
-where it is installed (`pip install openvino`), and the engine of this project, LiteRT. What the
-processor has to give at most is told by a product of large matrices, as if the network were
-nothing else. The last is all that the stage does, with an empty store: it hashes the pictures,
-decodes and runs them, keeps their rows in the store and writes them.
+last two run the network on pictures that are decoded already: Keras with oneDNN's kernels, and the
+engine of this project, LiteRT. What the processor has to give at most is told by a product of
+large matrices, as if the network were nothing else. The last is all that the stage does, with an
+empty store: it hashes the pictures, decodes and runs them, keeps their rows in the store and writes
+them.
 """
 
 import argparse
-import importlib.util
 import math
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from benchmarks.document import keep, markdown
-from benchmarks.files import SUBSET, WEIGHTS, lay_out, unpacked
+from benchmarks.project import SUBSET, WEIGHTS, lay_out, unpacked
 from benchmarks.side_by_side import PLAIN, PLAIN_OFF, measure, run, timed
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import tensorflow as tf
 
 PICTURES = SUBSET / "test"
-KERAS, OPENVINO, LITERT, OURS = "Keras, oneDNN", "OpenVINO", "LiteRT", "this project"
+KERAS, LITERT, OURS = "Keras, oneDNN", "LiteRT", "this project"
 ARITHMETIC = "matrix product"
 
 
@@ -76,8 +74,6 @@ def report(
 ) -> Iterator[str]:
     """Measure cases in all ways, and give a table, anew after each."""
     ways = [*plain, KERAS, LITERT, ARITHMETIC, OURS]
-    if importlib.util.find_spec("openvino"):
-        ways.insert(-3, OPENVINO)
     ratios = [f"ours / {way}" for way in plain]
     ratios += [f"LiteRT / {ARITHMETIC}", f"ours / {LITERT}"]
     header = ["network", *ways, *ratios, "differs from Keras by"]
@@ -130,8 +126,6 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
     figures = {}
     if way == KERAS:
         seconds = timed(lambda: [extractor.predict_on_batch(part) for part in parts])
-    elif way == OPENVINO:
-        seconds = timed(with_openvino(extractor, size), decoded)
     elif way == LITERT:
         engine = Engine(extractor)
         seconds = timed(lambda: list(load_ahead(engine, parts)))
@@ -191,29 +185,6 @@ def products_per_second() -> float:
     one, other = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)
     seconds = [timed(np.matmul, one, other) for _ in range(5)]
     return MATRIX**3 / median(seconds)
-
-
-def with_openvino(extractor: "keras.Model", size: int) -> "Callable[[np.ndarray], object]":
-    """Compile a network for throughput, one picture at a time, in float32."""
-    import numpy as np
-    import openvino
-    import tensorflow as tf
-
-    function = tf.function(lambda pictures: extractor(pictures, training=False))
-    signature = tf.TensorSpec((1, size, size, 3), tf.float32)
-    converted = openvino.convert_model(function.get_concrete_function(signature))
-    compiled = openvino.Core().compile_model(
-        converted, "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": "f32"}
-    )
-    queue = openvino.AsyncInferQueue(compiled)
-
-    def run_all(decoded: "np.ndarray") -> None:
-        for picture in decoded:
-            queue.start_async([picture[None].astype("float32")])
-        queue.wait_all()
-
-    run_all(np.zeros((BATCH_SIZE, size, size, 3), np.uint8))
-    return run_all
 
 
 def main() -> None:

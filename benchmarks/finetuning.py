@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.document import markdown
-from benchmarks.files import FEATURES, PARAMS, SUBSET, WEIGHTS, lay_out
+from benchmarks.project import FEATURES, PARAMS, SUBSET, WEIGHTS, lay_out
 from benchmarks.side_by_side import PLAIN, between, measure, run
 
 if TYPE_CHECKING:

@@ -24,9 +24,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from benchmarks.document import markdown
-from benchmarks.files import ROOT, SUBSET
 from benchmarks.memory import watched
-from benchmarks.project import clone
+from benchmarks.project import ROOT, SUBSET, clone
 from tools.dvc_command import DVC
 
 COUNTS = (1_000, 4_000, 16_000, 64_000)

@@ -19,14 +19,16 @@ from pathlib import Path
 from PIL import Image
 from ruamel.yaml import YAML
 
-from benchmarks.files import ROOT, unpacked
-from benchmarks.project import change, clone, dvc
+from benchmarks.project import PARAMS, ROOT, clone, unpacked
 from benchmarks.side_by_side import PLAIN, ask
 from benchmarks.whole import ALL, reproduce
 from tools import preset
+from tools.dvc_command import dvc
+from tools.experiment import set_params
 from vision import pictures
 from vision.params import load_params
 from vision.runtime.files import read_json, write_json
+from vision.runtime.program import run
 
 PANEL = ROOT / "results/panel.yaml"
 MEASURED = ROOT / "metrics/panel"
@@ -77,7 +79,7 @@ def measure(
         print(f"{name}: {way}, split {seed}", flush=True)
         # From the committed parameters on.
         subprocess.run(["git", "checkout", "--quiet", "params.yaml"], cwd=project, check=True)
-        change(project, own | {"seed": seed} | ways.get(way, {}))
+        set_params(project / PARAMS, own | {"seed": seed} | ways.get(way, {}))
         result = run_plain(project, seed) if way == PLAIN else run_pipeline(project)
         found.setdefault(way, {})[str(seed)] = result
         write_json(found, to)
@@ -137,9 +139,9 @@ def run_pipeline(project: Path) -> dict[str, float]:
 
 def run_plain(project: Path, seed: int) -> dict[str, float]:
     """Train the plain way on the pipeline's splits; give the same."""
-    dvc(project, "repro", "--quiet", "subset")
+    dvc("repro", "--quiet", "subset", folder=project)
     return ask("benchmarks.plain", str(project / "data/subset"), str(seed))
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.files import WEIGHTS
+from benchmarks.project import WEIGHTS
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +27,6 @@ def dataset(
     folder: Path,
     size: int,
     batch_size: int,
-    labels: str = "int",
     shuffle: bool = True,
     seed: int | None = None,
 ) -> "tf.data.Dataset":
@@ -36,13 +35,11 @@ def dataset(
     Parameters
     ----------
     size : height and width that they are resized to.
-    labels : int, of shape (pictures,); or binary, of two classes, of shape (pictures, 1).
     """
     import keras
 
     return keras.utils.image_dataset_from_directory(
         folder,
-        label_mode=labels,
         image_size=(size, size),
         batch_size=batch_size,
         shuffle=shuffle,
@@ -80,14 +77,6 @@ def augmented(model: "keras.Model") -> "keras.Model":
     )
     inputs = keras.Input(model.input.shape[1:])
     return keras.Model(inputs, model(augmentation(inputs)))
-
-
-def falling(rate: float, epochs: int, pictures: int, batch_size: int) -> "keras.optimizers.Adam":
-    """Give an optimizer whose learning rate falls to 0 over all epochs, along half a cosine."""
-    import keras
-
-    steps = epochs * -(-pictures // batch_size)
-    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(rate, steps))
 
 
 def classify(

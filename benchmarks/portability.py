@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from benchmarks.files import PARAMS, ROOT
-from benchmarks.project import change
+from benchmarks.project import PARAMS, ROOT
+from tools.experiment import set_params
 from vision.runtime.files import read_json
 
 STAGES = ("extract", "audit", "extract_views", "train_head", "finetune", "evaluate")
@@ -67,7 +67,7 @@ def prepare(folder: Path) -> None:
     """Make a project of the first pictures, with its subset chosen."""
     folder.mkdir()
     shutil.copy(ROOT / PARAMS, folder)
-    change(folder, FEW)
+    set_params(folder / PARAMS, FEW)
     (folder / "data").mkdir()
     for name in ("data/raw", "data/corrections.csv"):
         (folder / name).symlink_to(ROOT / name)

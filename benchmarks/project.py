@@ -1,22 +1,21 @@
-"""Copies of the project for benchmarks to run in."""
+"""What of the project benchmarks take: copies to run in, and pictures to run on."""
 
 import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from ruamel.yaml import YAML
+from tools.dvc_command import dvc
+from tools.experiment import set_params
 
-from benchmarks.files import ROOT
-from tools.dvc_command import DVC, environment
-
+ROOT = Path(__file__).parents[1]
+# In it, or in a copy.
+PARAMS = Path("params.yaml")
+WEIGHTS = Path("data/weights")
+SUBSET = Path("data/subset")
+FEATURES = Path("data/features/validation.npy")
 # Nobody need have told git who they are.
 GIT = ("git", "-c", "user.name=benchmarks", "-c", "user.email=benchmarks@localhost")
-
-
-def dvc(folder: Path, *arguments: str) -> None:
-    """Run a dvc command in a project."""
-    subprocess.run([*DVC, *arguments], cwd=folder, env=environment(), check=True)
 
 
 def clone(to: Path, params: Mapping[str, object]) -> Path:
@@ -25,22 +24,9 @@ def clone(to: Path, params: Mapping[str, object]) -> Path:
     for file in (ROOT / "data/weights").glob("*.h5"):
         shutil.copy(file, to / "data/weights")
     # What DVC keeps of a project beside it shall go with the folder, too.
-    dvc(to, "config", "--local", "core.site_cache_dir", str(to.parent / "site"))
-    change(to, params)
+    dvc("config", "--local", "core.site_cache_dir", str(to.parent / "site"), folder=to)
+    set_params(to / PARAMS, params)
     return to
-
-
-def change(folder: Path, params: Mapping[str, object]) -> None:
-    """Set parameters, named as `subset.train`, in a project's params.yaml."""
-    yaml = YAML()
-    content = yaml.load(folder / "params.yaml")
-    for key, value in params.items():
-        *sections, name = key.split(".")
-        inside = content
-        for section in sections:
-            inside = inside[section]
-        inside[name] = value
-    yaml.dump(content, folder / "params.yaml")
 
 
 def copy_of_run(to: Path) -> Path:
@@ -53,12 +39,35 @@ def copy_of_run(to: Path) -> Path:
         shutil.copy(ROOT / name, to)
     for name in ("data/external", "metrics", "plots"):
         shutil.copytree(ROOT / name, to / name, dirs_exist_ok=True)
-    dvc(to, "config", "--local", "cache.dir", str(ROOT / ".dvc/cache"))
-    dvc(to, "checkout", "--quiet")
-    dvc(to, "repro", "--quiet")  # nothing, unless the code has changed since
+    dvc("config", "--local", "cache.dir", str(ROOT / ".dvc/cache"), folder=to)
+    dvc("checkout", "--quiet", folder=to)
+    dvc("repro", "--quiet", folder=to)  # nothing, unless the code has changed since
     for command in (
         ["git", "add", "--all"],
         [*GIT, "commit", "--quiet", "--allow-empty", "--message", "the last run"],
     ):
         subprocess.run(command, cwd=to, check=True)
     return to
+
+
+def unpacked(archive: Path, folder: Path) -> Path:
+    """Unpack an archive as the pipeline does, into a folder for each class; return their folder."""
+    from vision.sources.entries import Bounds
+    from vision.sources.unpack import unpack
+
+    source, to = folder / "source", folder / "unpacked"
+    for made in (source, to):
+        made.mkdir()
+    (source / archive.name).symlink_to(archive.absolute())
+    unpack(source, to, Bounds(files=1_000_000, gb=100))
+    return to
+
+
+def lay_out(source: Path, to: Path, most: int) -> None:
+    """Link the first pictures of each class."""
+    from vision import pictures
+
+    index = pictures.index(source)
+    for file in index.groupby("label")["file"].head(most):
+        (to / file).parent.mkdir(parents=True, exist_ok=True)
+        (to / file).symlink_to((source / file).resolve())

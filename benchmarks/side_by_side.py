@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from statistics import median
 
-from benchmarks.files import ROOT
+from benchmarks.project import ROOT
 
 # As a freshly installed TensorFlow does it, with oneDNN's kernels where the processor has VNNI.
 PLAIN, PLAIN_OFF = "plain", "plain, oneDNN off"

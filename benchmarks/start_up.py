@@ -16,15 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from ruamel.yaml import YAML
 
 from benchmarks.document import markdown
-from benchmarks.project import copy_of_run, dvc
+from benchmarks.project import copy_of_run
 from benchmarks.side_by_side import TURNS, timed
-from tools.dvc_command import DVC, environment
+from tools.dvc_command import DVC, dvc, environment
 
 TURNS_OF_NOTHING = 5
 # Loaded by Python in each stage's process, since its folder is on the path. Other tables only say
@@ -105,7 +106,7 @@ def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
         if seen["work"]:
             works.append(seen["work"] - start)
         subprocess.run(["git", "reset", "--quiet", "--hard"], cwd=project, check=True)
-        dvc(project, "checkout", "--quiet")
+        dvc("checkout", "--quiet", folder=project)
     return (
         f"{median(starts):.1f}",
         f"{median(works):.1f}" if works else "none",
@@ -117,24 +118,19 @@ def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
     """Time `dvc repro` with nothing to do in a project and in an empty one; give the medians."""
     make_empty(folder, empty)
     for project in (folder, empty):
-        repro(project)
+        dvc("repro", folder=project)
     seconds: dict[Path, list[float]] = {folder: [], empty: []}
     for _ in range(TURNS_OF_NOTHING):
         for project, of_project in seconds.items():
-            of_project.append(timed(repro, project))
+            of_project.append(timed(partial(dvc, "repro", folder=project)))
     return median(seconds[folder]), median(seconds[empty])
-
-
-def repro(project: Path) -> None:
-    command = [*DVC, "repro"]
-    subprocess.run(command, cwd=project, env=environment(), stdout=subprocess.DEVNULL, check=True)
 
 
 def make_empty(folder: Path, empty: Path) -> None:
     """Make a project of the same stages, which do nothing, upon tiny files of the same names."""
     empty.mkdir()
     subprocess.run(["git", "init", "--quiet"], cwd=empty, check=True)
-    dvc(empty, "init", "--quiet")
+    dvc("init", "--quiet", folder=empty)
     shutil.copy(folder / "params.yaml", empty)
     yaml = YAML()
     pipeline = yaml.load(folder / "dvc.yaml")
@@ -143,7 +139,7 @@ def make_empty(folder: Path, empty: Path) -> None:
         for path in [*stage["deps"], *files_of(stage, "outs", "metrics", "plots")]:
             mimic(folder / path, empty / path)
     yaml.dump({"stages": pipeline["stages"]}, empty / "dvc.yaml")
-    dvc(empty, "commit", "--force", "--quiet")
+    dvc("commit", "--force", "--quiet", folder=empty)
 
 
 def files_of(stage: dict, *kinds: str) -> list[str]:

@@ -8,18 +8,18 @@ archive is given, on its pictures, too. As it is, it goes on with another learni
 """
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.document import commit, keep, markdown
-from benchmarks.project import change, clone
-from tools.dvc_command import DVC, environment
+from benchmarks.project import PARAMS, clone
+from tools.dvc_command import run_stages
+from tools.experiment import set_params
+from vision.runtime.program import run
 
 # What both revisions know.
 LITE0 = {
@@ -94,36 +94,21 @@ def measure(
     with tempfile.TemporaryDirectory() as parent:
         folder = clone(Path(parent) / "project", {})
         subprocess.run(["git", "checkout", "--quiet", "--force", revision], cwd=folder, check=True)
-        change(folder, params)
+        set_params(folder / PARAMS, params)
         if external:
             shutil.copy(external, folder / "data/external")
         seconds = reproduce(folder, "--force")
         if again:
-            change(folder, ANOTHER_RATE)
+            set_params(folder / PARAMS, ANOTHER_RATE)
             seconds[AGAIN] = reproduce(folder)[ALL]
     return seconds
 
 
 def reproduce(folder: Path, *options: str) -> dict[str, float]:
-    """Run `dvc repro`; give the seconds of each stage that ran, and of all."""
-    begun: dict[str, float] = {}
-    start = time.monotonic()
-    with subprocess.Popen(
-        [*DVC, "repro", *options],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment() | {"XDG_CACHE_HOME": str(folder.parent / "cache")},
-    ) as process:
-        for line in process.stdout:
-            if stage := re.match(r"Running stage '(.+)'", line):
-                begun[stage[1]] = time.monotonic()
-    if process.returncode:
-        sys.exit("`dvc repro` failed; see above")
-    end = time.monotonic()
-    ends = [*list(begun.values())[1:], end]
-    seconds = {name: b - a for (name, a), b in zip(begun.items(), ends, strict=True)}
-    return seconds | {ALL: end - start}
+    """Run `dvc repro` with a store of its own; return the seconds of each stage, and of all."""
+    cache = str(folder.parent / "cache")
+    seconds, total = run_stages("repro", *options, folder=folder, XDG_CACHE_HOME=cache)
+    return seconds | {ALL: total}
 
 
 def main() -> None:
@@ -135,4 +120,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

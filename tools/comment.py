@@ -8,13 +8,11 @@ shows. Pictures of the data are not among them: whoever posts the report makes t
 
 import argparse
 import json
-import subprocess
 from pathlib import Path
 
 import vl_convert
 
-from tools.dvc_command import DVC, environment
-from vision.runtime.errors import UserError
+from tools.dvc_command import dvc
 from vision.runtime.program import run
 
 # Of the main pipeline; the others are not run with it.
@@ -55,20 +53,6 @@ def main() -> None:
     report = arguments.folder / "report.md"
     report.write_text(markdown(changes, curves), encoding="utf-8")
     print(report)
-
-
-def dvc(*arguments: str) -> str:
-    """Run a command of DVC's and give what it prints.
-
-    Raises
-    ------
-    UserError
-        It failed, as for a commit that is not there.
-    """
-    finished = subprocess.run([*DVC, *arguments], env=environment(), capture_output=True, text=True)
-    if finished.returncode:
-        raise UserError(f"dvc {' '.join(arguments)} failed: {finished.stderr.strip()}")
-    return finished.stdout
 
 
 def markdown(changes: str, curves: list[str]) -> str:

@@ -15,23 +15,17 @@ in the workspace at the end.
 
 import argparse
 import hashlib
-import re
 import resource
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
-from tools.dvc_command import DVC
-from tools.dvc_command import environment as dvc_environment
+from tools.dvc_command import run_stages
 from tools.experiment import flatten, named, sets
 from vision.params import Params, load_params
 from vision.runtime import environment
@@ -57,22 +51,6 @@ PICTURES = {
     "subset.test": 1000,
     "subset.order": "natural",
 }
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a run took.
-
-    Attributes
-    ----------
-    seconds : of each stage that ran, from its start to the next one's.
-    total_seconds : of the whole run, DVC's own work included.
-    peak_memory_mb : of the process that took most.
-    """
-
-    seconds: dict[str, float]
-    total_seconds: float
-    peak_memory_mb: int
 
 
 def main() -> None:
@@ -116,10 +94,10 @@ def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
     with restored(PARAMS), tempfile.TemporaryDirectory() as cache:
         for seed in missing:
             forced = [] if result["seeds"] else ["--force"]
-            cost = dvc("exp", "run", *forced, *sets(changes | {"seed": seed}), XDG_CACHE_HOME=cache)
+            changed = sets(changes | {"seed": seed})
+            took = run_stages("exp", "run", *forced, *changed, XDG_CACHE_HOME=cache)
             if not result["seeds"]:
-                result |= {"params": flatten(load_params(PARAMS).model_dump())}
-                result |= {"cost": asdict(cost), "processor": processor()}
+                result |= {"params": flatten(load_params(PARAMS).model_dump())} | cost_of(*took)
             result["seeds"][str(seed)] = {name: read_json(path) for name, path in MEASURED.items()}
             write_json(result, to)
 
@@ -134,9 +112,9 @@ def spread(params: Params, seeds: Sequence[int]) -> None:
             # One that is already there has the same parameters; where the code is the same too,
             # all of it comes from the run cache.
             name = f"seed-{seed}-{hashlib.sha256(of_seed).hexdigest()[:6]}"
-            dvc(*named(name, {"seed": seed}))
+            run_stages(*named(name, {"seed": seed}))
             metrics[seed] = flatten(read_json(MEASURED["evaluate"]))
-    dvc("repro")  # from the run cache
+    run_stages("repro")  # from the run cache
     print("\n" + report(pd.DataFrame.from_dict(metrics, orient="index").drop(columns="pictures")))
 
 
@@ -198,46 +176,24 @@ def differing(measured: Mapping[str, object], wanted: Mapping[str, object]) -> l
     return sorted(k for k in keys - {"seed", "store.max_gb"} if measured.get(k) != wanted.get(k))
 
 
-def dvc(*arguments: str, **variables: str) -> Cost:
-    """Run a dvc command that runs stages; show what it says.
+def cost_of(seconds: Mapping[str, float], total: float) -> dict[str, object]:
+    """Return what a run took and where, from the seconds of each stage and of the whole.
 
-    Parameters
-    ----------
-    variables : of the environment, besides the user's.
-
-    Raises
-    ------
-    UserError
-        It failed.
+    Returns
+    -------
+    The cost: seconds of each stage, total_seconds, and peak_memory_mb of the process that took
+    most. And the processor: its name, and the threads used.
     """
-    start = time.monotonic()
-    begun = {}
-    with subprocess.Popen(
-        [*DVC, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=dvc_environment() | variables,
-    ) as process:
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            if stage := re.match(r"Running stage '(.+)'", line):
-                begun[stage[1]] = time.monotonic()
-    if process.returncode:
-        command = " ".join(arguments).partition(" --")[0]
-        raise UserError(f"`dvc {command}` failed; see above")
-    end = time.monotonic()
-    turns = pairwise([*begun.values(), end])
-    return Cost(
-        {name: round(b - a, 1) for name, (a, b) in zip(begun, turns, strict=True)},
-        round(end - start, 1),
-        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
-    )
-
-
-def processor() -> dict[str, object]:
-    """Tell what it was measured on."""
     described = environment.describe()
-    return {"name": described["processor"]["name"], "threads": described["threads"]}
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
+    return {
+        "cost": {
+            "seconds": {stage: round(of_stage, 1) for stage, of_stage in seconds.items()},
+            "total_seconds": round(total, 1),
+            "peak_memory_mb": memory,
+        },
+        "processor": {"name": described["processor"]["name"], "threads": described["threads"]},
+    }
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m tools.ready
 
-What a killed dvc left of its locks is cleared away. What is checked: a git repository; no unfinished merge in the files that it reads; and no linked folders
-among the user's own pictures, since it would take what changes behind them for unchanged.
+What a killed dvc left of its locks is cleared away. What is checked: a git repository; no
+unfinished merge in the files that it reads; and no linked folders among the user's own pictures,
+since it would take what changes behind them for unchanged.
 """
 
 from pathlib import Path

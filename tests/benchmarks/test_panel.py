@@ -6,8 +6,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks import panel, plain
-from benchmarks.project import change
 from tests.code import ROOT
+from tools.experiment import set_params
 from vision import pictures
 from vision.params import load_params
 
@@ -59,7 +59,7 @@ def test_every_way_sets_what_params_yaml_knows(name, way, tmp_path):
     (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
     described = PANEL["sets"][name]
     own = {f"subset.{split}": described[split] for split in pictures.SPLITS}
-    change(tmp_path, own | PANEL["ways"][way])
+    set_params(tmp_path / "params.yaml", own | PANEL["ways"][way])
     load_params(tmp_path / "params.yaml")
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.project import change
 from tests.code import ROOT, imported_files
+from tools.experiment import set_params
 
 STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[!_]*.py"))
 OTHERS = ["baselines.train", "studies.finetune"]
@@ -70,7 +70,7 @@ def test_what_needs_no_tensorflow_does_not_import_it(stage):
 
 def test_what_needs_tensorflow_for_views_runs_without_where_there_are_none(tmp_path):
     (tmp_path / "params.yaml").write_text((ROOT / "params.yaml").read_text())
-    change(tmp_path, {"extract.views": 0})
+    set_params(tmp_path / "params.yaml", {"extract.views": 0})
     program = f"import os, stages.extract_views as it; os.chdir({str(tmp_path)!r}); it.main(){SAY}"
     assert start(program, {}).stdout == "set()\n"
     assert any((tmp_path / "data").iterdir())
