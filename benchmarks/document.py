@@ -33,13 +33,13 @@ def keep(name: str, tables: Iterable[str]) -> None:
 
 
 def commit() -> str:
-    """Give the short name of what is checked out."""
+    """Return the short name of what is checked out."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(head, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
 
 def markdown(rows: Sequence[Sequence[object]], header: Sequence[str]) -> str:
-    """Draw up a table, whose cells stay as they are written."""
+    """Return a table, whose cells stay as they are written."""
     return tabulate(rows, header, tablefmt="github", disable_numparse=True)
 
 

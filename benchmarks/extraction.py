@@ -72,7 +72,7 @@ def report(
     pictures: Path = PICTURES,
     plain: Sequence[str] = (PLAIN,),
 ) -> Iterator[str]:
-    """Measure cases in all ways, and give a table, anew after each."""
+    """Measure cases in all ways, and yield a table, anew after each."""
     ways = [*plain, KERAS, LITERT, ARITHMETIC, OURS]
     ratios = [f"ours / {way}" for way in plain]
     ratios += [f"LiteRT / {ARITHMETIC}", f"ours / {LITERT}"]
@@ -141,7 +141,7 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
 
 
 def plain(extractor: "keras.Model", folder: Path, size: int, count: int) -> float:
-    """Extract as the book does; give pictures a second, until the last batch is through.
+    """Extract as the book does; return pictures a second, until the last batch is through.
 
     The end of a pass over a dataset is not counted: TensorFlow stands idle there, in some processes
     and not in others, until the tuner of tf.data has its next turn, which it has after 10 ms and
@@ -179,7 +179,7 @@ def multiplications(network: "keras.Model") -> int:
 
 
 def products_per_second() -> float:
-    """Time the product of two large matrices, by NumPy; give its multiplications a second."""
+    """Time the product of two large matrices, by NumPy; return its multiplications a second."""
     import numpy as np
 
     one, other = np.random.default_rng(0).random((2, MATRIX, MATRIX), np.float32)

@@ -40,7 +40,7 @@ LR = 1e-5
 
 
 def report() -> Iterator[str]:
-    """Measure all ways, and give a table."""
+    """Measure all ways, and yield a table."""
     rows = []
     for network, size, block in NETWORKS:
         found = measure("benchmarks.finetuning", WAYS, network, size, block)
@@ -93,7 +93,7 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
 
 
 def plain(model: "keras.Model", subset: Path) -> list[float]:
-    """Train as the books do; give the time at the end of each epoch."""
+    """Train as the books do; return the time at the end of each epoch."""
     import keras
 
     from benchmarks.plain import augmented, dataset

@@ -58,7 +58,7 @@ MARKERS = "osD^vXP"
 
 
 def report(counts: Sequence[int] = COUNTS, figure: Path = FIGURE) -> Iterator[str]:
-    """Measure, draw and give a table, anew after each step: what fails later loses nothing."""
+    """Measure, draw and yield a table, anew after each step: what fails later loses nothing."""
     figure.parent.mkdir(parents=True, exist_ok=True)
     found = pd.DataFrame()
     for count in counts:
@@ -108,7 +108,7 @@ def write_archive(count: int, to: Path) -> None:
 
 
 def tables(found: pd.DataFrame) -> str:
-    """Give the seconds with how they grow, the memory, and the figure."""
+    """Return the seconds with how they grow, the memory, and the figure."""
     seconds, memory = (
         found.pivot(index="step", columns="pictures", values=values).reindex(
             step for step in STEPS if step in set(found["step"])

@@ -124,7 +124,7 @@ def blurred(picture: Image.Image) -> Image.Image:
 
 
 def run_pipeline(project: Path) -> dict[str, float]:
-    """Run the pipeline; give the final model's accuracies, and the seconds of all stages."""
+    """Run the pipeline; return the final model's accuracies, and the seconds of all stages."""
     seconds = reproduce(project)[ALL]
     tested, trained = (read_json(project / f"metrics/{n}.json") for n in ("evaluate", "finetune"))
     return {
@@ -138,7 +138,7 @@ def run_pipeline(project: Path) -> dict[str, float]:
 
 
 def run_plain(project: Path, seed: int) -> dict[str, float]:
-    """Train the plain way on the pipeline's splits; give the same."""
+    """Train the plain way on the pipeline's splits; return the same."""
     dvc("repro", "--quiet", "subset", folder=project)
     return ask("benchmarks.plain", str(project / "data/subset"), str(seed))
 

@@ -51,7 +51,7 @@ def dataset(
 def extract(
     extractor: "keras.Model", batches: "Iterable[tuple[tf.Tensor, tf.Tensor]]"
 ) -> tuple["np.ndarray", "np.ndarray"]:
-    """Run the base over a dataset, batch by batch; give the features and the labels."""
+    """Run the base over a dataset, batch by batch; return the features and the labels."""
     import numpy as np
 
     rows, labels = [], []
@@ -62,7 +62,7 @@ def extract(
 
 
 def augmented(model: "keras.Model") -> "keras.Model":
-    """Put augmentation layers before a model, with the ranges of params.yaml."""
+    """Return a model with augmentation layers before it, with the ranges of params.yaml."""
     import keras
     from keras import layers
 

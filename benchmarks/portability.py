@@ -92,7 +92,7 @@ def run_stage(stage: str, variant: dict[str, str], folder: Path) -> None:
 
 
 def movements(reference: Path, folder: Path) -> list[float]:
-    """Give the greatest differences of features, and for each model of what CHANGES names."""
+    """Return the greatest differences of features, and for each model of what CHANGES names."""
     runs = (reference, folder)
     features = [np.load(run / "data/features/test.npy") for run in runs]
     moved = [float(np.abs(features[0] - features[1]).max())]

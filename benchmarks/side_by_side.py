@@ -62,12 +62,12 @@ def ask(module: str, *arguments: str) -> dict[str, float]:
 
 
 def timed(work: Callable[..., object], *arguments: object) -> float:
-    """Give the seconds that it takes."""
+    """Return the seconds that it takes."""
     start = time.perf_counter()
     _ = work(*arguments)  # freed when the time is taken
     return time.perf_counter() - start
 
 
 def between(ends: Sequence[float]) -> float:
-    """Give the median of the times from the end of one epoch to that of the next."""
+    """Return the median of the times from the end of one epoch to that of the next."""
     return median(end - begin for begin, end in pairwise(ends))

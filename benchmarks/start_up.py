@@ -61,7 +61,7 @@ if tell and any(p.startswith("stages.") and p != "stages.guard" for p in sys.ori
 
 
 def report() -> Iterator[str]:
-    """Measure all stages, and give a table and a sentence."""
+    """Measure all stages, and yield a table and a sentence."""
     with tempfile.TemporaryDirectory() as parent:
         project = copy_of_run(Path(parent) / "project")
         nothing, empty = nothing_to_do(project, Path(parent) / "empty")
@@ -79,7 +79,7 @@ def report() -> Iterator[str]:
 
 
 def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
-    """Give the seconds until the stage's process and its work start, from DVC's start on."""
+    """Return the seconds until the stage's process and its work start, from DVC's start on."""
     starts, works, tensorflow = [], [], False
     told = hooks / "told.json"
     module = project / f"stages/{stage}.py"
@@ -115,7 +115,7 @@ def of_stage(project: Path, hooks: Path, stage: str) -> tuple[str, str, str]:
 
 
 def nothing_to_do(folder: Path, empty: Path) -> tuple[float, float]:
-    """Time `dvc repro` with nothing to do in a project and in an empty one; give the medians."""
+    """Time `dvc repro` with nothing to do in a project and in an empty one; return the medians."""
     make_empty(folder, empty)
     for project in (folder, empty):
         dvc("repro", folder=project)

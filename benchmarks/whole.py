@@ -54,7 +54,7 @@ AGAIN = "then, with another lr"
 
 
 def report(revision: str, external: Path | None) -> Iterator[str]:
-    """Measure, and give a table, anew after each run: what fails later loses nothing."""
+    """Measure, and yield a table, anew after each run: what fails later loses nothing."""
     now = commit()
     kinds = [("the default's pictures", {})]
     if external:

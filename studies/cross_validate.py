@@ -83,7 +83,7 @@ def cross_validate(
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Give each strength's mean and standard deviation over the folds, weakest first."""
+    """Return each strength's mean and standard deviation over the folds, weakest first."""
     grouped = table.groupby("l2", as_index=False)
     curve = grouped.agg(
         accuracy=("accuracy", "mean"),

@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def however_good_the_head(settings: Finetune) -> Finetune:
-    """Have it trained on in any case: the study asks what fine-tuning does at each size."""
+    """Return settings that train on in any case: the study asks what fine-tuning does at each size."""
     return settings.model_copy(update={"least_wrong": 0})
 
 

@@ -49,7 +49,7 @@ def fit(
 
 
 def inverse_strength(l2: float, pictures: int) -> float:
-    """Give scikit-learn's C for what the pipeline calls l2.
+    """Return scikit-learn's C for what the pipeline calls l2.
 
     Keras minimises (sum of cross-entropies) / pictures + l2 |w|², scikit-learn
     C (sum of cross-entropies) + |w|² / 2, both without the intercept in w. So C is

@@ -39,7 +39,7 @@ def run_base(
     store_gb: float,
     named: extraction.NamedChange | None,
 ) -> np.ndarray:
-    """Give the features of pictures, shape (pictures, features); see `extraction.rows`."""
+    """Return the features of pictures, shape (pictures, features); see `extraction.rows`."""
     found = np.empty((len(paths), network.numbers), np.float32)
     for number, row in extraction.rows(network, paths, progress, store_gb, named):
         found[number] = row
@@ -95,7 +95,7 @@ def validate(
     count : of the folds that all pictures are cut into, `repeats` times anew.
     parts : that those of the other folds are cut into, one of which chooses.
     predict : from all pictures, and the numbers of those to train on, of those to choose by and of
-        those to predict, gives probabilities of the last.
+        those to predict, returns probabilities of the last.
 
     Returns
     -------

@@ -33,7 +33,7 @@ class LearningCurve(Section):
 
 
 def _variant_of(section: type[Section], **besides: tuple[Any, Any]) -> type[Section]:
-    """Give the schema of what may take the place of settings of a section: any of them.
+    """Return the schema of what may take the place of settings of a section: any of them.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def _variant_of(section: type[Section], **besides: tuple[Any, Any]) -> type[Sect
 
 
 def with_changes(settings: Settings, variant: Section) -> Settings:
-    """Put what a variant sets in the place of the pipeline's own."""
+    """Return the pipeline's settings with what a variant sets in their place."""
     names = variant.model_fields_set & type(settings).model_fields.keys()
     return settings.model_copy(update={name: getattr(variant, name) for name in names})
 

@@ -6,12 +6,12 @@ import numpy as np
 
 
 def available(labels: np.ndarray) -> int:
-    """Tell how many pictures the class with the fewest has."""
+    """Return how many pictures the class with the fewest has."""
     return int(np.unique(labels, return_counts=True)[1].min())
 
 
 def left_out(size: int, labels: np.ndarray) -> str | None:
-    """Tell why there is no draw of a size, or None where there is one."""
+    """Return why there is no draw of a size, or None where there is one."""
     most = available(labels)
     if size <= most:
         return None

@@ -79,7 +79,7 @@ def measure(
     chosen: np.ndarray,
     strengths: list[float],
 ) -> float:
-    """Give the test accuracy of the head that is trained on some pictures.
+    """Return the test accuracy of the head that is trained on some pictures.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def different(labels: np.ndarray, size: int, count: int, seed: int) -> list[np.n
 
 
 def summarise(measured: list[float], pictures: int) -> dict[str, object]:
-    """Give the mean accuracy of the draws and how far they are apart.
+    """Return the mean accuracy of the draws and how far they are apart.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Tells whether two runs differ by more than luck, picture by picture.
+"""Checks whether two runs differ by more than luck, picture by picture.
 
     python -m tools.compare A B
 
@@ -64,7 +64,7 @@ def read_predictions(revision: str) -> pd.DataFrame:
 
 
 def report(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataFrame) -> str:
-    """Say how two runs differ, from their predictions.
+    """Return how two runs differ, from their predictions.
 
     Raises
     ------
@@ -115,14 +115,14 @@ def refuse_other_pictures(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataF
 
 
 def is_right(predictions: pd.DataFrame, model: str) -> np.ndarray:
-    """Tell for each picture whether a model's most probable class is its label."""
+    """Check for each picture whether a model's most probable class is its label."""
     probabilities = predictions.filter(regex=f"^{model}_")
     said = probabilities.columns.str.removeprefix(f"{model}_")[probabilities.to_numpy().argmax(1)]
     return (said == predictions["label"]).to_numpy()
 
 
 def row(model: str, paired: Paired) -> list[str]:
-    """Give a row of the table; changes in percentage points."""
+    """Return a row of the table; changes in percentage points."""
     low, high = paired.interval()
     return [
         model,

@@ -27,14 +27,14 @@ def run_experiment(name: str, values: Mapping[str, object]) -> None:
 
 
 def named(name: str, values: Mapping[str, object]) -> list[str]:
-    """Give dvc's arguments for an experiment of a name; one of this name from before goes."""
+    """Return dvc's arguments for an experiment of a name; one of this name from before goes."""
     remove = [*DVC, "exp", "remove", "--quiet", name]
     subprocess.run(remove, env=environment(), capture_output=True, check=False)
     return ["exp", "run", "--name", name, *sets(values)]
 
 
 def sets(values: Mapping[str, object]) -> list[str]:
-    """Give dvc's arguments that set parameters."""
+    """Return dvc's arguments that set parameters."""
     pairs = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
     return [part for pair in pairs for part in pair]
 

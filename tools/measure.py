@@ -119,7 +119,7 @@ def spread(params: Params, seeds: Sequence[int]) -> None:
 
 
 def report(metrics: pd.DataFrame) -> str:
-    """Say how each metric spreads.
+    """Return a table of how each metric spreads.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def restored(path: Path) -> Iterator[None]:
 
 
 def read_run(name: str) -> dict[str, object]:
-    """Give the parameters that a run sets.
+    """Return the parameters that a run sets.
 
     Those of a recipe are the recipe's own, on another base where one is named, but for the number
     of test pictures, which is the same in every run.
@@ -171,7 +171,7 @@ def read_run(name: str) -> dict[str, object]:
 
 
 def differing(measured: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """Name the parameters, but for the seed and the store's size, in which two runs differ."""
+    """Return the names of the parameters, but for the seed and the store's size, in which two runs differ."""
     keys = measured.keys() | wanted.keys()
     return sorted(k for k in keys - {"seed", "store.max_gb"} if measured.get(k) != wanted.get(k))
 

@@ -49,7 +49,7 @@ class Paired:
         return (self.only_b - self.only_a) / self.pictures
 
     def interval(self) -> tuple[float, float]:
-        """Give the 95 % interval of the change in accuracy.
+        """Return the 95 % interval of the change in accuracy.
 
         It is the adjusted Wald interval for paired proportions (Bonett and Price, "Adjusted
         Wald confidence interval for a difference of binomial proportions based on paired data",
@@ -64,7 +64,7 @@ class Paired:
         return max(-1.0, middle - reach), min(1.0, middle + reach)
 
     def p_value(self) -> float:
-        """Give McNemar's exact test, two-sided: how often luck alone gives as much or more.
+        """Return McNemar's exact test, two-sided: how often luck alone gives as much or more.
 
         Luck: each picture that one of them alone gets right could as well have been the
         other's (Q. McNemar, Psychometrika 12, 1947).
@@ -73,7 +73,7 @@ class Paired:
         return min(1.0, 2 * float(binom.cdf(fewer, flips, 0.5)))
 
     def verdict(self, a: str, b: str) -> str:
-        """Say in one sentence whether one of them, of these names, is better."""
+        """Return one sentence on which of them, of these names, is better, if either."""
         if self.only_a == self.only_b == 0:
             return f"No difference: {a} and {b} are right on the very same pictures."
         flips = (

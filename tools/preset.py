@@ -30,7 +30,7 @@ def names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, object]:
-    """Give what a preset sets, by the parameters' names.
+    """Return what a preset sets, by the parameters' names.
 
     Raises
     ------

@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def without_repository() -> list[str]:
-    """Say what to do where this folder is in no git repository, though it should be."""
+    """Return what to do where this folder is in no git repository, though it should be."""
     here = Path.cwd()
     if any((folder / ".git").exists() for folder in (here, *here.parents)) or _does_without():
         return []
@@ -47,14 +47,14 @@ def without_repository() -> list[str]:
 
 
 def _does_without() -> bool:
-    """Tell whether the user told dvc to do without git."""
+    """Check whether the user told dvc to do without git."""
     from dvc.config import Config  # not sooner: it takes a quarter of a second
 
     return Config(str(Path(".dvc").absolute())).get("core", {}).get("no_scm", False)
 
 
 def unfinished_merges() -> list[str]:
-    """Say of each file that dvc reads what to do about an unfinished merge in it."""
+    """Return, of each file that dvc reads, what to do about an unfinished merge in it."""
     found = []
     for pattern in _READ:
         for path in sorted(Path().glob(pattern)):
@@ -67,7 +67,7 @@ def unfinished_merges() -> list[str]:
 
 
 def unseen_links() -> list[str]:
-    """Say what to do about links in data/external that dvc doesn't follow, where that is used."""
+    """Return what to do about links in data/external that dvc doesn't follow, where that is used."""
     try:
         if load_params(PARAMS).download.source == "external":
             check_links(EXTERNAL)

@@ -83,7 +83,7 @@ def read_recipe(name: str) -> Recipe:
 
 
 def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
-    """Put another convolutional base, or other weights, into a recipe; empty: its own.
+    """Return a recipe with another convolutional base, or other weights; empty: its own.
 
     The pictures stay of the recipe's size, whatever size the base was published with, as the
     literature does it with VGG16: every base takes 150 px.
@@ -130,7 +130,7 @@ def build_base(backbone: params.BackboneSettings) -> keras.Model:
 
 
 def with_equivalent_block(recipe: Recipe, conv_base: keras.Model) -> Recipe:
-    """Name the block of another base from which it is fine-tuned, in place of VGG16's.
+    """Return a recipe with the block of another base from which to fine-tune, in place of VGG16's.
 
     VGG16 halves the height and width of its maps at the end of each block. So its `block5` stands
     for the part that brings them from a 16th of the picture's size to a 32nd: in another base, for
@@ -153,12 +153,12 @@ def with_equivalent_block(recipe: Recipe, conv_base: keras.Model) -> Recipe:
 
 
 def halvings(conv_base: keras.Model, layer: keras.Layer) -> int:
-    """Tell how often the height has been halved by the end of a layer, but for padding."""
+    """Return how often the height has been halved by the end of a layer, but for padding."""
     return round(math.log2(conv_base.input.shape[1] / layer.output.shape[1]))
 
 
 def values(recipe: Recipe, download: Download) -> dict[str, object]:
-    """Give all that a recipe sets, by the parameters' names.
+    """Return all that a recipe sets, by the parameters' names.
 
     Parameters
     ----------

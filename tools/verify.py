@@ -128,7 +128,7 @@ def reproduce(clone: Path) -> None:
 
 
 def differences(one: Path, another: Path) -> list[str]:
-    """Name the outputs of two finished clones whose bytes differ, and dvc.lock where it does.
+    """Return the outputs of two finished clones whose bytes differ, and dvc.lock where it does.
 
     A lock file that DVC writes from nothing has the stages in the order in which they ran. Where
     neither of two needs the other, that differs from run to run, and doesn't count.

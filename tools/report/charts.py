@@ -176,7 +176,7 @@ def _unit(axes: Axes, x_label: str, y_label: str) -> None:
 def _chart(
     draw: Callable[[Axes], None], title: str, said: str, size: tuple[float, float] = _SIZE
 ) -> Markup:
-    """Give a chart as an <svg> element that says what it shows.
+    """Return a chart as an <svg> element that says what it shows.
 
     Its width is that of its place, its letters and colours are the page's.
     """

@@ -252,7 +252,7 @@ def commit() -> str:
 
 
 def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
-    """Give the parameters by their section; those of none come first."""
+    """Return the parameters by their section; those of none come first."""
     found: dict[str, list[tuple[str, str]]] = {"": []}
     for name, value in used.items():
         section, _, key = name.rpartition(".")
@@ -261,7 +261,7 @@ def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
 
 
 def told(audit: dict, before: str = "") -> list[tuple[str, int]]:
-    """Give the audit's counts, one below another, of what there is."""
+    """Return the audit's counts, one below another, of what there is."""
     rows: list[tuple[str, int]] = []
     for name, value in audit.items():
         words = before + _AUDITED.get(name, name.replace("_", " "))
@@ -328,7 +328,7 @@ def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
 def figures(
     metrics: dict, labels: np.ndarray, probabilities: dict[str, np.ndarray], params: Params
 ) -> list[tuple[str, bool, dict[str, tuple[float, float, float]]]]:
-    """Give each figure of each model, with its 95 % interval.
+    """Return each figure of each model, with its 95 % interval.
 
     Returns
     -------
@@ -360,7 +360,7 @@ def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> list[list[i
 def confused(
     labels: np.ndarray, said: np.ndarray, classes: list[str]
 ) -> list[tuple[str, str, int]]:
-    """Give the most frequent mistakes: the class, what it was taken for, how often."""
+    """Return the most frequent mistakes: the class, what it was taken for, how often."""
     table = np.array(confusion(labels, said, len(classes)))
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind="stable")[:_CLASSES]
@@ -378,7 +378,7 @@ def reliability(labels: np.ndarray, final: np.ndarray, params: Params) -> Markup
 
 
 def calibrated(final: np.ndarray) -> np.ndarray:
-    """Give the final model's probabilities as `python -m serving predict` does."""
+    """Return the final model's probabilities as `python -m serving predict` does."""
     return Calibration.from_json(CALIBRATION.read_bytes()).apply(class_probabilities(final))
 
 

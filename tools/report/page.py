@@ -13,7 +13,7 @@ _NAMED = 4
 
 
 def render(contents: Contents) -> str:
-    """Give the page as HTML, with nothing outside of it."""
+    """Return the page as HTML, with nothing outside of it."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),
         autoescape=True,
