@@ -17,7 +17,7 @@ INTERVAL = 0.05
 
 
 def watched(command: list[str], folder: Path) -> tuple[float, float]:
-    """Run a command in a folder; return its seconds and its peak of anonymous memory in MB (1e6)."""
+    """Run a command in a folder; return its seconds and its peak of memory in MB (1e6)."""
     start = time.perf_counter()
     peak = 0
     with psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:

@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def however_good_the_head(settings: Finetune) -> Finetune:
-    """Return settings that train on in any case: the study asks what fine-tuning does at each size."""
+    """Return settings that train on in any case: what does fine-tuning do at each size?"""
     return settings.model_copy(update={"least_wrong": 0})
 
 

@@ -171,7 +171,7 @@ def read_run(name: str) -> dict[str, object]:
 
 
 def differing(measured: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """Return the names of the parameters, but for the seed and the store's size, in which two runs differ."""
+    """Return the parameters in which two runs differ, but for the seed and the store's size."""
     keys = measured.keys() | wanted.keys()
     return sorted(k for k in keys - {"seed", "store.max_gb"} if measured.get(k) != wanted.get(k))
 

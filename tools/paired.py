@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
-from scipy.stats import binom, norm
+from scipy.stats import binomtest, norm
 
 CONFIDENCE = 0.95
 # McNemar's test: how seldom luck alone may give as much as what is called a difference.
@@ -69,8 +69,8 @@ class Paired:
         Luck: each picture that one of them alone gets right could as well have been the
         other's (Q. McNemar, Psychometrika 12, 1947).
         """
-        fewer, flips = min(self.only_a, self.only_b), self.only_a + self.only_b
-        return min(1.0, 2 * float(binom.cdf(fewer, flips, 0.5)))
+        flips = self.only_a + self.only_b
+        return float(binomtest(self.only_a, flips).pvalue) if flips else 1.0
 
     def verdict(self, a: str, b: str) -> str:
         """Return one sentence on which of them, of these names, is better, if either."""

@@ -67,7 +67,7 @@ def unfinished_merges() -> list[str]:
 
 
 def unseen_links() -> list[str]:
-    """Return what to do about links in data/external that dvc doesn't follow, where that is used."""
+    """Return what to do about links in data/external, where that is used: dvc follows none."""
     try:
         if load_params(PARAMS).download.source == "external":
             check_links(EXTERNAL)
