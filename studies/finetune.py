@@ -38,9 +38,7 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     index = pictures.index(TRAIN)
     labels = index["label"].to_numpy(dtype=str)
-    if reason := random_subsets.left_out(size, labels):
-        print(reason)
-        write_json({"available": random_subsets.available(labels)}, METRICS / f"{size}.json")
+    if random_subsets.is_left_out(size, labels, METRICS / f"{size}.json"):
         return
     determinism.enable()
     head = HEADS / str(size) / "head.keras"

@@ -1,21 +1,21 @@
 """Random draws of training pictures, so many of each class."""
 
 import zlib
+from pathlib import Path
 
 import numpy as np
 
-
-def available(labels: np.ndarray) -> int:
-    """Return how many pictures the class with the fewest has."""
-    return int(np.unique(labels, return_counts=True)[1].min())
+from vision.runtime.files import write_json
 
 
-def left_out(size: int, labels: np.ndarray) -> str | None:
-    """Return why there is no draw of a size, or None where there is one."""
-    most = available(labels)
+def is_left_out(size: int, labels: np.ndarray, to: Path) -> bool:
+    """Check whether a class has fewer pictures than a size; if so, say it and write how many."""
+    most = int(np.unique(labels, return_counts=True)[1].min())
     if size <= most:
-        return None
-    return f"{size} pictures of each class are left out: a class has {most} training pictures"
+        return False
+    print(f"{size} pictures of each class are left out: a class has {most} training pictures")
+    write_json({"available": most}, to)
+    return True
 
 
 def draw(labels: np.ndarray, size: int, number: int, seed: int) -> np.ndarray:

@@ -47,9 +47,7 @@ def main() -> None:
     folder.mkdir(parents=True)
     stored = Stored(FEATURES, VIEWS)
     names = stored.labels("train")
-    if reason := random_subsets.left_out(size, names):
-        print(reason)
-        write_json({"available": random_subsets.available(names)}, METRICS / f"{size}.json")
+    if random_subsets.is_left_out(size, names, METRICS / f"{size}.json"):
         return
     determinism.enable()
     classes = sorted(set(names))

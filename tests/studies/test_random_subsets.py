@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from studies.random_subsets import draw, left_out
+from studies.random_subsets import draw, is_left_out
 from studies.train_heads import different
 
 LABELS = np.array(["cat"] * 10 + ["dog"] * 8)
@@ -42,8 +42,10 @@ def test_of_all_pictures_there_is_one_draw():
     assert chosen.tolist() == list(range(16))
 
 
-def test_a_size_above_what_there_is_is_left_out_in_one_line():
-    assert left_out(8, LABELS) is None
-    assert left_out(9, LABELS) == (
-        "9 pictures of each class are left out: a class has 8 training pictures"
+def test_a_size_above_what_there_is_is_left_out_in_one_line(tmp_path, capsys):
+    assert not is_left_out(8, LABELS, tmp_path / "8.json")
+    assert is_left_out(9, LABELS, tmp_path / "9.json")
+    assert capsys.readouterr().out == (
+        "9 pictures of each class are left out: a class has 8 training pictures\n"
     )
+    assert [path.name for path in tmp_path.iterdir()] == ["9.json"]

@@ -21,23 +21,20 @@ def test_it_starts_where_no_script_of_its_name_does(monkeypatch):
     assert done.stdout.startswith("DVC version: ")
 
 
-def test_the_stages_python_is_this_one_though_no_environment_is_active(monkeypatch):
-    monkeypatch.setenv("PATH", "/usr/bin")
-    assert environment()["PATH"] == os.pathsep.join([PROGRAMS, "/usr/bin"])
-
-
-def test_the_path_of_an_active_environment_stays_as_it_is(monkeypatch):
-    path = os.pathsep.join(["/own", PROGRAMS, "/usr/bin"])
-    monkeypatch.setenv("PATH", path)
-    assert environment()["PATH"] == path
-
-
-def test_another_python_before_it_is_not_the_stages(monkeypatch, tmp_path):
-    another = tmp_path / "python"
-    another.touch(0o755)
-    path = os.pathsep.join([str(tmp_path), PROGRAMS])
-    monkeypatch.setenv("PATH", path)
-    assert environment()["PATH"] == os.pathsep.join([PROGRAMS, path])
+@pytest.mark.parametrize(
+    ("before", "added"),
+    [
+        (["/usr/bin"], [PROGRAMS]),
+        (["/own", PROGRAMS, "/usr/bin"], []),
+        (["ANOTHER", PROGRAMS], [PROGRAMS]),
+    ],
+    ids=["no environment is active", "one is active", "another python is before it"],
+)
+def test_the_stages_python_is_this_one(monkeypatch, tmp_path, before, added):
+    (tmp_path / "python").touch(0o755)
+    before = [str(tmp_path) if folder == "ANOTHER" else folder for folder in before]
+    monkeypatch.setenv("PATH", os.pathsep.join(before))
+    assert environment()["PATH"].split(os.pathsep) == [*added, *before]
 
 
 def test_what_was_started_so_is_known_for_a_dvc():

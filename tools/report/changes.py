@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def since(revision: str, parameters: dict[str, object], metrics: dict) -> Change
     try:
         compare.refuse_other_pictures(revision, a, NOW, b)
     except UserError as error:
-        return Changes(revision, changes.parameters, changes.metrics, apart=str(error))
+        return replace(changes, apart=str(error))
     return _paired(changes, a, b.loc[a.index])
 
 
@@ -120,10 +120,8 @@ def _paired(changes: Changes, a: pd.DataFrame, b: pd.DataFrame) -> Changes:
         rows.append((NAMES[model], 100 * paired.change, 100 * low, 100 * high))
     right_a, right_b = compare.is_right(a, _MODEL), compare.is_right(b, _MODEL)
     better, worse = ~right_a & right_b, right_a & ~right_b
-    return Changes(
-        changes.revision,
-        changes.parameters,
-        changes.metrics,
+    return replace(
+        changes,
         verdicts=verdicts,
         chart=charts.changes(rows),
         better=list(_flips(a[better], b[better])),
