@@ -12,6 +12,14 @@ from tools.report import changes, contents, page
 from vision.runtime.errors import UserError
 
 
+@pytest.fixture
+def folder(finished_run, tmp_path, monkeypatch):
+    """A copy of the finished run, to work in and to change."""
+    copied = shutil.copytree(finished_run, tmp_path / "run")
+    monkeypatch.chdir(copied)
+    return copied
+
+
 def test_the_surest_mistakes_come_first_with_their_heat(whole):
     found, _ = whole
     assert found.count_mistakes == 4
@@ -63,9 +71,7 @@ def test_a_run_without_an_audit_has_no_word_of_it(within):
     assert "What changed" not in text
 
 
-def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
+def test_parameters_are_those_of_the_run(folder):
     unchanged = contents.gather(None)
     assert not unchanged.doubts
     others = {"augmentation.rotation": 0, "evaluate.mistakes": 1, "finetune.epochs": 77, "lr": 1}
@@ -80,9 +86,7 @@ def test_parameters_are_those_of_the_run(within, tmp_path, monkeypatch):
     assert ("epochs", str(PARAMS["finetune"]["epochs"])) in found.parameters["finetune"]
 
 
-def test_a_file_of_another_run_is_told(within, tmp_path, monkeypatch):
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
+def test_a_file_of_another_run_is_told(folder):
     (folder / "metrics/finetune.json").write_text('{"epochs": 0, "best_epoch": 0, "loss": 1}')
     (doubt,) = contents.gather(None).doubts
     assert doubt.startswith("metrics/finetune.json is not what dvc.lock says")
@@ -97,17 +101,13 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
     "missing",
     ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset/test"],
 )
-def test_what_is_missing_is_named(missing, within, tmp_path, monkeypatch):
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
-    (folder / missing).rename(tmp_path / "elsewhere")
+def test_what_is_missing_is_named(missing, folder):
+    (folder / missing).rename(folder / "elsewhere")
     with pytest.raises(UserError, match=rf"^{missing} is missing; `make repro`"):
         contents.gather(None)
 
 
-def test_metrics_that_are_no_json_are_named(within, tmp_path, monkeypatch):
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
+def test_metrics_that_are_no_json_are_named(folder):
     (folder / "metrics/head.json").write_text("{")
     with pytest.raises(UserError, match=r"^metrics/head.json is no JSON"):
         contents.gather(None)
@@ -120,13 +120,9 @@ def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, m
         program.main()
 
 
-def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(
-    whole, within, tmp_path, monkeypatch
-):
+def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(whole, folder):
     assert [(name, kept) for name, kept, _ in whole[0].curves] == [("The head", True)]
     assert "discarded" not in whole[1]
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
     shutil.copy("plots/head.csv", "plots/finetune.csv")
     before = {"validation_loss_before": 0.25, "validation_accuracy_before": 0.875}
     summary = {"epochs": 3, "best_epoch": 0} | before
@@ -139,10 +135,8 @@ def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(
     assert "what was trained is discarded" in page.render(found)
 
 
-def test_the_blocks_that_fine_tuning_tried_are_listed(whole, within, tmp_path, monkeypatch):
+def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
     assert "What fine-tuning tried" not in whole[1]
-    folder = shutil.copytree(within, tmp_path / "run")
-    monkeypatch.chdir(folder)
     shutil.copy("plots/head.csv", "plots/finetune.csv")
 
     def measures(loss, accuracy, when=""):
