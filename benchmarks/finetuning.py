@@ -64,7 +64,7 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
     """Time one way in this process, which has imported nothing large yet."""
     import keras
 
-    from vision.networks import backbones
+    from vision.networks import backbones, parts
     from vision.networks.extractor import build_extractor
     from vision.params import load_params
     from vision.training import heads
@@ -84,7 +84,7 @@ def time_way(way: str, network: str, size: str, block: str) -> dict[str, float]:
         for split, most in MOST.items():
             lay_out(SUBSET / split, subset / split, most)
         if way == PLAIN:
-            backbones.unfreeze(model.get_layer("backbone"), params.backbone.name, block)
+            backbones.unfreeze(parts.conv_base(model), params.backbone.name, block)
             ends, megabytes = plain(model, subset), 0.0
         else:
             ends, megabytes = ours(model, subset, Path(folder) / "activations", way, block, params)

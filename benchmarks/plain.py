@@ -98,7 +98,7 @@ def classify(
     import keras
     from keras import layers
 
-    from vision.networks import backbones
+    from vision.networks import backbones, parts
     from vision.networks.extractor import build_extractor
     from vision.params import BackboneSettings
 
@@ -122,7 +122,7 @@ def classify(
         model.fit(train, validation_data=validation, epochs=epochs, callbacks=[stop], verbose=2)
 
     fit(1e-3, epochs[0])
-    backbones.unfreeze(model.layers[-1].get_layer("backbone"), name, "block4a")
+    backbones.unfreeze(parts.conv_base(model.layers[-1]), name, "block4a")
     fit(1e-4, epochs[1])
     loss, accuracy = model.evaluate(test, verbose=0)
     return {

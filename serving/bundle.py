@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from serving import card, classifier, intervals
 from serving.classifier import FILES, Classifier
-from serving.run import read_run
+from serving.run import changed_since_run, read_run
 from vision import pictures
 from vision.evaluation import scores
 from vision.models.description import class_probabilities
@@ -50,31 +50,21 @@ def write(to: Path) -> None:
     Raises
     ------
     UserError
-        There is no finished run, params.yaml or its files are not those that dvc.lock tells of,
-        nothing was committed yet, or the two forms disagree.
+        Nothing was committed yet, there is no finished run, something was changed since or is
+        missing, or the two forms disagree.
     """
-    make_room(to)  # before all the work
+    make_room(to)  # this and what else may be refused, before all the work
+    commit = read_commit()
     params = load_params(PARAMS)
     model = classifier.from_workspace()
     run = read_run()
-    results = [PREDICTIONS, COUNTS, EVALUATION, CALIBRATION]
-    # So that the parameters and figures that go with the model are its own.
-    if doubts := run.doubts(params, [*FILES.values(), *results]):
-        raise UserError(
-            f"{'; '.join(doubts)}; run `dvc repro`, or `dvc checkout` to have what was committed"
-        )
-    predictions = read_predictions()
+    refuse_changes()
+    table = read_predictions()
     stored = class_probabilities(  # they were rounded
-        predictions[[f"finetuned_{label}" for label in model.classes]].to_numpy()
+        table[[f"finetuned_{label}" for label in model.classes]].to_numpy()
     )
-    predictions = told(model, predictions, model.calibration.apply(stored))
+    predictions = predicted(model, table, model.calibration.apply(stored))
     paths = [TEST / file for file in predictions["file"]]
-    if missing := [path for path in paths if not path.is_file()]:
-        raise UserError(
-            f"{missing[0]} is missing, on which both forms of the model are to agree, and "
-            f"{len(missing) - 1:,} more; `dvc checkout` brings the pictures of the run"
-        )
-    commit = _git("rev-parse", "HEAD")  # before what takes long: without one nothing is packed
     difference = greatest_difference(model, paths)
     if not difference <= AGREEMENT:  # nor if it is no number
         raise UserError(
@@ -85,7 +75,7 @@ def write(to: Path) -> None:
     figures = metrics(model, predictions, stored, params.evaluate.calibration_bins)
     manifest = describe(params, model, commit, run.outputs, figures)
     members = {
-        "README.md": card.write(manifest, params, predictions).encode(),
+        "README.md": card.render(manifest, params, predictions).encode(),
         "manifest.json": _as_json(manifest),
         "params.yaml": PARAMS.read_bytes(),
         "predict.py": SCRIPT.read_bytes(),
@@ -96,6 +86,18 @@ def write(to: Path) -> None:
         f"{to}: {to.stat().st_size / 1e6:.1f} MB. On {len(paths):,} test pictures its two forms "
         f"differ by {difference:.1e} at most."
     )
+
+
+def refuse_changes() -> None:
+    """Raise a UserError if commit, parameters or figures may not be those of the model here."""
+    if changed := changed_since_run():
+        raise UserError(
+            f"changed since the last run: {', '.join(changed)}; `dvc repro` makes the run anew, "
+            "`git checkout` and `dvc checkout` bring back what it was made of"
+        )
+    for path in (SUBSET, PREDICTIONS):
+        if not path.exists():
+            raise UserError(f"{path} is missing; `dvc checkout` brings it")
 
 
 def pack(members: dict[str, bytes], to: Path) -> None:
@@ -133,20 +135,19 @@ def greatest_difference(model: Classifier, paths: list[Path]) -> float:
 
 
 def describe(
-    params: Params, model: Classifier, commit: str, outputs: dict[str, str], figures: dict
+    params: Params, model: Classifier, commit: dict, outputs: dict[str, str], figures: dict
 ) -> dict:
-    """Tell where the model comes from, what it takes, and how good it is.
+    """Return the manifest: where the model comes from, what it takes, and how good it is.
 
     Parameters
     ----------
-    commit : that is checked out.
-    outputs : the digests of what the run wrote, by path.
-    figures : on the test pictures, as `metrics` gives them.
+    commit : see `read_commit`.
+    outputs : the MD5 digests of what the run wrote, by path.
+    figures : on the test pictures; see `metrics`.
     """
     size = model.image_size
     return {
-        "commit": commit,
-        "uncommitted_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        **commit,
         "data": {
             "source": params.download.source,
             "md5": outputs[str(SUBSET)],
@@ -179,21 +180,21 @@ def describe(
 
 
 def _fine_tuning(model: Classifier) -> str:
-    """Tell what of the network was trained; fine-tuning that makes nothing better is dropped."""
+    """Say what of the network was trained; fine-tuning that makes nothing better is dropped."""
     block = model.description.trained_from
     return f"trained from {block} up" if block else "its head alone is trained"
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bins: int) -> dict:
-    """Give the figures on the test pictures, each with its 95 % interval.
+    """Return the figures on the test pictures, each with its 95 % interval.
 
     Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities, and
-    with `_before` of those that were not.
+    with `_before` of uncalibrated ones.
 
     Parameters
     ----------
-    predictions : as `told` gives them.
-    stored : what the model said of the same pictures, not calibrated, shape (pictures, classes).
+    predictions : see `predicted`.
+    stored : uncalibrated probabilities of the same pictures, shape (pictures, classes).
     bins : of the calibration error.
     """
     labels = predictions["label"].map(model.classes.index).to_numpy()
@@ -207,8 +208,8 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
         "pictures": evaluation["pictures"],
         **{name: final[name] for name in ("accuracy", "accuracy_low", "accuracy_high")},
         **calibration,
-        **_ended("roc_auc", final["roc_auc"], before["roc_auc"]),
-        **_ended(
+        **_with_interval("roc_auc", final["roc_auc"], before["roc_auc"]),
+        **_with_interval(
             "unsure",
             calibration["unsure"],
             scores.accuracy_interval(int(predictions["unsure"].sum()), len(predictions)),
@@ -217,24 +218,24 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
     for name in ("loss", "brier", "calibration_error"):
         for when, ends in (("_before", before), ("", after)):
             value = (calibration | of_brier)[name + when]
-            figures |= _ended(name + when, value, ends[name])
+            figures |= _with_interval(name + when, value, ends[name])
     return figures | {"classes": {label: of_class(predictions, label) for label in model.classes}}
 
 
-def _ended(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:
+def _with_interval(name: str, value: float, ends: tuple[float, float]) -> dict[str, float]:
     return {name: value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
 
 
 def of_class(predictions: pd.DataFrame, label: str) -> dict[str, float]:
-    """Give a class's recall and precision, with their 95 % intervals where there are any."""
-    right = int(((predictions["label"] == label) & (predictions["said"] == label)).sum())
+    """Return a class's recall and precision, with their 95 % intervals where there are any."""
+    right = int(((predictions["label"] == label) & (predictions["predicted"] == label)).sum())
     figures: dict[str, float] = {}
-    for name, column in (("recall", "label"), ("precision", "said")):
-        pictures_ = int((predictions[column] == label).sum())
-        figures[f"{name}_pictures"] = pictures_
-        if pictures_:
-            low, high = scores.accuracy_interval(right, pictures_)
-            figures |= {name: right / pictures_, f"{name}_low": low, f"{name}_high": high}
+    for name, column in (("recall", "label"), ("precision", "predicted")):
+        count = int((predictions[column] == label).sum())
+        figures[f"{name}_pictures"] = count
+        if count:
+            ends = scores.accuracy_interval(right, count)
+            figures |= _with_interval(name, right / count, ends)
     return figures
 
 
@@ -243,27 +244,40 @@ def read_predictions() -> pd.DataFrame:
     return pd.read_csv(PREDICTIONS, dtype={"file": str, "label": str}, keep_default_na=False)
 
 
-def told(model: Classifier, table: pd.DataFrame, calibrated: np.ndarray) -> pd.DataFrame:
-    """Give what the model says of the test pictures: file, label, said, probability, unsure."""
+def predicted(model: Classifier, table: pd.DataFrame, calibrated: np.ndarray) -> pd.DataFrame:
+    """Return file, label, predicted class, its probability and `unsure` of the test pictures."""
     return table[["file", "label"]].assign(
-        said=np.array(model.classes, dtype=object)[calibrated.argmax(axis=1)],
+        predicted=np.array(model.classes, dtype=object)[calibrated.argmax(axis=1)],
         probability=calibrated.max(axis=1),
         unsure=model.is_unsure(calibrated),
     )
 
 
-def _git(*arguments: str) -> str:
+def read_commit() -> dict[str, str | bool]:
+    """Return the commit that is checked out, and whether git knows of changes since.
+
+    Raises
+    ------
+    UserError
+        There is no git here, or no commit.
+    """
+    why = "the bundle names the commit that it comes from"
     try:
-        told = subprocess.run(["git", *arguments], capture_output=True, text=True)
-    except FileNotFoundError:
-        raise UserError("the bundle names the commit that it comes from; install git") from None
-    if told.returncode:
-        raise UserError(
-            "the bundle names the commit that it comes from, and git knows none here "
-            f"({told.stderr.strip()}); commit the run first, after `git init` where there is no "
-            "repository"
+        commit, changes = (
+            subprocess.run(["git", *command], capture_output=True, text=True)
+            for command in (
+                ["rev-parse", "HEAD"],
+                ["status", "--porcelain", "--untracked-files=no"],
+            )
         )
-    return told.stdout.strip()
+    except FileNotFoundError:
+        raise UserError(f"{why}; install git") from None
+    if commit.returncode:
+        raise UserError(
+            f"{why}, and git knows none here ({commit.stderr.strip()}); commit the run first, "
+            "after `git init` where there is no repository"
+        )
+    return {"commit": commit.stdout.strip(), "uncommitted_changes": bool(changes.stdout)}
 
 
 def _as_json(content: dict) -> bytes:

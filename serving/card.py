@@ -66,14 +66,17 @@ model-index:
 a high probability. Decisions that matter to someone need a person, at least where the model is
 unsure.
 
-    python predict.py PICTURE...      # with ai-edge-litert and pillow alone
+    pip install ai-edge-litert pillow pillow-heif
+    python predict.py PICTURE...
+
+`pillow-heif` is for HEIC, which iPhones write; who has none does without.
 
 ## How pictures are prepared
 
 {preprocessing}
 
-`predict.py` reads JPEG, PNG, BMP, GIF, WebP, AVIF and TIFF, the first frame of each, and with the
-package `pillow-heif` HEIC, which iPhones write. What it can't read it names on stderr, and goes on.
+`predict.py` reads JPEG, PNG, BMP, GIF, WebP, AVIF, TIFF and HEIC, the first frame of each. What it
+can't read it names on stderr, and goes on.
 
 ## Training data
 
@@ -113,13 +116,13 @@ share of {most_wrong:g} was wrong. The table tells how that held on the test pic
 """
 
 
-def write(manifest: dict, params: Params, predictions: pd.DataFrame) -> str:
-    """Write the card, in Markdown.
+def render(manifest: dict, params: Params, predictions: pd.DataFrame) -> str:
+    """Return the card, in Markdown.
 
     Parameters
     ----------
-    manifest : as `serving.bundle.describe` gives it.
-    predictions : of the test pictures: file, label, said, probability, unsure.
+    manifest : see `serving.bundle.describe`.
+    predictions : of the test pictures: file, label, predicted, probability, unsure.
     """
     figures = manifest["metrics"]
     classes = manifest["classes"]
@@ -157,13 +160,13 @@ def write(manifest: dict, params: Params, predictions: pd.DataFrame) -> str:
 
 
 def _counts(counts: dict[str, dict[str, int]]) -> str:
-    """Tell how many pictures there are, and whether as many of each class."""
-    told = [
+    """Return how many pictures there are of each split, and to train on of each class."""
+    splits = [
         f"{sum(counts[split].values()):,} to {purpose}"
         for split, purpose in (("train", "train on"), ("validation", "validate"), ("test", "test"))
     ]
     of_each = ", ".join(f"{_escaped(label)} {n:,}" for label, n in counts["train"].items())
-    return f"{', '.join(told)}. Of the training pictures: {of_each}."
+    return f"{', '.join(splits)}. Of the training pictures: {of_each}."
 
 
 def _metrics(figures: dict) -> str:
@@ -191,7 +194,7 @@ def _of_classes(classes: dict[str, dict[str, float]]) -> str:
 
 
 def _ranged(figures: dict[str, float], name: str) -> str:
-    """Give a figure with its interval; of a share, there may be none to take it of."""
+    """Return a figure with its interval; – for a share of nothing."""
     if name not in figures:
         return "–"
     low, high = figures[f"{name}_low"], figures[f"{name}_high"]
@@ -200,26 +203,26 @@ def _ranged(figures: dict[str, float], name: str) -> str:
 
 def _confusions(predictions: pd.DataFrame) -> str:
     """List what is taken for what, the most frequent first."""
-    wrong = predictions[predictions["label"] != predictions["said"]]
+    wrong = predictions[predictions["label"] != predictions["predicted"]]
     if wrong.empty:
         return "It got no test picture wrong, which says more of how few or easy they are."
     of_label = predictions["label"].value_counts()
-    pairs = wrong.groupby(["label", "said"]).size().sort_values(ascending=False, kind="stable")
+    pairs = wrong.groupby(["label", "predicted"]).size().sort_values(ascending=False, kind="stable")
     rows = [
-        [_escaped(label), _escaped(said), f"{count:,} of {of_label[label]:,}"]
-        for (label, said), count in pairs.head(_SHOWN).items()
+        [_escaped(label), _escaped(predicted), f"{count:,} of {of_label[label]:,}"]
+        for (label, predicted), count in pairs.head(_SHOWN).items()
     ]
     return _table(rows, ["class", "taken for", "test pictures"])
 
 
 def _mistakes(predictions: pd.DataFrame) -> str:
     """List the most confident mistakes."""
-    wrong = predictions[(predictions["label"] != predictions["said"]) & ~predictions["unsure"]]
+    wrong = predictions[(predictions["label"] != predictions["predicted"]) & ~predictions["unsure"]]
     if wrong.empty:
         return "All of its mistakes are among the predictions that are called unsure."
     worst = wrong.sort_values("probability", ascending=False, kind="stable").head(_SHOWN)
     rows = [
-        [_escaped(each.file), _escaped(each.said), f"{each.probability:.3f}"]
+        [_escaped(each.file), _escaped(each.predicted), f"{each.probability:.3f}"]
         for each in worst.itertuples()
     ]
     return (
@@ -233,5 +236,5 @@ def _table(rows: list[list[str]], header: list[str]) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Give a name so that Markdown shows it as it is, also within a table."""
+    """Escape a name so that Markdown shows it as it is, also within a table."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>#|" else c for c in name)

@@ -1,7 +1,7 @@
 """The final model, ready to classify pictures: from the workspace, a revision, or a bundle.
 
-It runs in LiteRT, so that nobody waits for TensorFlow; `keras_model` gives the Keras form to who
-needs gradients.
+It runs in LiteRT, so that nobody waits for TensorFlow; `keras_model` loads the Keras form, for
+gradients.
 """
 
 import tempfile
@@ -31,13 +31,13 @@ FILES = {
     "calibration.json": Path("models/calibration.json"),
 }
 
-# Gives the content of one of FILES by its name there; raises a UserError where it can't.
+# Returns the content of one of FILES by its name there; raises a UserError where it can't.
 Reader = Callable[[str], bytes]
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """Gives the calibrated probability of each class.
+    """Returns the calibrated probability of each class.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class Classifier:
         Parameters
         ----------
         batch : RGB values 0-255, of any type, shape (pictures, size, size, 3), as
-            `vision.pictures.load_batch` gives them.
+            `vision.pictures.load_batch` returns them.
 
         Returns
         -------
@@ -76,15 +76,15 @@ class Classifier:
         return self.combined([self.network(view) for view in self.views(batch)])
 
     def views(self, batch: np.ndarray) -> list[np.ndarray]:
-        """Give the pictures, and their mirror images where those count as well."""
+        """Return the pictures, and their mirror images where those count as well."""
         return [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
 
     def combined(self, outputs: Sequence[np.ndarray]) -> np.ndarray:
-        """Give the calibrated probabilities from the model's own outputs for each of `views`."""
+        """Return the calibrated probabilities from the model's own outputs for each of `views`."""
         return self.calibration.apply(np.mean([*map(class_probabilities, outputs)], axis=0))
 
     def is_unsure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tell of each row of probabilities whether it is too unsure to rely on: (pictures,)."""
+        """Check which rows of probabilities are too unsure to rely on: bool, shape (pictures,)."""
         return self.calibration.is_unsure(probabilities)
 
     def keras_model(self) -> "keras.Model":
@@ -101,14 +101,14 @@ class Classifier:
 
 
 def open_model(revision: str | None, bundle: Path | None) -> Classifier:
-    """Give the classifier of a revision or of a bundle, or that of the workspace."""
+    """Open the classifier of a revision or of a bundle, or that of the workspace."""
     if revision is not None:
         return from_revision(revision)
     return from_bundle(bundle) if bundle is not None else from_workspace()
 
 
 def from_workspace() -> Classifier:
-    """Give the classifier of the run in this folder.
+    """Open the classifier of the run in this folder.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def from_workspace() -> Classifier:
 
 
 def from_revision(revision: str) -> Classifier:
-    """Give the classifier of a branch, a tag, a commit or an experiment.
+    """Open the classifier of a branch, a tag, a commit or an experiment.
 
     DVC takes its files from the cache, or from a remote.
 
@@ -132,7 +132,7 @@ def from_revision(revision: str) -> Classifier:
 
 
 def from_bundle(path: Path) -> Classifier:
-    """Give the classifier that `make bundle` packed: the archive, or the folder it was unpacked to.
+    """Open the classifier that `make bundle` packed: the archive, or the folder it was unpacked to.
 
     Raises
     ------

@@ -12,7 +12,7 @@ DESCRIPTION = "Uses the model that the pipeline trained; see docs/using.md."
 EXAMPLES = """\
 examples:
   python -m serving predict cat.jpg                     classify a picture
-  python -m serving predict --csv holidays > said.csv   classify all pictures of a folder
+  python -m serving predict --csv holidays > found.csv  classify all pictures of a folder
   python -m serving bundle                              pack the model into bundle.zip
   python -m serving serve                               open a page to drop pictures onto
 
@@ -30,7 +30,7 @@ examples:
   python -m serving predict holidays                      a folder, with all below it
   python -m serving predict 'holidays/**/*.jpg'           a pattern, quoted from the shell
   find / -name '*.jpg' | python -m serving predict -      a list, one file a line
-  python -m serving predict --csv holidays > said.csv
+  python -m serving predict --csv holidays > found.csv
   python -m serving predict --json cat.jpg | jq '.[].class'
   python -m serving predict -- -1.jpg                     a name that begins with a dash
   python -m serving predict --explain heat cat.jpg        draws where it saw that, into heat/
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build the parser; what it gives has `run`, which takes it and does the work."""
+    """Build the parser; the options that it parses have `run`, which takes them and works."""
     parser = argparse.ArgumentParser(
         prog="python -m serving",
         description=DESCRIPTION,
@@ -139,13 +139,13 @@ def add_model(command: argparse.ArgumentParser) -> None:
 
 
 def _revisions(prefix: str, **_: object) -> list[str]:
-    """Give the names of branches, tags and experiments, to complete."""
-    told = subprocess.run(
+    """Return the names of branches, tags and experiments, to complete."""
+    listed = subprocess.run(
         ["git", "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags", "refs/exps"],
         capture_output=True,
         text=True,
     )
-    references = [line.split("/") for line in told.stdout.splitlines()]
+    references = [line.split("/") for line in listed.stdout.splitlines()]
     names = {
         # refs/exps/ab/cdef.../NAME; those of queues and the like are shorter or deeper.
         parts[-1] if parts[1] == "exps" else "/".join(parts[2:])

@@ -93,7 +93,7 @@ def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Im
 
 
 def place(file: str, to: Path) -> Path:
-    """Tell where in a folder the drawing of a file belongs: where the file is, below the folder.
+    """Return where in a folder the drawing of a file belongs: where the file is, below the folder.
 
     A file outside of the working folder has all its path there.
     """

@@ -23,6 +23,8 @@ from keras import layers, tree
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
+from vision.networks import parts
+
 # Pictures at once: the maps of all layers of so many are in memory together.
 _BATCH_SIZE = 16
 # Heat in a colour that grows lighter with it, so that it shows in print as well.
@@ -36,8 +38,7 @@ class GradCam:
 
     Parameters
     ----------
-    model : from RGB pictures 0-255 to probabilities, with layers `preprocessing` and `backbone`,
-        as `build_extractor` makes it, and at the end a head, as `build_head` does.
+    model : from RGB pictures 0-255 to probabilities, with the parts of `vision.networks.parts`.
 
     Attributes
     ----------
@@ -46,14 +47,13 @@ class GradCam:
 
     def __init__(self, model: keras.Model):
         self.image_size: int = model.input.shape[1]
-        self._preprocessing = model.get_layer("preprocessing")
-        self._conv_base = model.get_layer("backbone")
-        above = model.layers[model.layers.index(self._conv_base) + 1 :]
-        self._to_logits = _logits(self._conv_base.output.shape[1:], above)
+        self._preprocessing = parts.preprocessing(model)
+        self._conv_base = parts.conv_base(model)
+        self._to_logits = _from_maps_to_logits(model)
         self._first, self._step = _places(self._conv_base)
 
     def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-        """Tell how much each position of the last maps adds to the log-odds of a class.
+        """Return how much each position of the last maps adds to the log-odds of a class.
 
         Parameters
         ----------
@@ -134,39 +134,37 @@ def overlay(picture: Image.Image, heat: np.ndarray) -> Image.Image:
 
 
 def _placed(maps: tf.Tensor) -> tf.Tensor:
-    """Leave of feature maps what tells one place from another: the means of larger maps don't."""
+    """Keep the feature maps that tell one place from another: the means of larger maps don't."""
     highest, lowest = (
         reduce(maps, axis=(1, 2), keepdims=True) for reduce in (tf.reduce_max, tf.reduce_min)
     )
     return tf.where(highest > lowest, maps, 0)
 
 
-def _logits(maps: Sequence[int], above: Sequence[layers.Layer]) -> keras.Model:
+def _from_maps_to_logits(model: keras.Model) -> keras.Model:
     """Build the model from feature maps to what the last activation is applied to."""
-    inputs = keras.Input(maps)
-    *inner, head = above
-    chain = [*inner, *(layer for layer in head.layers if not isinstance(layer, layers.InputLayer))]
-    outputs = inputs
-    for layer in chain[:-1]:
+    maps = keras.Input(parts.conv_base(model).output.shape[1:])
+    _, *inner, last = parts.head(model).layers
+    outputs = parts.features(model)(maps)
+    for layer in inner:
         outputs = layer(outputs)
-    last = chain[-1]
     linear = type(last).from_config(last.get_config() | {"activation": "linear"})
     outputs = linear(outputs)
     linear.set_weights(last.get_weights())
-    return keras.Model(inputs, outputs)
+    return keras.Model(maps, outputs)
 
 
 def _log_odds(logits: tf.Tensor, classes: np.ndarray) -> tf.Tensor:
-    """Give the log-odds of each picture's class against all others, shape (pictures,)."""
+    """Return the log-odds of each picture's class against all others, shape (pictures,)."""
     if logits.shape[1] == 1:  # a sigmoid unit is a softmax whose first logit is 0
         logits = tf.concat([tf.zeros_like(logits), logits], axis=1)
-    own = tf.one_hot(classes, logits.shape[1], on_value=True, off_value=False, dtype=tf.bool)
-    others = tf.where(own, -np.inf, logits)
-    return tf.boolean_mask(logits, own) - tf.reduce_logsumexp(others, axis=1)
+    chosen = tf.one_hot(classes, logits.shape[1], on_value=True, off_value=False, dtype=tf.bool)
+    others = tf.where(chosen, -np.inf, logits)
+    return tf.boolean_mask(logits, chosen) - tf.reduce_logsumexp(others, axis=1)
 
 
 def _places(network: keras.Model) -> tuple[float, float]:
-    """Tell where in the picture the positions of a network's feature maps look.
+    """Find where in the picture the positions of a network's feature maps look.
 
     Returns
     -------
@@ -176,8 +174,8 @@ def _places(network: keras.Model) -> tuple[float, float]:
     """
     size = network.output.shape[1]
     inner = [layer for layer in network.layers if isinstance(layer, keras.Model)]
-    if parts := [part for part in inner if part.output.shape[1] == size]:
-        return tuple(np.mean([_places(part) for part in parts], axis=0))
+    if side_by_side := [part for part in inner if part.output.shape[1] == size]:
+        return tuple(np.mean([_places(part) for part in side_by_side], axis=0))
     found = {id(network.input): (0.5, 1.0)}
     for layer in network.layers[1:]:
         entering = [found[id(t)] for t in tree.flatten(layer.input) if id(t) in found]

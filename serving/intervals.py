@@ -16,7 +16,7 @@ _MIDDLE = (0.025, 0.975)
 def of_scores(
     labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int
 ) -> dict[str, tuple[float, float]]:
-    """Give the 95 % interval of each figure of `scores.score` but the accuracy's own.
+    """Return the 95 % interval of each figure of `scores.score` but the accuracy's own.
 
     Parameters
     ----------
@@ -48,21 +48,21 @@ def weighted(
     """
     count, classes = probabilities.shape
     predicted = probabilities.argmax(axis=1)
-    own = probabilities[np.arange(count), labels]
+    of_label = probabilities[np.arange(count), labels]
     one_hot = np.eye(classes)[labels]
     brier = ((probabilities - one_hot) ** 2).sum(axis=1)
     means = {
-        "loss": -np.log(np.maximum(own, np.finfo(probabilities.dtype).eps)),
+        "loss": -np.log(np.maximum(of_label, np.finfo(probabilities.dtype).eps)),
         "brier": brier / 2 if classes == 2 else brier,
     }
     figures = {name: weights @ each / count for name, each in means.items()}
-    said = np.eye(classes)[predicted]
-    hits, stated, actual = (weights @ each for each in (one_hot * said, said, one_hot))
-    precision = _share(hits, stated)
+    chosen = np.eye(classes)[predicted]
+    hits, named, actual = (weights @ each for each in (one_hot * chosen, chosen, one_hot))
+    precision = _share(hits, named)
     recall = _share(hits, actual)
     figures["precision"] = precision.mean(axis=1)
     figures["recall"] = recall.mean(axis=1)
-    figures["f1"] = _share(2 * hits, stated + actual).mean(axis=1)
+    figures["f1"] = _share(2 * hits, named + actual).mean(axis=1)
     figures["roc_auc"] = np.mean(
         [_area(labels == k, probabilities[:, k], weights) for k in range(classes)], axis=0
     )

@@ -1,4 +1,4 @@
-"""What the page of `make serve` says of pictures, as HTML.
+"""The answers of the page of `make serve`, as HTML.
 
 Everything that it shows is in the HTML itself, so that no picture is written to any file.
 """
@@ -46,10 +46,9 @@ STYLE = """
 
 
 def answer(model: Classifier, explainer: Explainer, files: Sequence[Path]) -> str:
-    """Tell of each picture its class, its probability and where the model saw it, as HTML.
+    """Return the class, the probability and the heat map of each picture, as HTML.
 
-    Of a file that can't be read it is told why, and the others go on; also of those beyond the
-    count.
+    Of a file that can't be read, the reason; of those beyond the count, how many they are.
     """
     articles = [_article(model, explainer, file) for file in files[:MOST_PICTURES]]
     if left := files[MOST_PICTURES:]:
@@ -69,22 +68,22 @@ def _article(model: Classifier, explainer: Explainer, file: Path) -> str:
         return _not_read(name, "it waited too long; drop it again")
     except OSError as error:
         return _not_read(name, what_failed(error))
-    said = predict(model, file.name, batch)
-    label = html.escape(said.label)
-    unsure = " - unsure" if said.unsure else ""
+    prediction = predict(model, file.name, batch)
+    label = html.escape(prediction.label)
+    unsure = " - unsure" if prediction.unsure else ""
     picture.thumbnail((SHOWN_SIZE, SHOWN_SIZE))
-    (heat,) = explainer.draw([picture], [said.label])
+    (heat,) = explainer.draw([picture], [prediction.label])
     pair = _figure(picture, name, name)
     pair += _figure(heat, f"heat map of {name}", f"what spoke for {label}")
-    bars = _bars(model.classes, said.probabilities)
+    bars = _bars(model.classes, prediction.probabilities)
     return (
-        f"<article><h3>{label}, {said.probability:.1%}{unsure}</h3>"
+        f"<article><h3>{label}, {prediction.probability:.1%}{unsure}</h3>"
         f'<div class="pair">{pair}</div>{bars}</article>'
     )
 
 
 def _not_read(name: str, reason: str) -> str:
-    """Tell why a file isn't answered; its name is HTML already."""
+    """Return why a file isn't answered, as HTML, which its name is already."""
     heading = f"Not read: {html.escape(reason)}"
     return f'<article role="alert"><h3>{heading}</h3><p>{name}</p></article>'
 
@@ -100,7 +99,7 @@ def _bars(classes: Sequence[str], probabilities: np.ndarray) -> str:
 
 
 def _figure(picture: Image.Image, alternative: str, caption: str) -> str:
-    """Show a picture; the texts are HTML already."""
+    """Return a picture as HTML, which the texts are already."""
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=85)
     content = base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -99,7 +99,7 @@ def predict(model: Classifier, file: str, batch: np.ndarray) -> Prediction:
 
 
 def find(paths: Iterable[str]) -> Iterator[str | Unread]:
-    """Give the files that the command line names: files, folders, patterns, - for a list on stdin.
+    """Yield the files that the command line names: files, folders, patterns, - for a list on stdin.
 
     Of a folder that is all below it but what is hidden, in the order of names; links are followed.
     No more is held at a time than the names of one folder, and of those above it that wait.
@@ -112,10 +112,8 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
         elif has_magic(path) and not Path(path).exists():
             # pathlib's patterns can't be absolute.
             found = sorted(glob(path, recursive=True))  # noqa: PTH207
-            for name in found:
-                # A ** finds the folders, and what is in them as well.
-                if not _is_folder(Path(name)):
-                    yield name
+            # A ** finds the folders, and what is in them as well.
+            yield from (name for name in found if not _is_folder(name))
             if not found:
                 yield Unread(path, "no file matches this pattern")
         else:
@@ -123,55 +121,43 @@ def find(paths: Iterable[str]) -> Iterator[str | Unread]:
 
 
 def _below(path: str) -> Iterator[str | Unread]:
-    if not _is_folder(Path(path)):
+    if not _is_folder(path):
         yield path
         return
     found = None
-    for found in _walk(path):
+    for found in _walk(str(Path(path))):
         yield found
     if not found:
         yield Unread(path, "no file is in this folder")
 
 
 def _walk(top: str) -> Iterator[str | Unread]:
-    """Give the files of a folder, then those of each folder in it; name what can't be read."""
-    # With the folders that each lies in, by which a link that leads back is known.
-    waiting: list[tuple[str, frozenset[tuple[int, int]]]] = [(str(Path(top)), frozenset())]
-    while waiting:
-        folder, above = waiting.pop()
-        try:
-            status = Path(folder).stat()
-            identity = status.st_dev, status.st_ino
-            if identity in above:
-                yield Unread(folder, "a link to a folder that it lies in; not followed")
-                continue
-            files, folders = _names(folder)
-        except OSError as error:
-            yield Unread(folder, what_failed(error))
-            continue
-        # No paths: each would keep its name among Python's interned ones, in twice the memory.
-        before = "" if folder == "." else f"{folder.rstrip('/')}/"
+    """Yield the files of a folder, then those of each folder in it; name what can't be read."""
+    unread: list[Unread] = []
+
+    def note(error: OSError) -> None:
+        unread.append(Unread(error.filename.removeprefix("./"), what_failed(error)))
+
+    # No Paths: each would keep its name among Python's interned ones, in twice the memory.
+    for folder, folders, files in os.walk(top, onerror=note, followlinks=True):
+        yield from unread
+        unread.clear()
+        files.sort()
         for name in files:
-            yield before + name
-        waiting += [(before + name, above | {identity}) for name in reversed(folders)]
+            if not name.startswith("."):
+                yield os.path.join(folder, name).removeprefix("./")  # noqa: PTH118
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for path in [Path(folder, name) for name in folders]:
+            above = Path(os.path.abspath(path)).parents  # noqa: PTH100  `..` is none of them
+            if path.is_symlink() and path.resolve() in map(Path.resolve, above):
+                folders.remove(path.name)
+                unread.append(Unread(str(path), "a link to a folder that it lies in; not followed"))
+    yield from unread
 
 
-def _names(folder: str) -> tuple[list[str], list[str]]:
-    """Give the files and the folders of a folder that aren't hidden, in order."""
-    files: list[str] = []
-    folders: list[str] = []
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.name.startswith("."):
-                (folders if _is_folder(entry) else files).append(entry.name)
-    files.sort()
-    folders.sort()
-    return files, folders
-
-
-def _is_folder(path: Path | os.DirEntry[str]) -> bool:
+def _is_folder(path: str) -> bool:
     try:
-        return path.is_dir()
+        return Path(path).is_dir()
     except OSError:  # reading it will tell why
         return False
 

@@ -1,4 +1,4 @@
-"""What is said of one picture, or why nothing is."""
+"""The prediction of one picture, or why there is none."""
 
 import os
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of a picture.
+    """The prediction of one picture.
 
     Attributes
     ----------
@@ -35,5 +35,5 @@ class Unread:
 
 
 def what_failed(error: OSError) -> str:
-    """Tell what the system says, without the file's name, which stands beside it."""
+    """Return the system's reason without the file's name, which stands beside it."""
     return os.strerror(error.errno) if error.errno else str(error)

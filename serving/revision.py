@@ -1,8 +1,22 @@
 """Reads what the run of a branch, a tag, a commit or an experiment wrote."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vision.runtime.errors import UserError
+
+
+@contextmanager
+def dvc_may_start() -> Iterator[None]:
+    """Import DVC within this: it raises a UserError where DVC finds no home for its settings.
+
+    Import it where it is needed, since that takes longer than all else.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(f"dvc cannot start ({error}); set HOME to a folder of yours") from None
 
 
 def read_revision(revision: str, path: Path) -> bytes:
@@ -13,13 +27,9 @@ def read_revision(revision: str, path: Path) -> bytes:
     UserError
         There is no such revision, or it has no such file that can be had.
     """
-    # Imported here, since they take longer than all else, and who names no revision needs none.
-    try:
+    with dvc_may_start():
         from dvc.api import read
         from dvc.exceptions import DvcException, PathMissingError
-    except RuntimeError as error:  # whoever has no home
-        raise UserError(f"dvc cannot start ({error}); set HOME to a folder of yours") from None
-
     try:
         return read(str(path), rev=revision, mode="rb")
     except (FileNotFoundError, PathMissingError):

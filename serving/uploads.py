@@ -90,7 +90,7 @@ class Counting:
 
 
 def _listed(body: bytes) -> list[str]:
-    """Give the files that an answer lists; one that refuses them lists none."""
+    """Return the files that an answer lists; one that refuses them lists none."""
     try:
         content = json.loads(body)
     except ValueError:

@@ -22,6 +22,7 @@ from vision.evaluation import scores
 from vision.features import extraction
 from vision.models.description import class_probabilities
 from vision.models.engine import Engine
+from vision.networks import parts
 from vision.params import TrainHead
 from vision.training import heads
 from vision.training.stored_features import Stored
@@ -70,7 +71,7 @@ def predict(
     with tempfile.TemporaryDirectory() as folder:
         stored = lay_out(both, {"train": train, "validation": choose}, Path(folder))
         whole, *_ = heads.fit(extractor, backbone, stored, settings, seed)
-    head = whole.get_layer("head")
+    head = parts.head(whole)
     told = [class_probabilities(head.predict(rows[held_out], verbose=0)) for rows in views]
     return np.mean(told, axis=0)
 

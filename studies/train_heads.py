@@ -19,7 +19,7 @@ from studies.params import Params
 from vision.evaluation import scores
 from vision.models import saving
 from vision.models.description import class_probabilities
-from vision.networks import determinism
+from vision.networks import determinism, parts
 from vision.networks.extractor import build_extractor
 from vision.params import load_params
 from vision.runtime import environment
@@ -61,7 +61,7 @@ def main() -> None:
         extractor, params.backbone.name, stored, params.train_head, params.seed, drawn[0]
     )
     saving.save(whole, description, folder / "head.keras")
-    head = whole.get_layer("head")
+    head = parts.head(whole)
     start = class_probabilities(head.predict(rows["test"][0], verbose=0))
     write_json(
         summarise(measured, len(labels["test"]))

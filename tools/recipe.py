@@ -17,6 +17,7 @@ import keras
 
 from tools.experiment import flatten, run_experiment
 from vision import params
+from vision.networks import parts
 from vision.networks.backbones import BACKBONES
 from vision.networks.extractor import build_extractor
 from vision.networks.weights import WeightsUnreachableError
@@ -114,7 +115,7 @@ def build_base(backbone: params.BackboneSettings) -> keras.Model:
     """
     socket.setdefaulttimeout(TIMEOUT)  # Keras sets none
     try:
-        return build_extractor(backbone, WEIGHTS).get_layer("backbone")
+        return parts.conv_base(build_extractor(backbone, WEIGHTS))
     except WeightsUnreachableError as error:
         address = urlsplit(error.url)
         raise UserError(

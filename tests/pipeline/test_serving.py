@@ -130,30 +130,44 @@ def test_two_bundles_are_the_same_bytes_and_classify_as_the_workspace_does(insid
         assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]
 
 
-def test_a_model_that_is_not_that_of_dvc_lock_is_not_packed(own, tmp_path, monkeypatch):
+def use_the_head(project):
+    (project.folder / "models/finetuned.keras").unlink()
+    shutil.copy(project.folder / "models/head.keras", project.folder / "models/finetuned.keras")
+
+
+def commit_other_code(project):
+    with (project.folder / "vision/networks/cut.py").open("a") as file:
+        file.write("# better\n")
+    project.commit("Improve")
+
+
+CHANGES = {
+    "another model": (use_the_head, "models/finetuned.keras"),
+    "other parameters": (
+        lambda project: project.set(lr=0.125, train_head__hidden_units=3),
+        "lr, train_head",
+    ),
+    "code that was committed since": (commit_other_code, "vision/networks"),
+    "fewer pictures": (lambda project: shutil.rmtree(project.folder / TEST), "data/subset"),
+}
+
+
+@pytest.mark.parametrize(("change", "named"), CHANGES.values(), ids=CHANGES)
+def test_a_model_is_packed_only_with_what_it_was_made_of(own, tmp_path, change, named):
+    """Or its card would name a commit, parameters or figures that are not its own."""
+    change(own)
+    ran = own.run("python", "-m", "serving", "bundle", str(tmp_path / "bundle.zip"), check=False)
+    assert (ran.returncode, ran.stderr.count("\n")) == (1, 1)
+    assert ran.stderr.startswith(f"error: changed since the last run: {named}; `dvc repro`")
+    assert not (tmp_path / "bundle.zip").exists()
+
+
+@pytest.mark.parametrize("missing", ["data/subset", "data/predictions.csv"])
+def test_what_is_missing_for_the_bundle_is_named(own, tmp_path, monkeypatch, missing):
     monkeypatch.chdir(own.folder)
-    (own.folder / "models/finetuned.keras").unlink()
-    shutil.copy(own.folder / "models/head.keras", own.folder / "models/finetuned.keras")
-    with pytest.raises(UserError, match=r"finetuned\.keras is not what dvc\.lock says"):
+    (own.folder / missing).rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"^{missing} is missing; `dvc checkout` brings it"):
         bundle.write(tmp_path / "bundle.zip")
-    assert not (tmp_path / "bundle.zip").exists()
-
-
-def test_a_run_with_other_parameters_is_not_packed(own, tmp_path, monkeypatch):
-    monkeypatch.chdir(own.folder)
-    own.set(lr=0.125, train_head__hidden_units=3)
-    with pytest.raises(UserError, match=r"changed since the run: lr, train_head.hidden_units; run"):
-        bundle.write(tmp_path / "bundle.zip")
-    assert not (tmp_path / "bundle.zip").exists()
-
-
-def test_a_model_without_its_test_pictures_is_not_packed(own, tmp_path):
-    shutil.rmtree(own.folder / TEST)
-    said = own.run("python", "-m", "serving", "bundle", str(tmp_path / "bundle.zip"), check=False)
-    assert (said.returncode, said.stderr.count("\n")) == (1, 1)
-    assert said.stderr.startswith(f"error: {TEST}/cat/")
-    assert "is missing" in said.stderr
-    assert not (tmp_path / "bundle.zip").exists()
 
 
 def test_the_model_registry_knows_the_model(own):

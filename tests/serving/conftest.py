@@ -46,12 +46,12 @@ def failing_decoder(monkeypatch):
 
 @pytest.fixture
 def picture(tmp_path):
-    """Writes a picture of one colour and gives its path, as one types it."""
+    """Write a picture of one colour and return its path, as one types it."""
 
-    def write(name, colour):
+    def write(name, colour, size=(20, 12)):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (20, 12), colour).save(path)
+        Image.new("RGB", size, colour).save(path)
         return str(path)
 
     return write

@@ -11,16 +11,6 @@ from serving.command import build_parser
 from tests.code import ROOT
 
 
-def vision(*arguments, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "serving", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        **options,
-    )
-
-
 @pytest.mark.parametrize("command", [[], ["predict"], ["bundle"], ["serve"]], ids=" ".join)
 def test_help_has_examples_that_the_parser_takes(command, capsys):
     parser = build_parser()
@@ -57,18 +47,6 @@ def test_what_makes_no_sense_is_refused(arguments, capsys):
     assert "usage: python -m serving" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("typed", "offered"),
-    [
-        ("vision pre", "predict"),
-        ("vision predict --b", "--bundle"),
-        ("vision predict --rev tests-no-such-", ""),
-    ],
-)
-def test_the_shell_completes_it(typed, offered, tmp_path):
-    assert completed(typed, tmp_path) == offered
-
-
 @pytest.fixture
 def repository(tmp_path):
     """A git repository with branches, a tag, an experiment, and what DVC keeps beside those."""
@@ -87,37 +65,26 @@ def repository(tmp_path):
     return tmp_path / ".git"
 
 
-@pytest.mark.parametrize("command", ["predict", "serve"])
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("ma", "main"),
-        ("feat", "feature/more-data"),
-        ("v", "v1.0"),
-        ("pu", "puffy-daks"),
-        ("st", ""),
-        ("EX", ""),
+        ("pre", "predict"),
+        ("predict --b", "--bundle"),
+        ("predict --rev ma", "main"),
+        ("serve --rev ma", "main"),
+        ("predict --rev feat", "feature/more-data"),
+        ("predict --rev v", "v1.0"),
+        ("predict --rev pu", "puffy-daks"),
+        ("predict --rev st", ""),
+        ("predict --rev EX", ""),
     ],
 )
-def test_the_shell_completes_branches_tags_and_experiments(
-    command, typed, offered, repository, tmp_path
-):
-    said = completed(f"vision {command} --rev {typed}", tmp_path, GIT_DIR=str(repository))
-    assert said == offered
-
-
-def completed(typed, folder, **environment):
-    """Complete by argcomplete's protocol, which its scripts for bash and zsh speak."""
-    told = folder / "completed"
-    vision(
-        env=os.environ
-        | environment
-        | {
-            "_ARGCOMPLETE": "1",
-            "_ARGCOMPLETE_STDOUT_FILENAME": str(told),
-            "COMP_LINE": typed,
-            "COMP_POINT": str(len(typed)),
-        },
-        check=True,
+def test_the_shell_completes_commands_options_and_revisions(typed, offered, repository, tmp_path):
+    """By argcomplete's protocol, which its scripts for bash and zsh speak."""
+    line, completed = f"serving {typed}", tmp_path / "completed"
+    protocol = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(completed)}
+    cursor = {"COMP_LINE": line, "COMP_POINT": str(len(line)), "GIT_DIR": str(repository)}
+    subprocess.run(
+        [sys.executable, "-m", "serving"], cwd=ROOT, env=os.environ | protocol | cursor, check=True
     )
-    return told.read_text().strip()
+    assert completed.read_text().strip() == offered

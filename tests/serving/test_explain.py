@@ -11,22 +11,20 @@ from PIL import Image, WebPImagePlugin
 
 from serving import explain, predict
 from serving.classifier import Classifier
+from tests.models import classifier
 from tests.serving.conftest import SIZE
+from vision.networks import parts
 from vision.runtime.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def explained(colours, module_patch):
     """The colours' classifier, whose Keras form sees the same: each class in its own colour."""
-    inputs = keras.Input((SIZE, SIZE, 3))
-    preprocessing = keras.Model(inputs, layers.Rescaling(1.0)(inputs), name="preprocessing")
-    base_input = keras.Input((SIZE, SIZE, 3))
-    base = keras.Model(base_input, layers.AveragePooling2D(2)(base_input), name="backbone")
     entering = keras.Input((3,))
-    head = keras.Model(entering, layers.Dense(3, "softmax")(entering))
+    outputs = layers.Dense(3, "softmax")(entering)
+    head = keras.Model(entering, outputs, name=parts.HEAD)
     head.set_weights([np.eye(3), np.zeros(3)])
-    features = layers.GlobalAveragePooling2D()(base(preprocessing(inputs)))
-    model = keras.Model(inputs, head(features))
+    model = classifier(head, SIZE)
     module_patch.setattr(Classifier, "keras_model", lambda _: model)
     return colours
 
@@ -102,19 +100,8 @@ def test_a_picture_whose_decoder_fails_for_the_drawing_is_unread_and_the_others_
     assert Path("out/in/a.png.png").is_file()
 
 
-def test_large_pictures_are_drawn_smaller(explained, picture):
-    large = picture("large.png", "red")
-    Image.new("RGB", (3000, 1500), "red").save(large)
-    (result,) = predict.classify(explained, [large])
-    list(explain.write_all(explained, [result], Path(large).parent / "out"))
-    drawn = next((Path(large).parent / "out").rglob("*.png"))
-    assert Image.open(drawn).size == (1024, 512)
-
-
-def test_only_what_is_drawn_of_a_large_picture_is_held(explained, picture, monkeypatch):
-    files = [picture(f"{number}.png", "red") for number in range(3)]
-    for file in files:
-        Image.new("RGB", (3000, 1500), "red").save(file)
+def test_of_large_pictures_no_more_is_held_than_is_drawn(explained, picture, tmp_path, monkeypatch):
+    files = [picture(f"{number}.png", "red", (3000, 1500)) for number in range(3)]
     held = []
     draw = explain.Explainer.draw
 
@@ -123,8 +110,9 @@ def test_only_what_is_drawn_of_a_large_picture_is_held(explained, picture, monke
         return draw(explainer, decoded, labels)
 
     monkeypatch.setattr(explain.Explainer, "draw", note)
-    list(explain.write_all(explained, predict.classify(explained, files), Path(files[0] + "s")))
-    assert held == [(1024, 512)] * 3
+    list(explain.write_all(explained, predict.classify(explained, files), tmp_path / "out"))
+    drawn = [Image.open(file).size for file in (tmp_path / "out").rglob("*.png")]
+    assert held == drawn == [(1024, 512)] * 3
 
 
 @pytest.mark.parametrize(
@@ -147,17 +135,18 @@ def test_a_picture_outside_of_the_folder_stays_inside_of_the_drawings(tmp_path, 
     assert found == Path("out", *tmp_path.parent.parts[1:], "a.jpg.png")
 
 
-def test_drawings_among_the_pictures_are_refused(explained, spotted):
-    with pytest.raises(UserError, match=r"^--explain in/out would put drawings among"):
-        predict.print_predictions(explained, ["in"], "csv", Path("in/out"))
-    assert not Path("in/out").exists()
-
-
-def test_a_file_where_drawings_should_go_is_refused(explained, spotted):
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [
+        ("in/out", "--explain in/out would put drawings among"),
+        ("heat", "--explain heat names a file; name a folder"),
+        ("out", "out/in/a.png.png can't be written, since out/in is no"),
+    ],
+)
+def test_drawings_among_the_pictures_or_in_place_of_a_file_are_refused(explained, spotted, to, why):
     Path("heat").touch()
-    with pytest.raises(UserError, match=r"^--explain heat names a file; name a folder"):
-        predict.print_predictions(explained, ["in"], "csv", Path("heat"))
     Path("out").mkdir()
     Path("out/in").touch()
-    with pytest.raises(UserError, match=r"^out/in/a.png.png can't be written, since out/in is no"):
-        predict.print_predictions(explained, ["in"], "csv", Path("out"))
+    with pytest.raises(UserError, match=f"^{why}"):
+        predict.print_predictions(explained, ["in"], "csv", Path(to))
+    assert not Path("in/out").exists()

@@ -10,8 +10,10 @@ from keras import layers
 from PIL import Image
 
 from serving.gradcam import GradCam, overlay
+from tests.models import classifier
 from tests.vision.networks.test_backbones import random_backbone
 from vision.models import saving
+from vision.networks import parts
 from vision.networks.backbones import BACKBONES
 from vision.networks.extractor import build_extractor
 from vision.params import TrainHead
@@ -75,7 +77,7 @@ def kernel_for_patterns(extractor):
     """
     arrangements = [turned(PLANTED, times) for times in range(4)]
     pictures = np.stack([plant(each, 1) for each in arrangements])
-    maps = extractor.get_layer("backbone")(extractor.get_layer("preprocessing")(pictures)).numpy()
+    maps = parts.conv_base(extractor)(parts.preprocessing(extractor)(pictures)).numpy()
     wanted = np.zeros((*maps.shape[:3], 3))
     for target, planted in zip(wanted, arrangements, strict=True):
         for pattern, (row, column) in planted.items():
@@ -86,18 +88,13 @@ def kernel_for_patterns(extractor):
     return kernel
 
 
-def share_in(heat, row, column):
-    return corner(heat, row, column).sum() / heat.sum()
-
-
 # Those that differ from these but by their size are left out.
 FAMILIES = sorted({*BACKBONES} - {"efficientnet_lite1", "efficientnet_lite2", "vgg19"})
 
 
 @pytest.fixture(scope="module", params=[*FAMILIES, JOINT])
 def extractor(request):
-    parts = request.param.split("+")
-    chosen = random_backbone(parts[0], image_size=SIZE)
+    chosen = random_backbone(request.param.partition("+")[0], image_size=SIZE)
     return build_extractor(chosen.model_copy(update={"name": request.param}), Path())
 
 
@@ -106,34 +103,29 @@ def kernel(extractor):
     return kernel_for_patterns(extractor)
 
 
-def assert_found(model, classes):
-    """Each class's heat lies in the corner of its pattern, on a picture of other noise."""
-    gradcam = GradCam(model)
-    picture = plant(PLANTED, 2)
-    heats = gradcam.heat(np.stack([picture] * len(classes)), list(classes))
-    for number, heat in zip(classes, heats, strict=True):
+@pytest.mark.parametrize("classes", [2, 3])
+def test_each_classes_heat_is_where_its_pattern_is(extractor, kernel, classes):
+    """On a picture of other noise."""
+    gradcam = GradCam(
+        with_head(extractor, kernel if classes == 3 else kernel[:, 1:2] - kernel[:, :1])
+    )
+    numbers = [*range(classes)]
+    heats = gradcam.heat(np.stack([plant(PLANTED, 2)] * classes), numbers)
+    for number, heat in zip(numbers, heats, strict=True):
         spread = gradcam.spread(heat, SIZE, SIZE)
         # By chance it would be a quarter; a position sees far beyond its corner.
-        assert share_in(spread, *PLANTED[number]) > 0.5
-
-
-def test_of_more_classes_each_ones_heat_is_where_its_pattern_is(extractor, kernel):
-    assert_found(with_head(extractor, kernel), [0, 1, 2])
-
-
-def test_of_two_classes_each_ones_heat_is_where_its_pattern_is(extractor, kernel):
-    assert_found(with_head(extractor, kernel[:, 1:2] - kernel[:, :1]), [0, 1])
+        assert corner(spread, *PLANTED[number]).sum() / spread.sum() > 0.5
 
 
 def test_a_position_of_the_maps_lies_where_it_looks(extractor):
     """By the pixels on which it depends most."""
-    conv_base = extractor.get_layer("backbone")
+    conv_base = parts.conv_base(extractor)
     positions = conv_base.output.shape[1]
     middle = positions // 2
     with tf.GradientTape() as tape:
         picture = tf.constant(plant({}, 0)[np.newaxis])
         tape.watch(picture)
-        maps = conv_base(extractor.get_layer("preprocessing")(picture))
+        maps = conv_base(parts.preprocessing(extractor)(picture))
         seen = tf.reduce_sum(maps[:, middle, middle])
     dependence = np.abs(tape.gradient(seen, picture).numpy()).sum(axis=(0, 3))
     heat = np.zeros((positions, positions), np.float32)
@@ -151,20 +143,7 @@ def median(weights, axis):
     return np.interp(0.5, along / along[-1], np.arange(len(along)) + 0.5)
 
 
-# --- heads of any kind, upon a base that gives the picture itself ---
-
-
-def model_of(pooling, head, block=2):
-    """A model whose last feature maps are the picture, in 4 × 4 blocks of 2 × 2 pixels.
-
-    With `block` 1, each of the positions looks at the upper left pixel of its block alone.
-    """
-    inputs = keras.Input((8, 8, 3))
-    preprocessing = keras.Model(inputs, layers.Rescaling(1.0)(inputs), name="preprocessing")
-    base_input = keras.Input((8, 8, 3))
-    base = keras.Model(base_input, layers.AveragePooling2D(block, 2)(base_input), name="backbone")
-    features = pooling(base(preprocessing(inputs)))
-    return keras.Model(inputs, head(features), name="classifier")
+# --- heads of any kind, upon a base that returns the picture itself ---
 
 
 def build(kernel, pooling=layers.GlobalAveragePooling2D, biases=0, block=2):
@@ -172,7 +151,7 @@ def build(kernel, pooling=layers.GlobalAveragePooling2D, biases=0, block=2):
     units = kernel.shape[1]
     head = build_head(len(kernel), max(2, units), settings(), 0)
     head.set_weights([kernel, np.zeros(units) + biases])
-    return GradCam(model_of(pooling(), head, block))
+    return GradCam(classifier(head, pooling=pooling, block=block))
 
 
 # One red block above the middle, and one blue block at its left, in a black picture.
@@ -189,15 +168,11 @@ def only_at(place, value):
     return expected
 
 
-def test_the_heat_is_what_a_position_adds_to_the_logit():
-    """A mean over 16 positions."""
-    gradcam = build(RED_OR_BLUE)
-    np.testing.assert_allclose(gradcam.heat(PICTURE, [1]), only_at(RED, 200 / 16), rtol=1e-6)
-
-
-def test_what_speaks_for_the_other_of_two_classes_is_what_speaks_against_the_one():
-    gradcam = build(RED_OR_BLUE)
-    np.testing.assert_allclose(gradcam.heat(PICTURE, [0]), only_at(BLUE, 100 / 16), rtol=1e-6)
+@pytest.mark.parametrize(("label", "place", "value"), [(1, RED, 200 / 16), (0, BLUE, 100 / 16)])
+def test_the_heat_is_what_a_position_adds_to_the_logit_or_takes_off(label, place, value):
+    """A mean over 16 positions; what speaks against the one of two classes is for the other."""
+    found = build(RED_OR_BLUE).heat(PICTURE, [label])
+    np.testing.assert_allclose(found, only_at(place, value), rtol=1e-6)
 
 
 def test_a_softmax_between_two_classes_is_explained_as_a_sigmoid_is():
@@ -236,7 +211,7 @@ def test_a_hidden_layer_is_seen_through():
     head.set_weights(
         [np.array([[1.0, -1], [0, 0], [0, 0]]), np.zeros(2), np.array([[-2.0], [5]]), np.zeros(1)]
     )
-    gradcam = GradCam(model_of(layers.GlobalAveragePooling2D(), head))
+    gradcam = GradCam(classifier(head))
     np.testing.assert_allclose(gradcam.heat(PICTURE, [0]), only_at(RED, 2 * 200 / 16), rtol=1e-6)
     assert not gradcam.heat(PICTURE, [1]).any()
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from serving import intervals
-from serving.run import LOCK, read_run
-from tools.compare import MODELS, PREDICTIONS, WORKSPACE, read_predictions
+from serving.run import LOCK, changed_since_run, read_run
+from tools.compare import MODELS, WORKSPACE, read_predictions
 from tools.report import changes, charts, images
 from tools.report.changes import NAMES
 from vision import pictures
@@ -40,12 +40,6 @@ METRICS = {
 }
 HISTORIES = {"head": Path("plots/head.csv"), "finetune": Path("plots/finetune.csv")}
 PLOTS = Path("plots/evaluate")
-_OF_THE_RUN = [
-    *(path for name, path in METRICS.items() if name != "environment"),  # which is beside it
-    *HISTORIES.values(),
-    *(MODEL, CALIBRATION, PREDICTIONS, PICKED, LEFT_OUT, FINDINGS, AUDIT),
-]
-
 # How many are shown. Of classes: more make a table that nobody reads.
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
 _FIGURES = {
@@ -107,12 +101,12 @@ class Contents:
 
     Attributes
     ----------
-    doubts : by what the files here are not one finished run.
+    changed : the paths and parameters that are no longer those of the run.
     """
 
     classes: list[str]
     commit: str
-    doubts: list[str]
+    changed: list[str]
     counts: dict[str, dict[str, int]]
     left_out: int
     audit: list[tuple[str, int]]
@@ -172,15 +166,15 @@ def gather(revision: str | None) -> Contents:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
-    now, run = load_params(PARAMS), read_run()
-    params, used = run.params(now), run.parameters
+    run = read_run()
+    params, used = run.params(load_params(PARAMS)), run.parameters
     findings = read_table(FINDINGS)
     # First, since a wrong name is told sooner so.
-    changed = changes.since(revision, used, metrics["evaluate"]) if revision else None
+    compared = changes.since(revision, used, metrics["evaluate"]) if revision else None
     return Contents(
         classes=classes,
         commit=commit(),
-        doubts=run.doubts(now, [path for path in _OF_THE_RUN if path.exists()]),
+        changed=changed_since_run(),
         counts=metrics["subset"],
         left_out=len(read_table(LEFT_OUT)),
         audit=list(told(read_json(AUDIT) if AUDIT.exists() else {})),
@@ -225,7 +219,7 @@ def gather(revision: str | None) -> Contents:
         count_mistakes=int((said != labels).sum()),
         parameters=sections(used),
         environments=metrics["environment"],
-        changes=changed,
+        changes=compared,
     )
 
 

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import applications, layers, tree
 
-from vision.networks import efficientnet_lite
+from vision.networks import efficientnet_lite, parts
 from vision.networks import weights as weight_files
 from vision.networks.architectures import ARCHITECTURES, Architecture
 from vision.runtime.errors import UserError
@@ -101,7 +101,7 @@ class Backbone:
         if weights not in ("imagenet", "random"):
             weight_files.load(base, Path(weights))
         maps = _with_levels(base) if levels else base.output
-        return keras.Model(base.input, maps, name="backbone")
+        return keras.Model(base.input, maps, name=parts.CONV_BASE)
 
     def last_maps(self, base: keras.Model) -> np.ndarray:
         """See `last_maps`."""
@@ -235,7 +235,7 @@ class Joint:
                 f"have different heights, {', '.join(map(str, sorted(heights)))}; "
                 "set backbone.image_size to a multiple of 32"
             )
-        return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name="backbone")
+        return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name=parts.CONV_BASE)
 
     def last_maps(self, base: keras.Model) -> np.ndarray:
         """See `last_maps`."""

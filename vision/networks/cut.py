@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers, tree
 
-from vision.networks import backbones
+from vision.networks import backbones, parts
 
 
 def split(model: keras.Model, backbone: str, block: str | None) -> tuple[keras.Model, keras.Model]:
@@ -18,8 +18,7 @@ def split(model: keras.Model, backbone: str, block: str | None) -> tuple[keras.M
 
     Parameters
     ----------
-    model : from pictures, with layers `preprocessing` and `backbone`, as
-        `networks.extractor.build_extractor` makes it.
+    model : from pictures, with the parts of an extractor; see `networks.parts`.
     backbone : the name of its convolutional base.
     block : the lowest one that is trained; None: the head alone is.
 
@@ -36,14 +35,13 @@ def split(model: keras.Model, backbone: str, block: str | None) -> tuple[keras.M
     """
     if block is None:
         return _above_features(model)
-    conv_base = model.get_layer("backbone")
+    conv_base = parts.conv_base(model)
     lower, upper = backbones.split(conv_base, backbone, block)
-    prepared = model.get_layer("preprocessing")(model.input)
-    parts = tree.flatten(lower(prepared))
-    flat = [layers.Flatten(name=f"flat_{n}")(part) for n, part in enumerate(parts)]
+    entering = tree.flatten(lower(parts.preprocessing(model)(model.input)))
+    flat = [layers.Flatten(name=f"flat_{n}")(part) for n, part in enumerate(entering)]
     activations = flat[0] if len(flat) == 1 else layers.Concatenate(name="activations")(flat)
     entering = keras.Input(activations.shape[1:], name="activations")
-    outputs = _go_on(model, conv_base, upper(_parts(entering, tree.flatten(upper.input))))
+    outputs = _go_on(model, conv_base, upper(_shaped(entering, tree.flatten(upper.input))))
     # All names are the same in every process, whatever else it built: they are a part of what
     # tells a network's rows in the store from another's.
     return keras.Model(model.input, activations, name="below"), keras.Model(entering, outputs)
@@ -79,7 +77,7 @@ def side_by_side(
 
 def _above_features(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Cut a model in two where its head begins: the lower part is the extractor that it has."""
-    features = model.get_layer("features")
+    features = parts.features(model)
     entering = keras.Input(features.output.shape[1:], name="activations")
     outputs = _go_on(model, features, entering)
     return keras.Model(model.input, features.output, name="extractor"), keras.Model(
@@ -94,14 +92,14 @@ def _go_on(model: keras.Model, after: keras.Layer, tensor: keras.KerasTensor) ->
     return tensor
 
 
-def _parts(
+def _shaped(
     flat: keras.KerasTensor, tensors: list[keras.KerasTensor]
 ) -> keras.KerasTensor | list[keras.KerasTensor]:
     """Cut rows into parts with the shapes of some tensors."""
-    parts = []
+    shaped = []
     start = 0
     for tensor in tensors:
         end = start + math.prod(tensor.shape[1:])
-        parts.append(layers.Reshape(tensor.shape[1:])(flat[:, start:end]))
+        shaped.append(layers.Reshape(tensor.shape[1:])(flat[:, start:end]))
         start = end
-    return parts[0] if len(parts) == 1 else parts
+    return shaped[0] if len(shaped) == 1 else shaped

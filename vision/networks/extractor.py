@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from vision.networks import backbones
+from vision.networks import backbones, parts
 from vision.params import BackboneSettings
 from vision.runtime.errors import UserError
 
@@ -20,8 +20,8 @@ def build_extractor(backbone: BackboneSettings, weights_folder: Path) -> keras.M
 
     Returns
     -------
-    A model from (pictures, size, size, 3) to (pictures, features). Its layers are
-    `preprocessing`; `backbone`, the convolutional base; and `features`.
+    A model from (pictures, size, size, 3) to (pictures, features), with the parts of
+    `networks.parts` but the head.
 
     Raises
     ------
@@ -40,10 +40,10 @@ def build_extractor(backbone: BackboneSettings, weights_folder: Path) -> keras.M
     conv_base = chosen.build(backbone.weights, size, backbone.pooling == "levels")
     conv_base.trainable = False
     inputs = keras.Input((size, size, 3), name="pictures")
-    preprocessing = keras.Model(inputs, chosen.preprocess(inputs), name="preprocessing")
+    preprocessing = keras.Model(inputs, chosen.preprocess(inputs), name=parts.PREPROCESSING)
     maps = conv_base(preprocessing(inputs))
     if backbone.pooling == "none":
-        features = layers.Flatten(name="features")(maps)
+        features = layers.Flatten(name=parts.FEATURES)(maps)
     else:
-        features = layers.GlobalAveragePooling2D(name="features")(maps)
+        features = layers.GlobalAveragePooling2D(name=parts.FEATURES)(maps)
     return keras.Model(inputs, features, name="extractor")

@@ -18,7 +18,7 @@ from vision import pictures
 from vision.features import activations
 from vision.models.description import Description
 from vision.models.engine import Engine
-from vision.networks import backbones, cut
+from vision.networks import backbones, cut, parts
 from vision.params import Augmentation, Finetune
 from vision.runtime.errors import UserError
 from vision.training import batches, loop
@@ -126,7 +126,7 @@ def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _check_order(model: keras.Model, description: Description, blocks: Sequence[str]) -> None:
     """Refuse, before hours of training, what is no block, and blocks that don't go down."""
-    conv_base = model.get_layer("backbone")
+    conv_base = parts.conv_base(model)
     trained = {}
     for block in blocks:
         backbones.unfreeze(conv_base, description.backbone, block)
@@ -190,7 +190,7 @@ def fit(
     UserError
         The base has no such block, the training diverged, or the disk has too little room.
     """
-    conv_base = model.get_layer("backbone")
+    conv_base = parts.conv_base(model)
     backbones.unfreeze(conv_base, description.backbone, block)
     given = (
         _from_activations(model, description, settings, block, source)

@@ -11,7 +11,7 @@ from keras import initializers, layers, regularizers
 
 from vision.models import calibration
 from vision.models.description import Description, class_probabilities
-from vision.networks import backbones
+from vision.networks import backbones, parts
 from vision.params import TrainHead
 from vision.training import batches, lbfgs, loop
 from vision.training.batches import Batches
@@ -58,7 +58,7 @@ def build_head(
         x = dense(settings.hidden_units, "relu", "hidden")(x)
     x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    return keras.Model(inputs, dense(units, activation, "probabilities")(x), name="head")
+    return keras.Model(inputs, dense(units, activation, "probabilities")(x), name=parts.HEAD)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _simplest(heads: Sequence[_Trained]) -> _Trained:
 def _last_maps(extractor: keras.Model, backbone: str) -> np.ndarray:
     """Return for each feature whether it is of the last maps, not of larger ones."""
     count = extractor.output.shape[1]
-    found = backbones.last_maps(extractor.get_layer("backbone"), backbone)
+    found = backbones.last_maps(parts.conv_base(extractor), backbone)
     return found if len(found) == count else np.ones(count, bool)  # flattened, not pooled
 
 
