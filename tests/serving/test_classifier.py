@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from serving import classifier
+from tests.files import zipped
 from tests.serving.conftest import SIZE
 from vision.models.calibration import Calibration
 from vision.models.engine import Engine
@@ -115,26 +117,21 @@ def test_broken_parts_are_told_in_one_line(members, name, content, why, tmp_path
         classifier.from_bundle(folder)
 
 
-def test_a_bundle_that_was_cut_short_or_changed(members, tmp_path):
-    path = tmp_path / "bundle.zip"
-    folder = write(members, tmp_path / "folder")
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in members:
-            archive.write(folder / name, name)
-    whole = path.read_bytes()
-    for content in (whole[:-30], whole[: len(whole) // 2], whole[:40] + b"!!!!" + whole[44:]):
-        path.write_bytes(content)
-        with pytest.raises(UserError, match="is no bundle of this project"):
-            classifier.from_bundle(path)
-
-
-def test_a_file_that_is_no_bundle(tmp_path):
-    with pytest.raises(UserError, match=r"gone.zip is missing"):
-        classifier.from_bundle(tmp_path / "gone.zip")
-    (tmp_path / "text.zip").write_text("no archive")
-    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-        archive.writestr("cat.txt", "miaow")
-    (tmp_path / "folder").mkdir()
-    for name in ("text.zip", "other.zip", "folder"):
-        with pytest.raises(UserError, match=f"{name} is no bundle"):
-            classifier.from_bundle(tmp_path / name)
+def test_what_is_no_bundle_or_was_cut_short_or_changed_is_told(members, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile("whole.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in write(members, Path("folder")).iterdir():
+            archive.write(path, path.name)
+    classifier.from_bundle(Path("whole.zip"))
+    whole = Path("whole.zip").read_bytes()
+    Path("cut.zip").write_bytes(whole[:-30])
+    Path("half.zip").write_bytes(whole[: len(whole) // 2])
+    Path("changed.zip").write_bytes(whole[:40] + b"!!!!" + whole[44:])
+    Path("text.zip").write_text("no archive")
+    Path("other.zip").write_bytes(zipped({"cat.txt": b"miaow"}))
+    Path("empty").mkdir()
+    for name in ("cut.zip", "half.zip", "changed.zip", "text.zip", "other.zip", "empty"):
+        with pytest.raises(UserError, match=f"^{name} is no bundle of this project"):
+            classifier.from_bundle(Path(name))
+    with pytest.raises(UserError, match=r"^gone.zip is missing"):
+        classifier.from_bundle(Path("gone.zip"))
