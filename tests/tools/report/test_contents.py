@@ -157,6 +157,24 @@ def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
     ]
 
 
+def test_the_heads_that_were_trained_are_listed(whole, folder):
+    assert "What the head takes" not in whole[1]
+    file = folder / "metrics/head.json"
+    heads = {
+        name: {"validation_loss": loss, "validation_accuracy": accuracy}
+        for name, loss, accuracy in (("last_maps", 0.5, 0.75), ("levels", 0.25, 0.875))
+    }
+    summary = json.loads(file.read_text()) | {"levels": True, "heads": heads}
+    file.write_text(json.dumps(summary))
+    text = page.render(contents.gather(None))
+    table = text[text.index("What the head takes") :].partition("</table>")[0]
+    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in table.split("<tr>")[2:]]
+    assert rows == [
+        ["the", "last", "maps", "0.5000", "75.0", "%"],
+        ["the", "last", "and", "larger", "maps", "0.2500", "87.5", "%", "yes"],
+    ]
+
+
 # --- what changed ---
 
 
