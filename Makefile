@@ -18,14 +18,15 @@
 
 VENV := .venv
 SERVE_VENV := .venv-serve
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 # As after `source .venv/bin/activate`: the stages' own `python` is that of the environment.
 RUN := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 # By their modules, as all that pip installed: the scripts in $(VENV)/bin name the folder that they
 # were installed in, which may have been renamed since.
 DVC := $(RUN) python -m dvc
-COMPILE := python -m uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
-	--custom-compile-command "make requirements"
+# The same versions for each Python, so that they compute the same.
+COMPILE := python -m uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--no-annotate --upgrade --custom-compile-command "make requirements"
 
 PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 
@@ -116,18 +117,17 @@ bench: $(VENV)/.installed
 verify: ready
 	@$(RUN) python -m tools.verify
 
-# Pins requirements.txt and requirements-dev.txt anew from the .in files.
+# Pins anew what pyproject.toml names.
 requirements: $(VENV)/.installed
 	@$(VENV)/bin/python -m pip install --quiet uv
-	@$(RUN) $(COMPILE) --upgrade requirements.in --output-file requirements.txt
-	@$(RUN) $(COMPILE) --upgrade requirements-dev.in --output-file requirements-dev.txt
+	@$(RUN) $(COMPILE) pyproject.toml --output-file requirements.txt
+	@$(RUN) $(COMPILE) --group dev --constraint requirements.txt --output-file requirements-dev.txt
 	@grep -vE '^(pillow|tomlkit)==' requirements.txt > $(VENV)/shared.txt
-	@$(RUN) $(COMPILE) --upgrade --constraint $(VENV)/shared.txt requirements-serve.in \
-		--output-file requirements-serve.txt
+	@$(RUN) $(COMPILE) --group serve --constraint $(VENV)/shared.txt --output-file requirements-serve.txt
 
 $(VENV)/.installed: requirements.txt
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo 'error: Python 3.11 is needed; name it with make PYTHON=path/to/python3.11' >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo 'error: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned requirements into $(VENV) (some minutes the first time) ...'
 	@"$(PYTHON)" -m venv $(ANEW) $(VENV)
 	@mkdir -p "$$HOME"
@@ -141,7 +141,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 # Upon the pipeline's packages, which it sees, by a path that a renamed folder leaves right; where it
 # has one in another version, that one counts.
 $(SERVE_VENV)/.installed: $(VENV)/.installed requirements-serve.txt
-	@"$(PYTHON)" -m venv --clear $(SERVE_VENV)
+	@$(VENV)/bin/python -m venv --clear $(SERVE_VENV)
 	@$(SERVE_VENV)/bin/python -c 'import os, sys; print(os.path.relpath(*sys.argv[1:]))' \
 		"$$($(VENV)/bin/python -c '$(PURELIB)')" "$$($(SERVE_VENV)/bin/python -c '$(PURELIB)')" \
 		> "$$($(SERVE_VENV)/bin/python -c '$(PURELIB)')/pipeline.pth"

@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
+from ruamel.yaml import YAML
 
 from tests.code import ROOT
 
@@ -18,6 +21,13 @@ PYTHON = """#!/bin/sh
 echo "$@; HOME=$HOME; USER=$USER"
 [ "$2" != "$FAILING" ]
 """
+# Runs what it is given as if it were another version.
+OTHER_PYTHON = """#!/bin/sh
+[ "$1" != -c ] || exec "{}" -c "import sys; sys.version_info = ({}, {}, 1); $2"
+"""
+PYTHONS = SpecifierSet(
+    tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+)
 
 
 @pytest.fixture
@@ -102,6 +112,23 @@ def test_an_environment_whose_python_is_gone_is_made_anew(project):
 def test_where_there_is_none_it_is_made(project):
     shutil.rmtree(project / ".venv")
     assert "-m venv  .venv\n" in said(project, "--dry-run", "repro")
+
+
+@pytest.mark.parametrize("version", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_a_python_is_admitted_that_pyproject_names(project, version):
+    python = project / "python"
+    python.write_text(OTHER_PYTHON.format(sys.executable, *version.split(".")))
+    python.chmod(0o755)
+    (project / ".venv/.installed").unlink()
+    made = make(project, ".venv/.installed", f"PYTHON={python}")
+    assert (made.returncode == 0) == (version in PYTHONS)
+    assert ("error: Python 3.11, 3.12 or 3.13 is needed" in made.stderr) != (version in PYTHONS)
+
+
+def test_each_of_them_is_tested():
+    workflow = YAML().load(ROOT / ".github/workflows/pull-request.yml")
+    tested = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert tested == [f"3.{minor}" for minor in range(30) if f"3.{minor}" in PYTHONS]
 
 
 def test_the_page_s_environment_finds_the_pipeline_s_in_a_folder_that_was_renamed(project):
