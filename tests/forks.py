@@ -48,7 +48,6 @@ IMPORTS = {
         "ai_edge_litert.interpreter",
         "cv2",
         "matplotlib.figure",
-        "natsort",
         "pandas",
         "platformdirs",
         "pooch",

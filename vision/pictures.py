@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import re
 import shutil
 import struct
 import threading
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 import pillow_heif
-from natsort import natsort_keygen
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from vision.runtime.text import fitting
@@ -91,8 +91,6 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 # a folder in its place. The rest is the disk's or the machine's.
 _OF_THE_PICTURE = {None, errno.EINVAL, errno.EISDIR}
 
-_natural_key = natsort_keygen()
-
 pillow_heif.register_heif_opener()
 # A JPEG file is its first picture. Pillow alone would also read the list of those that may follow
 # (MPO, as telephones write it), and fail where that is broken.
@@ -124,7 +122,12 @@ class Form(NamedTuple):
 
 def natural_order(names: Sequence[str]) -> list[str]:
     """Sort names as people do: cat.2 before cat.10."""
-    return sorted(names, key=lambda name: (_natural_key(name), name))
+    return sorted(names, key=lambda name: (_parts(name), name))
+
+
+def _parts(name: str) -> list[str | int]:
+    """Cut a name into what is no number and numbers, in turn."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def index(folder: Path) -> "pd.DataFrame":

@@ -82,6 +82,11 @@ def test_numbers_in_names_are_ordered_by_value():
     assert pictures.natural_order(names) == ["cat.1.jpg", "cat.2.jpg", "cat.10.jpg"]
 
 
+def test_names_that_begin_with_a_number_come_before_others():
+    names = ["cat.jpg", "10.jpg", "2 cats.jpg", "2.jpg"]
+    assert pictures.natural_order(names) == ["2 cats.jpg", "2.jpg", "10.jpg", "cat.jpg"]
+
+
 def test_names_of_equal_numbers_have_one_order():
     names = ["cat.1.jpg", "cat.01.jpg", "cat.001.jpg"]
     assert pictures.natural_order(names) == pictures.natural_order(names[::-1])

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from natsort import natsorted
 
 from vision.features import extraction, views
 from vision.models.engine import Engine
@@ -65,7 +64,7 @@ def stored(
         of_validation = to / "activations/validation.npy"
         extraction.write(frozen, validation, of_validation, store_gb, dtype=_DTYPE)
         yield (
-            [np.load(file, mmap_mode="r") for file in natsorted((to / "train").iterdir())],
+            [np.load(to / f"train/{view}.npy", mmap_mode="r") for view in range(count)],
             np.load(of_validation, mmap_mode="r"),
         )
     finally:

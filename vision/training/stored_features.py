@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from natsort import natsorted
 
 
 @dataclass(frozen=True)
@@ -31,5 +30,7 @@ class Stored:
 
         Each is memory-mapped, of shape (pictures, features).
         """
-        views = natsorted(self.views.iterdir()) if split == "train" else []
-        return [np.load(file, mmap_mode="r") for file in (self.features / f"{split}.npy", *views)]
+        files = [self.features / f"{split}.npy"]
+        if split == "train":
+            files += sorted(self.views.iterdir(), key=lambda view: int(view.stem))
+        return [np.load(file, mmap_mode="r") for file in files]
