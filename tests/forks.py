@@ -50,7 +50,6 @@ IMPORTS = {
         "matplotlib.figure",
         "pandas",
         "platformdirs",
-        "pooch",
         "scipy.sparse.csgraph",
         "sklearn.linear_model",
         "sklearn.model_selection",
