@@ -123,10 +123,12 @@ def blurred(picture: Image.Image) -> Image.Image:
     return small.resize(picture.size)
 
 
-def run_pipeline(project: Path) -> dict[str, float]:
-    """Run the pipeline; return the final model's accuracies, and the seconds of all stages."""
+def run_pipeline(project: Path) -> dict[str, object]:
+    """Run the pipeline; return the final model's accuracies, what was chosen, and the seconds."""
     seconds = reproduce(project)[ALL]
-    tested, trained = (read_json(project / f"metrics/{n}.json") for n in ("evaluate", "finetune"))
+    tested, head, trained = (
+        read_json(project / f"metrics/{name}.json") for name in ("evaluate", "head", "finetune")
+    )
     return {
         "test": tested["finetuned"]["accuracy"],
         "head_test": tested["head"]["accuracy"],
@@ -134,6 +136,8 @@ def run_pipeline(project: Path) -> dict[str, float]:
         "test_loss": tested["finetuned"]["loss"],
         "pictures": tested["pictures"],
         "seconds": round(seconds, 1),
+        "levels": head["levels"],
+        "fine_tuned": trained["best_epoch"] > 0,
     }
 
 
