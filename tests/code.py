@@ -2,13 +2,21 @@
 
 import ast
 import json
+from functools import cache
 from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
 
-def imported_files(module: Path) -> set[Path]:
+@cache
+def tree_of(module: Path) -> ast.Module:
+    """Parse a module, by its path in the project."""
+    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+
+
+@cache
+def imported_files(module: Path) -> frozenset[Path]:
     """Files of this project that a module runs when it is imported, itself included.
 
     Empty files (an `__init__.py` that only marks a package) run nothing and don't count.
@@ -17,19 +25,24 @@ def imported_files(module: Path) -> set[Path]:
     waiting = _files_of(".".join(module.with_suffix("").parts))
     while waiting:
         path = waiting.pop()
-        if path in found or not (ROOT / path).read_text().strip():
+        if path not in found and tree_of(path).body:
+            found.add(path)
+            waiting += _imported_by(path)
+    return frozenset(found)
+
+
+@cache
+def _imported_by(module: Path) -> list[Path]:
+    found = []
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative imports are not followed"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
             continue
-        found.add(path)
-        for node in ast.walk(ast.parse((ROOT / path).read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{path}: relative imports are not followed"
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-            else:
-                continue
-            for name in names:
-                waiting += _files_of(name)
+        found += [file for name in names for file in _files_of(name)]
     return found
 
 
@@ -81,8 +94,7 @@ def used_parameters(module: Path, beginning: str = "params") -> set[str]:
     Of `params.finetune.epochs` only the whole counts; a section handed on whole, as in
     `f(params.finetune)`, counts as that section.
     """
-    tree = ast.parse((ROOT / module).read_text())
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    attributes = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Attribute)]
     beginnings = {id(node.value) for node in attributes}
     return {
         chain
@@ -97,7 +109,7 @@ def handed_whole(module: Path, name: str = "params") -> list[str]:
     To hand them to a function of its own, which calls them the same, is fine: what that reads
     counts as read by the module.
     """
-    tree = ast.parse((ROOT / module).read_text())
+    tree = tree_of(module)
     own = {
         node.name: [argument.arg for argument in node.args.args]
         for node in tree.body

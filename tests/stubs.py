@@ -8,7 +8,7 @@ from tests.code import ROOT
 from tests.pipeline.conftest import Project
 
 # In 30 pictures the head gets 3 wrong, the fine-tuned model as many as `lr` has of 1e-5. Metrics
-# follow from the seed. Beside the project it notes the seeds that it ran with.
+# and a curve follow from the seed. Beside the project it notes the seeds that it ran with.
 STUB = r"""
 import json
 from pathlib import Path
@@ -17,6 +17,8 @@ from ruamel.yaml import YAML
 params = YAML(typ="safe", pure=True).load(Path("params.yaml"))
 with Path("../seeds_run.txt").open("a") as file:
     print(params["seed"], file=file)
+if not params["lr"]:
+    raise SystemExit("error: lr is 0")
 wrong = {"head": 3, "finetuned": round(params["lr"] * 1e5)}
 rows = ["file,label,md5," + ",".join(f"{model}_{label}" for model in wrong for label in "ab")]
 for number in range(30):
@@ -31,7 +33,9 @@ metrics = {
     "head": {"accuracy": share, "loss": 1 - share},
     "finetuned": {"accuracy": share**2, "loss": 1 - share**2},
 }
-Path("metrics").mkdir(exist_ok=True)
+for folder in ("metrics", "plots"):
+    Path(folder).mkdir(exist_ok=True)
+Path("plots/finetune.csv").write_text(f"epoch,validation_loss\n1,1\n2,{1 - share}\n")
 Path("metrics/evaluate.json").write_text(json.dumps(metrics))
 Path("data/predictions.csv").write_text("\n".join(rows) + "\n")
 """
@@ -44,6 +48,7 @@ PIPELINE = {
             "params": ["seed", "lr"],
             "outs": ["data/predictions.csv"],
             "metrics": [{"metrics/evaluate.json": {"cache": False}}],
+            "plots": [{"plots/finetune.csv": {"cache": False, "x": "epoch"}}],
         }
     }
 }

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from tests.code import ROOT
+from tests.code import ROOT, tree_of
 
 FOLDERS = ("vision", "stages", "serving", "baselines", "studies", "tools", "benchmarks")
 MODULES = sorted(
@@ -17,10 +17,6 @@ ALLOWED = {
     "vision/networks/efficientnet_lite.py": {"pickle.UnpicklingError"},
 }
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "torch"}
-
-
-def tree_of(module):
-    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
 
 
 def calls(module, name):

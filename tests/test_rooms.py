@@ -6,7 +6,7 @@ from graphlib import TopologicalSorter
 
 import pytest
 
-from tests.code import ROOT
+from tests.code import ROOT, tree_of
 
 # Each room of vision/ with those that it may import; what is not a room is a file at the top.
 ROOMS = {
@@ -45,7 +45,7 @@ MODULES = {
 
 def imports(module: str) -> Iterator[str]:
     """Give the project's modules that a module imports, at its top or within a function."""
-    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+    for node in ast.walk(tree_of(MODULES[module])):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -96,7 +96,7 @@ def test_a_stage_starts_no_program_of_another_room():
     for path in (ROOT / "stages").rglob("*.py"):
         commands = [
             [item.value for item in node.elts if isinstance(item, ast.Constant)]
-            for node in ast.walk(ast.parse(path.read_text()))
+            for node in ast.walk(tree_of(path))
             if isinstance(node, ast.List)
         ]
         for command in commands:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 from ruamel.yaml import YAML
@@ -35,19 +36,16 @@ def test_the_committed_file_is_accepted():
     assert not isinstance(params.blog_2016.plain, Augmented)
 
 
-@pytest.mark.parametrize(
-    "number", [n for n, line in enumerate(LINES) if re.match(r" *\w.*:", line)]
-)
-def test_every_key_has_a_comment_above_it(number):
-    assert LINES[number - 1].strip().startswith("# ")
+def test_every_key_has_a_comment_above_it():
+    for above, line in pairwise(LINES):
+        assert above.strip().startswith("# ") or not re.match(r" *\w.*:", line), line
 
 
-@pytest.mark.parametrize(
-    ("value", "limit"), [(79, "greater than or equal to 80"), (1025, "less than or equal to 1024")]
-)
-def test_an_image_size_that_a_network_cannot_take_is_refused(tmp_path, value, limit):
-    said = refusal(tmp_path, lambda content: content["blog-2016"].update(image_size=value))
-    assert said == f"blog-2016.image_size = {value} is refused: input should be {limit}"
+def test_an_image_size_that_a_network_cannot_take_is_refused(tmp_path):
+    said = refusal(tmp_path, lambda content: content["blog-2016"].update(image_size=79))
+    assert said == (
+        "blog-2016.image_size = 79 is refused: input should be greater than or equal to 80"
+    )
 
 
 def test_a_key_deep_down_is_named_with_all_its_sections(tmp_path):

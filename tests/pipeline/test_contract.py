@@ -12,7 +12,14 @@ from ruamel.yaml import YAML
 
 from baselines.params import Params as BaselineParams
 from studies.params import Params as StudyParams
-from tests.code import ROOT, handed_whole, imported_files, instances, used_parameters
+from tests.code import (
+    ROOT,
+    handed_whole,
+    imported_files,
+    instances,
+    tree_of,
+    used_parameters,
+)
 from vision.params import Params
 
 DVC_YAML = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -141,7 +148,7 @@ def test_every_stage_module_is_a_stage():
         assert {path.stem for path in programs} == set(content["stages"])
 
 
-def test_a_stage_runs_the_module_of_its_name(stage):
+def test_a_stage_runs_the_module_of_its_name_in_the_root(stage):
     name, _, item = stage.name.partition("@")
     # A network and a form, or nothing and what the item is called.
     words = item.rpartition("-")[::2] if stage.folder == "baselines" else ("", item)
@@ -149,9 +156,6 @@ def test_a_stage_runs_the_module_of_its_name(stage):
         *("python", "-m", f"{stage.folder}.{name}"),
         *(word for word in words if word),
     ]
-
-
-def test_every_stage_runs_in_the_root(stage):
     assert stage.content.get("wdir", ".") == ("." if stage.folder == "stages" else "..")
 
 
@@ -161,33 +165,26 @@ def is_code(path: str) -> bool:
 
 def only_marks_a_room(path: Path) -> bool:
     """Check whether a file has nothing but words on what the modules beside it are for."""
-    content = ast.parse((ROOT / path).read_text()).body
+    content = tree_of(path).body
     return path.name == "__init__.py" and all(isinstance(node, ast.Expr) for node in content)
 
 
-def test_a_stage_depends_on_all_code_that_it_imports(stage):
-    declared = [Path(path) for path in stage.content["deps"] if is_code(path)]
-    for file in imported_files(stage.module) - EXEMPT:
-        assert only_marks_a_room(file) or any(map(file.is_relative_to, declared)), file
-
-
-def test_a_stage_depends_on_no_code_that_it_does_not_import(stage):
+def test_a_stage_depends_on_all_code_that_it_imports_and_on_no_other(stage):
     """Of a room of which it uses some modules, on all of them: lists would be long."""
     used = imported_files(stage.module) - EXEMPT
-    for path in filter(is_code, stage.content["deps"]):
+    declared = [path for path in stage.content["deps"] if is_code(path)]
+    for file in used:
+        assert only_marks_a_room(file) or any(map(file.is_relative_to, declared)), file
+    for path in declared:
         within = {file for file in used if file.is_relative_to(path)}
-        assert not all(map(only_marks_a_room, within)) or path.endswith(".py"), path
         assert within, path
+        assert not all(map(only_marks_a_room, within)) or path.endswith(".py"), path
 
 
 def test_a_stage_declares_the_parameters_that_it_uses_and_no_others(stage):
-    unknown = {name for name in stage.used if not expand({name}, stage.known)}
-    assert not unknown
+    assert not {name for name in stage.used if not expand({name}, stage.known)}
     assert expand(stage.declared, stage.known) == expand(stage.used, stage.known)
-
-
-def test_a_stage_hands_no_others_all_of_its_parameters(stage):
-    """What they read of them would be missed above."""
+    # What others read of parameters that it hands them whole would be missed.
     assert handed_whole(stage.module, "params") == handed_whole(stage.module, "study") == []
 
 
@@ -227,7 +224,7 @@ def test_every_declared_parameter_is_read_somewhere_in_the_code_of_its_stage(sta
     read = {
         node.attr
         for path in imported_files(stage.module)
-        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute)
     }
     for name in expand(stage.declared, stage.known):
@@ -236,22 +233,16 @@ def test_every_declared_parameter_is_read_somewhere_in_the_code_of_its_stage(sta
 
 def test_every_path_of_a_stage_module_is_declared(stage):
     """The paths are constants at the top of the module; any other would be a hidden input."""
-    tree = ast.parse((ROOT / stage.module).read_text())
     paths = {
         node.args[0].value
-        for node in ast.walk(tree)
+        for node in ast.walk(tree_of(stage.module))
         if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id == "Path"
+        and ast.unparse(node.func) == "Path"
         and isinstance(node.args[0], ast.Constant)
     }
     declared = {*stage.params_files, *stage.content["deps"], *outputs(stage.content)}
-    outside = {
-        path
-        for path in paths - BESIDE
-        if not any(f"{path}/".startswith(f"{k}/") or k.startswith(f"{path}/") for k in declared)
-    }
-    assert not outside
+    for path in paths - BESIDE:
+        assert any(f"{path}/".startswith(f"{k}/") or k.startswith(f"{path}/") for k in declared)
 
 
 def outputs(stage: dict) -> dict[str, bool]:
@@ -280,9 +271,11 @@ def test_dvc_may_take_every_stage_of_the_main_pipeline_from_its_run_cache(stage)
 
 
 @pytest.mark.parametrize("stage", BASELINE_STAGES + STUDY_STAGES, ids=lambda stage: stage.name)
-def test_nothing_else_is_missed_where_only_the_main_pipeline_ran(stage):
-    """As `dvc checkout` and `dvc pull` would miss what DVC caches, and fail."""
+def test_nothing_is_missed_where_only_the_main_pipeline_ran(stage):
+    """`dvc checkout` and `dvc pull` would miss what DVC caches; `show`, what git doesn't have."""
     assert not any(outputs(stage.content).values())
+    shown = [item for kind in ("metrics", "plots") for item in stage.content.get(kind, [])]
+    assert not [path for item in shown for path in item if not (ROOT / path).is_file()]
 
 
 @pytest.mark.parametrize(
@@ -306,57 +299,25 @@ def test_the_artifacts_are_models_that_a_stage_writes():
     assert {each["path"] for each in artifacts} <= written
 
 
-@pytest.mark.parametrize("stage", BASELINE_STAGES + STUDY_STAGES, ids=lambda stage: stage.name)
-def test_what_is_shown_beside_the_main_pipeline_is_there_in_every_clone(stage):
-    """`dvc metrics show` and `dvc plots show` complain of every one that is not there."""
-    shown = [
-        next(iter(item)) for kind in ("metrics", "plots") for item in stage.content.get(kind, [])
-    ]
-    assert not [path for path in shown if not (ROOT / path).is_file()]
-
-
-def test_what_uses_the_models_knows_what_the_pipelines_share_and_no_stage():
-    imported = {path for module in modules("serving") for path in imported_files(module)}
-    assert {path.parts[0] for path in imported} == {"serving", "vision"}
-
-
-@pytest.mark.parametrize("module", [*MODULES, *modules("baselines", "studies")], ids=str)
-def test_stages_pass_nothing_but_files(module):
-    """A stage imports no other stage, and vision imports nothing of the pipelines."""
+def test_stages_pass_nothing_but_files():
+    """A stage imports no other stage; what folders may import, tests/test_rooms.py tells."""
     programs = {stage.module for stage in ALL_STAGES}
-    imported = imported_files(module)
-    assert imported & programs <= {module}
-    folders = {path.parts[0] for path in imported}
-    assert (
-        folders
-        <= {
-            "vision": {"vision"},
-            "stages": {"vision", "stages"},
-            "baselines": {"vision", "stages", "baselines"},
-            "studies": {"vision", "stages", "studies"},
-        }[module.parts[0]]
-    )
+    for module in modules("stages", "vision", "serving", "baselines", "studies"):
+        assert imported_files(module) & programs <= {module}
 
 
 @pytest.mark.parametrize("module", [m for m in MODULES if m.parts[0] == "vision"], ids=str)
 def test_vision_knows_nothing_of_dvc_nor_of_the_folders(module):
-    text = (ROOT / module).read_text()
-    tree = ast.parse(text)
+    tree = tree_of(module)
     docs = {
-        id(node.body[0].value)
+        node.body[0].value
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    literals = [
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
-    ]
-    for literal in literals:
-        assert not re.search(r"\b(data|models|metrics|plots)/", literal), literal
-    assert not any(
-        isinstance(node, ast.Import | ast.ImportFrom) and "dvc" in ast.unparse(node).split()
-        for node in ast.walk(tree)
-    )
+    for node in set(ast.walk(tree)) - docs:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            assert "dvc" not in ast.unparse(node).split()
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.search(r"\b(data|models|metrics|plots)/", node.value), node.value

@@ -1,6 +1,6 @@
 """Experiments as docs/experiments.md tells them, through the commands that people type.
 
-Most run in projects whose stages do no work; what needs real ones runs on a small set.
+In projects whose stages do no work, but for those that read the user's files.
 """
 
 import io
@@ -9,9 +9,9 @@ import os
 import re
 import shutil
 import time
+from itertools import product
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import requests
@@ -20,121 +20,31 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.code import ROOT
-from tests.files import files_below, write_zip
-from tests.pipeline.conftest import STAGES, Project, stages_run
-from tests.pipeline.test_contract import STAGES as DECLARED
-from tests.pipeline.test_contract import outputs
+from tests.files import write_zip
+from tests.pipeline.conftest import Made, Project, stages_run
+from tests.stubs import StubProject
 from vision.params import load_params
 
-# What a stage that does no work writes follows from what dvc.yaml declares that it reads. Metrics
-# and tables have the form of real ones; the best learning rate is 3e-5, the best fine-tuning long.
-STUB = """
-import hashlib, json, math, sys
-from functools import reduce
-from pathlib import Path
-from ruamel.yaml import YAML
-
-stage, *outputs = sys.argv[1:]
-params = YAML(typ="safe").load(Path("params.yaml"))
-declared = YAML(typ="safe").load(Path("dvc.yaml"))["stages"][stage]
-used = [reduce(dict.get, name.split("."), params) for name in declared["params"]]
-digest = hashlib.sha256(json.dumps(used).encode())
-for path in map(Path, declared["deps"]):
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file() and file.suffix != ".dvc":
-            digest.update(str(file).encode() + file.read_bytes())
-
-weights = params["backbone"]["weights"]
-if stage == "extract" and "/" in weights and not Path(weights).exists():
-    sys.exit(f"error: {weights} is missing")
-if stage == "finetune" and params["lr"] == 0:
-    sys.exit("error: lr is 0")
-
-epochs = {"head": params["train_head"]["epochs"], "finetuned": params["finetune"]["epochs"]}
-accuracy = {
-    "head": 0.9 - abs(params["train_head"]["dropout"] - 0.2) / 10,
-    "finetuned": 0.95 - abs(math.log10(params["lr"] / 3e-5)) / 50 - 0.01 / epochs["finetuned"]
-    if params["lr"]
-    else 0,
-}
-measures = ("accuracy", "accuracy_low", "accuracy_high", "loss", "roc_auc", "precision", "recall")
-columns = {
-    "roc": "false_positive_rate,true_positive_rate",
-    "precision_recall": "recall,precision",
-    "reliability": "confidence,accuracy",
-    "confusion": "actual,predicted",
-}
+OUTPUT = "data/predictions.csv"
+GRID = set(product((1, 2), (1e-5, 3e-5)))
 
 
-def content(file):
-    model = "head" if "head" in file.name else "finetuned"
-    figure = accuracy[model]
-    if file.name == "evaluate.json":
-        each = {name: dict.fromkeys(measures, figure) for name, figure in accuracy.items()}
-        return json.dumps({"pictures": 20} | each)
-    if file.name == "subset.json":
-        splits = ("train", "validation", "test", "left_out")
-        return json.dumps(dict.fromkeys(splits, {"cat": 10, "dog": 10}))
-    if file.name == "calibration.json":
-        sets = {name: {"loss": 1 - figure} for name in ("validation", "test")}
-        return json.dumps({"temperature": 2 - figure, "unsure_below": 0.8} | sets)
-    if file.parent.name == "metrics":
-        measured = {"epochs": epochs[model], "validation_loss": 1 - figure}
-        of_blocks = {"blocks": {"block7a": measured}} if file.name == "finetune.json" else {}
-        return json.dumps(measured | of_blocks)
-    for kind, names in columns.items():
-        if file.stem.endswith(f"{model}_{kind}"):
-            return f"{names}\\n0,0\\n{figure},{figure}\\n"
-    if file.parent.name == "plots" and file.suffix == ".csv":
-        names = "epoch,train_loss,train_accuracy,validation_loss,validation_accuracy"
-        rows = [f"{n},0.5,0.5,0.5,{figure * n / epochs[model]}" for n in range(epochs[model] + 1)]
-        return "\\n".join([names, *rows])
-    return digest.hexdigest()
-
-
-for output in map(Path, outputs):
-    file = output if output.suffix else output / "content"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(content(file))
-"""
-LR = load_params(ROOT / "params.yaml").lr
-GRID = {(lr, epochs) for lr in (1e-5, 3e-5, 1e-4) for epochs in (2, 4)}
-
-
-def with_stubs(project: Project, *real: str) -> Project:
-    """Let no stage of a project do work, but for those named; run and commit it."""
-    path = project.folder / "dvc.yaml"
-    pipeline = YAML(typ="safe").load(path)
-    for name, stage in pipeline["stages"].items():
-        if name not in real:
-            stage["cmd"] = f"python stub.py {name} {' '.join(outputs(stage))}"
-    YAML().dump(pipeline, path)
-    (project.folder / "stub.py").write_text(STUB)
-    assert project.repro() == STAGES
-    project.commit("Run the pipeline")
-    project.run("git", "branch", "-M", "main")
-    return project
-
-
-class Copy(Project):
-    def __init__(self, project: Project, folder: Path):
-        shutil.copytree(project.folder, folder)
-        self.folder = folder
-
-
-class Clone(Project):
-    """What a colleague gets with `git clone`."""
-
-    def __init__(self, origin: Path, folder: Path, *options: str):
-        self.folder = folder.parent
-        self.run("git", "clone", "--quiet", *options, str(origin), folder.name)
-        self.folder = folder
+def clone_of(origin: Path, folder: Path, *options: str) -> Project:
+    """Make what a colleague gets with `git clone`."""
+    clone = Made(folder.parent)
+    clone.run("git", "clone", "--quiet", *options, str(origin), folder.name)
+    clone.folder = folder
+    return clone
 
 
 @pytest.fixture(scope="module")
-def finished(new_project):
-    """A finished and committed run of stages that do no work. Tests take copies."""
-    return with_stubs(new_project(finetune__epochs=4))
+def finished(tmp_path_factory):
+    """A finished and committed run. Tests take copies."""
+    project = StubProject(tmp_path_factory.mktemp("finished") / "project")
+    assert project.repro() == ["evaluate"]
+    project.commit("Run the pipeline")
+    project.run("git", "branch", "-M", "main")
+    return project
 
 
 def status(project):
@@ -145,12 +55,7 @@ def status(project):
 def state(project):
     """Everything that git keeps, and every output."""
     files = project.run("git", "ls-files").stdout.split()
-    found = {name: (project.folder / name).read_bytes() for name in files}
-    for name in (name for stage in DECLARED.values() for name in outputs(stage)):
-        path = project.folder / name
-        inside = files_below(path) if path.is_dir() else {"": path.read_bytes()}
-        found |= {f"{name}/{file}": content for file, content in inside.items()}
-    return found
+    return {name: (project.folder / name).read_bytes() for name in (*files, OUTPUT)}
 
 
 def experiments(project, *options):
@@ -177,139 +82,83 @@ def has_nothing_to_do(project):
 
 
 @pytest.fixture(scope="module")
-def real(two_classes, tmp_path_factory):
-    """A copy of the finished run, with an experiment run in a temporary folder."""
-    project = Clone(two_classes.folder, tmp_path_factory.mktemp("real") / "project")
-    # Without its run cache, from which an experiment would be taken that ran there.
-    shutil.copytree(two_classes.folder / ".dvc/cache/files", project.folder / ".dvc/cache/files")
-    project.dvc("checkout")
-    project.before = state(project)
-    project.temporary = project.dvc("exp", "run", "--temp", "-n", "slow", "-S", "lr=1e-5")
-    return project
+def lucky(finished, tmp_path_factory):
+    """A project with the branch `again`, of a run with another seed, and the experiment `lucky`.
 
-
-def test_a_temporary_experiment_runs_the_real_stages_and_leaves_the_workspace_alone(real):
-    assert stages_run(real.temporary.stdout) == ["finetune", "evaluate", "calibrate"]
-    assert status(real) == ""
-    assert state(real) == real.before
-    (slow,) = experiments(real).values()
-    assert parameters(slow)["lr"] == 1e-5
-    before = real.read_json("metrics/evaluate.json")
-    assert metrics(slow)["head"] == before["head"]
-    assert metrics(slow)["finetuned"]["loss"] != before["finetuned"]["loss"]
-
-
-@pytest.fixture(scope="module")
-def slow(finished, tmp_path_factory):
-    """A project with the experiment `slow`, and the branch `short`, of a run with 2 epochs."""
-    folder = tmp_path_factory.mktemp("slow")
-    project = Copy(finished, folder / "project")
+    That ran in a temporary folder, and left the workspace alone.
+    """
+    folder = tmp_path_factory.mktemp("lucky")
+    project = finished.copy_to(folder / "project")
     # Before the experiment: what DVC pushes goes where its own commit says.
     project.dvc("remote", "add", "--default", "storage", str(folder / "storage"))
     project.commit("Share results")
-    project.run("git", "checkout", "--quiet", "-b", "short")
-    project.set(finetune__epochs=2)
+    project.run("git", "checkout", "--quiet", "-b", "again")
+    project.set(seed=1338)
     project.repro()
-    project.commit("Train for 2 epochs")
+    project.commit("Run again")
     project.run("git", "checkout", "--quiet", "main")
     project.dvc("checkout")
-    project.dvc("exp", "run", "--temp", "-n", "slow", "-S", "lr=1e-5")
+    before = state(project)
+    said = project.dvc("exp", "run", "--temp", "-n", "lucky", "-S", "seed=1399").stdout
+    assert stages_run(said) == ["evaluate"]
+    assert status(project) == ""
+    assert state(project) == before
     return project
 
 
-@pytest.fixture
-def undone(slow):
-    """Goes back to the commit after the test."""
-    yield
-    slow.run("git", "reset", "--quiet", "--hard", "main")
-    slow.dvc("checkout")
+def test_an_experiment_becomes_the_workspace_or_a_branch(lucky, tmp_path):
+    project = lucky.copy_to(tmp_path / "project")
+    project.dvc("exp", "apply", "lucky")
+    assert load_params(project.folder / "params.yaml").seed == 1399
+    assert project.read_json("metrics/evaluate.json") == metrics(experiments(project)["lucky"])
+    assert has_nothing_to_do(project)
+    changed = {line[3:].split("/")[0] for line in status(project).splitlines()}
+    assert changed == {"dvc.lock", "metrics", "params.yaml", "plots"}
+
+    project.run("git", "reset", "--quiet", "--hard")
+    project.dvc("exp", "branch", "lucky", "kept")
+    project.run("git", "checkout", "--quiet", "kept")
+    project.dvc("checkout")
+    assert has_nothing_to_do(project)
+    assert status(project) == ""
+    assert load_params(project.folder / "params.yaml").seed == 1399
 
 
-@pytest.mark.usefixtures("undone")
-def test_an_applied_experiment_is_the_workspace(slow):
-    slow.dvc("exp", "apply", "slow")
-    assert "lr: 1e-05" in (slow.folder / "params.yaml").read_text()
-    on_disk = slow.read_json("metrics/evaluate.json")
-    assert on_disk == metrics(experiments(slow)["slow"])
-    assert has_nothing_to_do(slow)
-    assert {line[3:].split("/")[0] for line in status(slow).splitlines()} == {
-        "dvc.lock",
-        "metrics",
-        "params.yaml",
-        "plots",
-    }
-
-
-@pytest.mark.usefixtures("undone")
-def test_an_experiment_becomes_a_branch(slow):
-    slow.dvc("exp", "branch", "slow", "gentle")
-    slow.run("git", "checkout", "--quiet", "gentle")
-    try:
-        slow.dvc("checkout")
-        assert has_nothing_to_do(slow)
-        assert status(slow) == ""
-        assert "lr: 1e-05" in (slow.folder / "params.yaml").read_text()
-    finally:
-        slow.run("git", "checkout", "--quiet", "main")
-
-
-def test_two_experiments_differ_in_what_was_changed_and_what_follows(slow):
-    diff = json.loads(slow.dvc("exp", "diff", "main", "slow", "--json").stdout)
-    assert diff["params"] == {
-        "params.yaml": {"lr": {"old": LR, "new": 1e-5, "diff": pytest.approx(1e-5 - LR)}}
-    }
-    assert set(diff["metrics"]) == {
-        f"metrics/{name}.json" for name in ("calibration", "evaluate", "finetune")
-    }
-    assert all(name.startswith("finetuned.") for name in diff["metrics"]["metrics/evaluate.json"])
-    shown = slow.dvc("exp", "diff", "main", "slow").stdout
-    for cells in (f"params.yaml lr {LR} 1e-05", "metrics/evaluate.json finetuned.accuracy"):
+def test_two_experiments_differ_in_what_was_changed_and_what_follows(lucky):
+    diff = json.loads(lucky.dvc("exp", "diff", "main", "lucky", "--json").stdout)
+    assert diff["params"] == {"params.yaml": {"seed": {"old": 1337, "new": 1399, "diff": 62}}}
+    assert set(diff["metrics"]) == {"metrics/evaluate.json"}
+    shown = lucky.dvc("exp", "diff", "main", "lucky").stdout
+    for cells in ("params.yaml seed 1337 1399", "metrics/evaluate.json head.accuracy 0.37 0.99"):
         assert cells in re.sub(" +", " ", shown)
 
 
-# Each pair: the change of the accuracy that the stub gives.
-PAIRS = {
-    ("main", "short"): -0.01 / 2 + 0.01 / 4,
-    ("short", "main"): 0.01 / 2 - 0.01 / 4,
-    ("short~1", "short"): -0.01 / 2 + 0.01 / 4,
-    ("main", "slow"): (np.log10(LR / 3e-5) - np.log10(3e-5 / 1e-5)) / 50,
-}
-
-
-@pytest.mark.parametrize(("a", "b"), PAIRS)
-def test_metrics_are_compared_across_commits_branches_and_experiments(slow, a, b):
-    header, *rows = (line.split() for line in slow.dvc("metrics", "diff", a, b).stdout.splitlines())
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [("again~1", "again", [0.37, 0.38, 0.01]), ("main", "lucky", [0.37, 0.99, 0.62])],
+)
+def test_metrics_and_plots_are_compared_across_commits_branches_and_experiments(
+    lucky, a, b, expected
+):
+    header, *rows = (
+        line.split() for line in lucky.dvc("metrics", "diff", a, b).stdout.splitlines()
+    )
     assert header == ["Path", "Metric", a, b, "Change"]
-    (row,) = (row[2:] for row in rows if row[1] == "finetuned.accuracy")
-    before, after, change = map(float, row)
-    # Told to five digits.
-    assert change == pytest.approx(PAIRS[a, b], abs=1e-5)
-    assert after - before == pytest.approx(PAIRS[a, b], abs=1e-5)
-
-
-@pytest.mark.parametrize(("a", "b"), PAIRS)
-def test_plots_are_compared_across_commits_branches_and_experiments(slow, a, b):
-    slow.dvc("plots", "diff", a, b)
-    page = (slow.folder / "dvc_plots/index.html").read_text()
+    (row,) = (row[2:] for row in rows if row[1] == "head.accuracy")
+    assert [float(cell) for cell in row] == pytest.approx(expected)
+    lucky.dvc("plots", "diff", a, b)
+    page = (lucky.folder / "dvc_plots/index.html").read_text()
     assert set(re.findall(r'"rev": "([^"]*)"', page)) == {a, b}
-    for title in ("ROC", "Reliability", "Loss while fine-tuning", "Confusion of the head"):
-        assert title in page
-    for figure in (f"{a}_plots_samples.png", f"{b}_plots_samples.png"):
-        assert f"static/{figure}" in page
-        assert (slow.folder / "dvc_plots/static" / figure).exists()
 
 
 # --- a recipe of the literature ---
 
 
 def test_a_recipe_is_an_experiment_with_its_name_and_parameters(finished, tmp_path):
-    project = Copy(finished, tmp_path / "project")
+    project = finished.copy_to(tmp_path / "project")
     arguments = ("book-2nd-edition", "--backbone", "efficientnet_lite0", "--weights", "random")
-    for _ in range(2):  # once more, it replaces itself
-        done = project.run(
-            "python", "-m", "tools.recipe", *arguments, env={"PYTHONPATH": str(ROOT)}
-        )
-        assert done.stdout.startswith("dvc exp run --name book-2nd-edition-efficientnet_lite0 ")
+    done = project.run("python", "-m", "tools.recipe", *arguments, env={"PYTHONPATH": str(ROOT)})
+    assert done.stdout.startswith("dvc exp run --name book-2nd-edition-efficientnet_lite0 ")
     found = experiments(project)
     assert list(found) == ["book-2nd-edition-efficientnet_lite0"]
     params = parameters(*found.values())
@@ -352,10 +201,10 @@ def finish(project):
 
 @pytest.fixture(scope="module")
 def grid(finished, tmp_path_factory):
-    """The grid of docs/experiments.md, and an experiment that fails, two at once."""
-    project = Copy(finished, tmp_path_factory.mktemp("grid") / "project")
+    """A grid as in docs/experiments.md, and an experiment that fails, two at once."""
+    project = finished.copy_to(tmp_path_factory.mktemp("grid") / "project")
     project.before = state(project)
-    project.dvc("exp", "run", "--queue", "-S", "lr=1e-5,3e-5,1e-4", "-S", "finetune.epochs=2,4")
+    project.dvc("exp", "run", "--queue", "-S", "seed=1,2", "-S", "lr=1e-5,3e-5")
     project.dvc("exp", "run", "--queue", "-n", "failing", "-S", "lr=0")
     try:
         project.dvc("queue", "start", "-j", "2")
@@ -369,19 +218,13 @@ def grid(finished, tmp_path_factory):
     return project
 
 
-def test_every_combination_of_a_grid_is_run(grid):
-    states = list(grid.finished.values())
-    assert (states.count("Success"), states.count("Failed"), len(states)) == (6, 1, 7)
-    found = experiments(grid, "--hide-failed")
-    combinations = [
-        (parameters(data)["lr"], parameters(data)["finetune"]["epochs"]) for data in found.values()
-    ]
-    assert len(combinations) == len(GRID)
-    assert set(combinations) == GRID
-    assert len({metrics(data)["finetuned"]["accuracy"] for data in found.values()}) == len(GRID)
-
-
-def test_the_queue_leaves_the_workspace_alone(grid):
+def test_every_combination_of_a_grid_is_run_and_the_workspace_left_alone(grid):
+    assert sorted(grid.finished.values()) == ["Failed"] + ["Success"] * len(GRID)
+    found = experiments(grid, "--hide-failed").values()
+    assert sorted((parameters(data)["seed"], parameters(data)["lr"]) for data in found) == sorted(
+        GRID
+    )
+    assert {metrics(data)["head"]["accuracy"] for data in found} == {0.01, 0.02}
     assert status(grid) == ""
     assert state(grid) == grid.before
 
@@ -403,9 +246,9 @@ def test_the_table_of_experiments_fits_a_screen_and_leads_with_the_figures_that_
     assert "…" not in shown
     table, _, queue = shown.partition("Task ")
     header, *rows = [line.split() for line in table.splitlines() if line.startswith("  ")]
-    assert header == ["Experiment", "head.accuracy", "finetuned.accuracy", "lr", "finetune.epochs"]
+    assert header == ["Experiment", "head.accuracy", "finetuned.accuracy", "seed", "lr"]
     assert [row[0] for row in rows[:2]] == ["workspace", "main"]
-    assert {(float(row[-2]), int(row[-1])) for row in rows[2:]} == GRID
+    assert {(int(row[-2]), float(row[-1])) for row in rows[2:]} == GRID
     accuracies = [float(row[-3]) for row in rows[2:]]
     assert accuracies == sorted(accuracies, reverse=True)
     # It has the metrics of the commit, which are not its own.
@@ -414,7 +257,7 @@ def test_the_table_of_experiments_fits_a_screen_and_leads_with_the_figures_that_
 
 
 def test_experiments_and_the_queue_are_cleaned_up(grid, tmp_path):
-    project = Copy(grid, tmp_path / "project")
+    project = grid.copy_to(tmp_path / "project")
     project.dvc("exp", "run", "--queue", "-n", "waiting", "-S", "lr=5e-5")
     project.dvc("queue", "remove", "--all")
     assert "No experiment tasks in the queue" in project.dvc("queue", "status").stdout
@@ -445,7 +288,14 @@ def own_files(new_project):
     project = new_project(download__source="external", **small)
     write_zip(project.folder / "data/external/pictures.zip", pictures())
     (project.folder / "data/weights/own.h5").write_bytes(b"weights")
-    with_stubs(project, "download", "subset")
+    project.let_stages_do_no_work(content="same", real=["download", "subset"])
+    pipeline = project.folder / "dvc.yaml"
+    looking = "test -f data/weights/own.h5 && python workless.py same data/features"
+    pipeline.write_text(
+        pipeline.read_text().replace("python workless.py same data/features", looking)
+    )
+    project.repro()
+    project.commit("Run the pipeline")
     project.dvc("add", "data/external/pictures.zip", "data/weights/own.h5")
     return project
 
@@ -475,15 +325,22 @@ def test_files_that_dvc_got_are_read_once_more_at_most(own_files):
 # --- sharing ---
 
 
-def test_a_clone_has_every_result_with_a_pull_from_a_directory(real, tmp_path):
-    real.dvc("remote", "add", "--default", "storage", str(tmp_path / "storage"))
-    real.commit("Share results")
-    real.dvc("push")
-    clone = Clone(real.folder, tmp_path / "clone")
-    clone.dvc("pull")
+def share(project, tmp_path, url, *setting):
+    """Push what a project has to a remote, and pull it into a clone."""
+    project.dvc("remote", "add", "--default", "storage", url)
+    project.commit("Share results")
+    clone = clone_of(project.folder, tmp_path / "clone")
+    for each, command in ((project, "push"), (clone, "pull")):
+        if setting:
+            each.dvc("remote", "modify", "--local", "storage", *setting)
+        each.dvc(command)
     assert has_nothing_to_do(clone)
-    assert state(clone) == state(real)
+    assert state(clone) == state(project)
     assert status(clone) == ""
+
+
+def test_a_clone_has_every_result_with_a_pull_from_a_directory(finished, tmp_path):
+    share(finished.copy_to(tmp_path / "project"), tmp_path, str(tmp_path / "storage"))
 
 
 @pytest.fixture
@@ -508,27 +365,18 @@ def s3(monkeypatch, tmp_path):
 
 
 def test_a_clone_has_every_result_with_a_pull_from_s3(finished, s3, tmp_path):
-    project = Copy(finished, tmp_path / "project")
-    project.dvc("remote", "add", "--default", "storage", "s3://bucket/project")
-    project.commit("Share results")
-    project.dvc("remote", "modify", "--local", "storage", "endpointurl", s3)
-    project.dvc("push")
-    clone = Clone(project.folder, tmp_path / "clone")
-    clone.dvc("remote", "modify", "--local", "storage", "endpointurl", s3)
-    clone.dvc("pull")
-    assert has_nothing_to_do(clone)
-    assert state(clone) == state(project)
-    assert status(clone) == ""
+    project = finished.copy_to(tmp_path / "project")
+    share(project, tmp_path, "s3://bucket/project", "endpointurl", s3)
 
 
-def test_an_experiment_is_shared_through_git_and_the_remote(slow, tmp_path):
-    slow.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
-    slow.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
-    slow.run("git", "push", "--quiet", "origin", "main")
-    assert "files uploaded" in slow.dvc("exp", "push", "origin", "slow").stdout
-    clone = Clone(tmp_path / "origin.git", tmp_path / "clone", "--branch", "main")
-    assert "slow" in clone.dvc("exp", "list", "origin").stdout
-    clone.dvc("exp", "pull", "origin", "slow")
-    clone.dvc("exp", "apply", "slow")
-    assert "lr: 1e-05" in (clone.folder / "params.yaml").read_text()
+def test_an_experiment_is_shared_through_git_and_the_remote(lucky, tmp_path):
+    lucky.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
+    lucky.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    lucky.run("git", "push", "--quiet", "origin", "main")
+    assert "1 file uploaded" in lucky.dvc("exp", "push", "origin", "lucky").stdout
+    clone = clone_of(tmp_path / "origin.git", tmp_path / "clone", "--branch", "main")
+    assert "lucky" in clone.dvc("exp", "list", "origin").stdout
+    clone.dvc("exp", "pull", "origin", "lucky")
+    clone.dvc("exp", "apply", "lucky")
+    assert load_params(clone.folder / "params.yaml").seed == 1399
     assert has_nothing_to_do(clone)

@@ -5,71 +5,36 @@ something new into each of its outputs, so that whatever depends on them must fo
 real stages do is tested in test_runs.py.
 """
 
+from pathlib import Path
+
 import pytest
 from dvc.repo import Repo
+from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.pipeline.conftest import STAGES
 from tests.pipeline.test_contract import ALL_PARAMETERS, EXEMPT, MODULES, expand, is_code
+from tools.experiment import flatten
 
-# None of these takes anything from the audit.
-BEHIND_THE_AUDIT = STAGES[STAGES.index("audit") + 1 :]
-
-# Each parameter: another value, and the first stage that must rerun; all behind it follow, but
-# for those that are named.
-CHANGES = {
-    "seed": (7, "subset"),
-    "lr": (1e-5, "finetune"),
-    "download.source": ("external", "download"),
-    "download.sample_pictures": (30, "download"),
-    "download.max_files": (99, "download"),
-    "download.max_gb": (1, "download"),
-    "download.check_names": (False, "download"),
-    "subset.train": (13, "subset"),
-    "subset.validation": (7, "subset"),
-    "subset.test": (7, "subset"),
-    "subset.order": ("shuffled", "subset"),
-    "subset.leave_out_copies": (False, "subset"),
-    "backbone.name": ("vgg16", "extract"),
-    "backbone.weights": ("random", "extract"),
-    "backbone.pooling": ("none", "extract"),
-    "backbone.image_size": (96, "extract"),
-    "store.max_gb": (1, "extract"),
-    "audit.share": (0.02, "audit", *BEHIND_THE_AUDIT),
-    "audit.folds": (3, "audit", *BEHIND_THE_AUDIT),
-    "audit.neighbours": (5, "audit", *BEHIND_THE_AUDIT),
-    "audit.similarity": (0.7, "audit", *BEHIND_THE_AUDIT),
-    "extract.views": (1, "extract_views"),
-    "train_head.standardize": (True, "train_head"),
-    "train_head.levels": (False, "train_head"),
-    "train_head.hidden_units": (8, "train_head"),
-    "train_head.dropout": (0.3, "train_head"),
-    "train_head.l2": (0.1, "train_head"),
-    "train_head.optimizer": ("sgd", "train_head"),
-    "train_head.learning_rate": (0.1, "train_head"),
-    "train_head.schedule": ("constant", "train_head"),
-    "train_head.batch_size": (5, "train_head"),
-    "train_head.epochs": (4, "train_head"),
-    "train_head.patience": (2, "train_head"),
-    "finetune.unfreeze_from": (["top", "block7a"], "finetune"),
-    "finetune.least_wrong": (3, "finetune"),
-    "finetune.views": (2, "finetune"),
-    "finetune.optimizer": ("sgd", "finetune"),
-    "finetune.schedule": ("constant", "finetune"),
-    "finetune.batch_size": (5, "finetune"),
-    "finetune.epochs": (2, "finetune"),
-    "finetune.patience": (1, "finetune"),
-    "augmentation.flip": (False, "extract_views"),
-    "augmentation.rotation": (11, "extract_views"),
-    "augmentation.zoom": (0.2, "extract_views"),
-    "augmentation.shift": (0.2, "extract_views"),
-    "augmentation.shear": (5, "extract_views"),
-    "augmentation.contrast": (0.2, "extract_views"),
-    "evaluate.mirror": (True, "evaluate"),
-    "evaluate.calibration_bins": (5, "evaluate"),
-    "evaluate.mistakes": (3, "evaluate"),
-    "calibrate.most_wrong": (0.1, "calibrate"),
-}
+# For each parameter, another value.
+CHANGES = """
+seed: 7
+lr: 1.0e-5
+download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false}
+subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false}
+backbone: {name: vgg16, weights: random, pooling: none, image_size: 96}
+store: {max_gb: 1}
+audit: {share: 0.02, folds: 3, neighbours: 5, similarity: 0.7}
+extract: {views: 1}
+train_head: {standardize: true, levels: false, hidden_units: 8, dropout: 0.3, l2: 0.1,
+  optimizer: sgd, learning_rate: 0.1, schedule: constant, batch_size: 5, epochs: 4, patience: 2}
+finetune: {unfreeze_from: [top, block7a], least_wrong: 3, views: 2,
+  optimizer: sgd, schedule: constant, batch_size: 5, epochs: 2, patience: 1}
+augmentation: {flip: false, rotation: 11, zoom: 0.2, shift: 0.2, shear: 5, contrast: 0.2}
+evaluate: {mirror: true, calibration_bins: 5, mistakes: 3}
+calibrate: {most_wrong: 0.1}
+"""
+CHANGES = flatten(YAML(typ="safe", pure=True).load(CHANGES))
 
 # The tables of docs/reruns.md: a mark for each stage, by what changed.
 ROWS = [
@@ -77,15 +42,23 @@ ROWS = [
     for line in (ROOT / "docs/reruns.md").read_text().splitlines()
     if line.startswith("| `")
 ]
-TABLE = {
-    name: marks
-    for names, *marks in ROWS
-    for written in names.replace("`", "").split(", ")
-    for name in expand({written}, ALL_PARAMETERS) or {written}
-}
+TABLE = {name: marks for names, *marks in ROWS for name in names.replace("`", "").split(", ")}
+PARAMETERS = {name: own for name in TABLE if (own := expand({name}, ALL_PARAMETERS))}
 FILES = [name for name in TABLE if is_code(name)]
-# One of each kind: of the parameters and files that rerun the same stages.
-KINDS = {tuple(TABLE[name]): name for name in reversed(TABLE) if name in CHANGES or name in FILES}
+USERS_FILES = ["data/external/cat/cat.0.jpg", "data/weights/own.weights.h5", "data/corrections.csv"]
+
+
+def marked(name, marks="●○"):
+    """Give the stages that the table marks so where this changes."""
+    return [
+        stage for stage, mark in zip(STAGES, TABLE[name], strict=True) if mark and mark in marks
+    ]
+
+
+# By a stage: what changes that one, and so those behind it.
+ALONE = {
+    marked(name, "●")[0]: name for name in (*FILES, *PARAMETERS) if len(marked(name, "●")) == 1
+}
 
 
 def workless_project(new_project, content):
@@ -106,70 +79,65 @@ def same_results(new_project):
     return workless_project(new_project, "same")
 
 
-def marked(name, marks="●○"):
-    """Give the stages that the table marks so where this changes."""
-    return [
-        stage for stage, mark in zip(STAGES, TABLE[name], strict=True) if mark and mark in marks
-    ]
-
-
-def module_of(name):
+def file_of(name):
     """Give the file of a name of the table; of a room, the one that every room has."""
-    return name if name.endswith(".py") else f"{name}/__init__.py"
+    return name if Path(name).suffix else f"{name}/__init__.py"
 
 
 def change(project, name):
-    path = project.folder / module_of(name)
-    path.write_text(path.read_text() + "# Another comment.\n")
+    """Change a parameter, all of a section, or a file."""
+    if name in PARAMETERS:
+        project.set(**{own.replace(".", "__"): CHANGES[own] for own in PARAMETERS[name]})
+        return
+    path = project.folder / file_of(name)
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as file:
+        file.write("# Another comment.\n")
 
 
 def test_the_table_has_every_parameter_and_file():
     data = {"data/external", "data/weights", "data/corrections.csv"}
-    assert set(TABLE) == ALL_PARAMETERS | set(FILES) | data
+    assert set(TABLE) == set(PARAMETERS) | set(FILES) | data
+    assert set().union(*PARAMETERS.values()) == ALL_PARAMETERS
     assert set(CHANGES) == ALL_PARAMETERS
     started_by_no_stage = "stages/guard"  # the stages start it, and no result depends on it
     for path in set(MODULES) - EXEMPT:
         assert any(path.is_relative_to(name) for name in (*FILES, started_by_no_stage)), path
 
 
-def changed_stages(project):
-    """Tell which stages DVC finds changed."""
+def changed_stages(project, name):
+    """Change something, and tell which stages DVC finds changed; undone at the end."""
+    path = project.folder / ("params.yaml" if name in PARAMETERS else file_of(name))
+    before = path.read_bytes() if path.exists() else None
+    change(project, name)
     with Repo(project.folder) as repo:
         changed = repo.status()
+    path.unlink() if before is None else path.write_bytes(before)
     # Named with their dvc.yaml, seen from where this runs.
     return [stage.rpartition(":")[2] for stage in changed]
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_a_changed_file_changes_the_stages_that_the_table_says(workless, file):
-    module = workless.folder / module_of(file)
-    before = module.read_text()
-    change(workless, file)
-    changed = changed_stages(workless)
-    module.write_text(before)
-    assert changed == marked(file, "●")
+@pytest.mark.parametrize("name", [*PARAMETERS, *FILES, *USERS_FILES])
+def test_a_change_changes_the_stages_that_the_table_says(workless, name):
+    row = next(row for row in TABLE if name == row or name.startswith(f"{row}/"))
+    assert changed_stages(workless, name) == marked(row, "●")
 
 
-@pytest.mark.parametrize("parameter", CHANGES)
-def test_a_changed_parameter_changes_the_stages_that_the_table_says(workless, parameter):
-    value, first, *untouched = CHANGES[parameter]
-    before = (workless.folder / "params.yaml").read_text()
-    workless.set(**{parameter.replace(".", "__"): value})
-    changed = changed_stages(workless)
-    (workless.folder / "params.yaml").write_text(before)
-    assert changed == marked(parameter, "●")
-    affected = [name for name in STAGES[STAGES.index(first) :] if name not in untouched]
-    assert affected == marked(parameter)
+@pytest.mark.parametrize("name", ["params.yaml", "data/external/README.md"])
+def test_a_changed_comment_or_note_reruns_nothing(workless, name):
+    assert changed_stages(workless, name) == []
 
 
-@pytest.mark.parametrize("name", KINDS.values())
-def test_a_change_reruns_the_stages_that_the_table_says(workless, name):
-    """One of each kind; what changes which stages is tested above."""
-    if name in CHANGES:
-        workless.set(**{name.replace(".", "__"): CHANGES[name][0]})
-    else:
-        change(workless, name)
-    assert workless.repro() == marked(name)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_changed_stage_reruns_with_those_that_the_table_says(workless, stage):
+    change(workless, ALONE[stage])
+    assert workless.repro() == marked(ALONE[stage])
+
+
+def test_with_several_stages_that_change_what_follows_each_reruns():
+    for name in TABLE:
+        follow = {stage for first in marked(name, "●") for stage in marked(ALONE[first])}
+        assert set(marked(name)) == follow, name
 
 
 def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
@@ -179,25 +147,3 @@ def test_what_gets_the_same_bytes_from_before_does_not_rerun(same_results):
     assert same_results.repro() == [
         *("subset", "audit", "extract_views", "train_head", "finetune", "evaluate")
     ]
-
-
-def test_a_changed_comment_reruns_nothing(workless):
-    path = workless.folder / "params.yaml"
-    path.write_text("# Another comment.\n" + path.read_text())
-    assert workless.repro() == []
-
-
-def test_a_picture_put_into_external_reruns_all_a_note_about_it_nothing(workless):
-    external = workless.folder / "data/external"
-    (external / "README.md").write_text("Another text.")
-    assert workless.repro() == []
-    (external / "cat").mkdir()
-    (external / "cat/cat.0.jpg").write_bytes(b"a picture")
-    assert workless.repro() == STAGES == marked("data/external")
-
-
-@pytest.mark.parametrize("file", ["data/weights/own.weights.h5", "data/corrections.csv"])
-def test_a_file_of_the_user_s_reruns_what_the_table_says(workless, file):
-    (workless.folder / file).write_bytes(b"others")
-    named = next(name for name in TABLE if file.startswith(name))
-    assert workless.repro() == marked(named)

@@ -1,7 +1,6 @@
 """The table and the figure of the learning curve."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from studies import learning_curve
@@ -44,9 +43,6 @@ def test_the_table_has_a_row_for_each_size_that_there_is(measured, capsys):
     assert table["finetuned"].tolist() == [0.9, 0.9]
     assert table["finetuned_low"].tolist() == [0.8, 0.8]
     assert capsys.readouterr().out == "20 pictures of each class are left out\n"
-
-
-def test_sizes_that_are_all_left_out_are_an_error(measured):
     with pytest.raises(UserError, match=r"learning_curve.sizes = \[20\], all of them more than"):
         learning_curve.tabulate([20])
 
@@ -64,8 +60,3 @@ def test_the_figure_says_what_it_shows(measured, sizes):
     drawn = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) == len(sizes)]
     for model in ("head", "finetuned"):
         assert any(np.array_equal(values, table[model]) for values in drawn)
-
-
-def test_the_table_is_written_as_numbers(measured, tmp_path):
-    learning_curve.write_csv(learning_curve.tabulate([5, 10]), tmp_path / "curve.csv")
-    assert pd.read_csv(tmp_path / "curve.csv").dtypes.map(str).isin(["int64", "float64"]).all()

@@ -2,13 +2,14 @@
 
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 
 from studies.params import BackboneVariant, HeadVariant, Params, with_changes
 from tests.code import ROOT
 from tools.experiment import set_params
-from vision.params import BackboneSettings, TrainHead, load_params
+from vision.params import BackboneSettings, load_params
 from vision.runtime.errors import UserError
 
 COMMITTED = ROOT / "studies/params.yaml"
@@ -26,25 +27,18 @@ def test_the_committed_file_is_accepted():
     assert params.cross_validate.folds == 5
 
 
-KEYS = [n for n, line in enumerate(LINES) if re.match(r" *[^# ].*: .", line)]
-
-
-@pytest.mark.parametrize("number", KEYS)
-def test_every_key_has_a_comment_above_it(number):
-    assert LINES[number - 1].strip().startswith("# ")
+def test_every_key_has_a_comment_above_it():
+    for above, line in pairwise(LINES):
+        assert above.strip().startswith("# ") or not re.match(r" *[^# ].*: .", line), line
 
 
 @pytest.mark.parametrize(
     ("key", "value", "why"),
     [
         ("cross_validate.folds", 1, "greater than or equal to 2"),
-        ("l2", [0.1, 0.0], "greater than 0"),
         ("l2", [], "at least 1 item"),
         ("cross_validate.groups", "files", "'none' or 'near_duplicates'"),
-        ("cross_validate.similarity", 1.1, "less than or equal to 1"),
         ("learning_curve.sizes", [50, 50], "each should be there once"),
-        ("learning_curve.sizes", [0], "greater than or equal to 1"),
-        ("learning_curve.draws", 0, "greater than or equal to 1"),
         ("nested.settings", 3, "a valid dictionary"),
     ],
 )
@@ -58,11 +52,9 @@ def test_values_out_of_range_are_refused(tmp_path, key, value, why):
     [
         ("nested", {"l2": -1}, r"nested\.settings\.mine\.l2 = -1 is refused: .*equal to 0"),
         ("nested", {"l3": 1}, r"nested\.settings\.mine\.l3 = 1 is unknown; .*hidden_units, .*l2"),
-        ("nested", {"l2": None}, r"nested\.settings\.mine\.l2 = None is refused"),
         ("nested", {"mirror": None}, r"nested\.settings\.mine\.mirror = None is refused"),
         ("nested", {"mirrored": 1}, r"nested\.settings\.mine\.mirrored = 1 is unknown; .*mirror, "),
         ("backbones", {"name": "lite9"}, r"backbones\.settings\.mine\.name = 'lite9' is refused"),
-        ("backbones", {"name": None}, r"backbones\.settings\.mine\.name = None is refused"),
         ("backbones", {"image_size": 8}, r"backbones\.settings\.mine\.image_size = 8 is refused"),
         ("backbones", {"size": 8}, r"backbones\.settings\.mine\.size = 8 is unknown; .* name, "),
         ("backbones", 3, r"backbones\.settings\.mine = 3 is refused: .*keys with values"),
@@ -74,23 +66,11 @@ def test_what_is_wrong_with_a_setting_is_named_by_its_name(tmp_path, section, se
 
 
 def test_a_variant_takes_the_place_of_what_it_sets_alone():
-    own = TrainHead(
-        standardize=False,
-        levels=True,
-        hidden_units=0,
-        dropout=0.2,
-        l2=1e-4,
-        optimizer="adam",
-        learning_rate=1e-3,
-        schedule="cosine",
-        batch_size=32,
-        epochs=60,
-        patience=6,
-    )
-    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="lbfgs", mirror=True)
+    own = load_params(ROOT / "params.yaml").train_head
+    variant = HeadVariant(dropout=0, l2=[1e-4, 1e-3], optimizer="adam", mirror=True)
     changed = with_changes(own, variant)
     assert changed.l2 == [1e-4, 1e-3]
-    assert changed == own.model_copy(update={"dropout": 0, "l2": changed.l2, "optimizer": "lbfgs"})
+    assert changed == own.model_copy(update={"dropout": 0, "l2": changed.l2, "optimizer": "adam"})
 
 
 def test_a_variant_sets_null_where_that_means_something():

@@ -48,30 +48,16 @@ def test_the_most_probable_class_is_what_a_model_says():
     assert is_right(BEFORE, "finetuned").all()
 
 
-def test_of_three_classes_one_may_win_without_a_majority():
-    table = pd.DataFrame(
-        {
-            "label": ["fox", "fox"],
-            "head_cat": [0.3, 0.4],
-            "head_dog": [0.3, 0.25],
-            "head_fox": [0.4, 0.35],
-        }
-    )
-    assert is_right(table, "head").tolist() == [True, False]
-
-
 @pytest.mark.parametrize(
     "classes",
     [
         ["c", "c++", "c+"],
         ["a_b", "a", "b"],
         ["head", "head_head", "finetuned_head"],
-        ["head_", "_", "md5"],
         ["^x$", "x", ".*"],
         ["001", "1", "1.0"],
         ["NA", "None", "nan"],
         ["a,b", 'say "a"', " a"],
-        ["Größe", "中", "🐕"],
     ],
     ids=lambda classes: classes[1],
 )
@@ -81,9 +67,9 @@ def test_a_class_may_have_any_name(classes, tmp_path, monkeypatch):
     write_csv(written.reset_index(), tmp_path / "data/predictions.csv")
     monkeypatch.chdir(tmp_path)
     read = read_predictions("workspace")
-    for table in (written, read):
-        assert is_right(table, "head").tolist() == [True] * 3 + [False] * 3
-        assert is_right(table, "finetuned").all()
+    pd.testing.assert_frame_equal(read, written)
+    assert is_right(read, "head").tolist() == [True] * 3 + [False] * 3
+    assert is_right(read, "finetuned").all()
 
 
 # --- the report ---
@@ -98,22 +84,16 @@ def test_the_table_tells_each_model_how_it_changed():
     assert rows(said)["head"] == ["0.8000", "0.9000", "+10.00", interval, "0", "1", "1"]
     turned = f"{-100 / 12 - reach:+.2f} to {-100 / 12 + reach:+.2f}"
     assert rows(said)["finetuned"] == ["1.0000", "0.9000", "-10.00", turned, "1", "0", "1"]
-
-
-def test_the_pictures_that_flipped_are_named():
-    said = report("main", BEFORE, "slow", AFTER)
     head, finetuned = said.split("\n\n")[2:]
     assert head.startswith("head: The difference may well be luck: of 10 test pictures slow gets 1")
     assert head.endswith("\nonly slow is right on: a/4.jpg")
-    assert finetuned.startswith("finetuned: The difference may well be luck")
     assert finetuned.endswith("\nonly main is right on: a/0.jpg")
 
 
 def test_equal_runs_do_not_differ():
     said = report("main", BEFORE, "slow", BEFORE)
     assert said.count("No difference: main and slow are right on the very same pictures.") == 2
-    assert "only main is right" not in said
-    assert "only slow is right" not in said
+    assert "is right on" not in said
 
 
 @pytest.mark.parametrize(
@@ -123,14 +103,6 @@ def test_equal_runs_do_not_differ():
 )
 def test_the_order_does_not_matter(other):
     assert report("main", BEFORE, "slow", other) == report("main", BEFORE, "slow", AFTER)
-
-
-def test_of_three_classes_every_mistake_is_as_wrong_as_another():
-    before = predictions("aabbcc", "aabbcb")
-    after = predictions("aabbcc", "aabbca")
-    said = report("main", before, "slow", after)
-    assert said.count("No difference") == 2
-    assert rows(said)["head"][:3] == ["0.8333", "0.8333", "+0.00"]
 
 
 def test_one_revision_named_twice_is_told_apart_as_a_and_b():
@@ -181,7 +153,6 @@ def test_every_kind_of_difference_is_told():
         "a/1.jpg are other pictures in slow than in main; "
         "a/2.jpg have another label in slow than in main"
     )
-    assert refusal(other[::-1]) == said
     with pytest.raises(UserError, match="in main only"):
         report("main", BEFORE, "slow", other)
 
@@ -191,11 +162,7 @@ def test_of_many_pictures_a_few_are_named():
     said = refusal(many.assign(md5="another digest"), a=many)
     assert "a/0.jpg, a/1.jpg, a/2.jpg and 1,997 more are other pictures" in said
     assert "a/3.jpg" not in said
-
-
-def test_of_as_many_as_are_named_there_are_no_more():
     assert "more" not in refusal(BEFORE.drop(index=["a/1.jpg", "a/2.jpg", "a/3.jpg"]))
-    assert refusal(BEFORE[4:]).endswith("a/0.jpg, a/1.jpg, a/2.jpg and 1 more are in main only")
 
 
 # --- the command ---
@@ -237,9 +204,9 @@ def commit_of(project, branch):
 @pytest.mark.parametrize(
     ("a", "b", "expected"),
     [
-        pytest.param("HEAD", "workspace", ["0.6667", "0.9667", "+30.00"], id="HEAD-workspace"),
-        pytest.param("gentle", "slow", ["0.8333", "0.9667", "+13.33"], id="branch-experiment"),
-        pytest.param("first", commit_of, ["0.6667", "0.8333", "+16.67"], id="tag-commit"),
+        ("HEAD", "workspace", ["0.6667", "0.9667", "+30.00"]),
+        ("gentle", "slow", ["0.8333", "0.9667", "+13.33"]),
+        ("first", commit_of, ["0.6667", "0.8333", "+16.67"]),
     ],
 )
 def test_two_runs_are_compared_by_any_of_their_names(project, a, b, expected):
@@ -274,9 +241,3 @@ def test_a_workspace_without_predictions_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match=f"workspace has no {PREDICTIONS} here; `dvc pull` it"):
         read_predictions("workspace")
-
-
-def test_a_table_reads_as_it_was_written(tmp_path, monkeypatch):
-    write_csv(BEFORE.reset_index(), tmp_path / PREDICTIONS)
-    monkeypatch.chdir(tmp_path)
-    pd.testing.assert_frame_equal(read_predictions("workspace"), BEFORE)

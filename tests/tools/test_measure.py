@@ -52,20 +52,17 @@ def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
 
 
 def test_what_was_measured_with_other_parameters_is_not_mixed_in(project):
+    """Whether the run sets others, or params.yaml has."""
     project.tool("measure", "stub")
-    YAML().dump(
-        {"stub": {"title": "a stub", "set": {"lr": 3e-5}}}, project.folder / "results/runs.yaml"
-    )
+    runs = {"stub": {"title": "a stub", "set": {"lr": 3e-5}}}
+    YAML().dump(runs, project.folder / "results/runs.yaml")
     refused = project.tool("measure", "stub", check=False)
     assert refused.returncode == 1
     assert refused.stderr == (
         "error: metrics/results/stub.json is of other parameters (lr = 2e-05, which is 3e-05 now); "
         "remove it to measure anew\n"
     )
-
-
-def test_nor_is_what_was_measured_with_another_params_yaml(project):
-    project.tool("measure", "stub")
+    YAML().dump(RUNS, project.folder / "results/runs.yaml")
     project.set(evaluate__mistakes=3)
     refused = project.tool("measure", "stub", "--seeds", "2", check=False)
     assert refused.returncode == 1

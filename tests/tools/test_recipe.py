@@ -70,6 +70,8 @@ def refused(workspace, monkeypatch, capsys):
 
 def test_the_rows_of_the_literature_are_there():
     assert recipe.names() == NAMES
+    least = min(recipe.read_recipe(name).backbone.image_size for name in NAMES)
+    assert all(base.least_size <= least for base in BACKBONES.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -84,7 +86,6 @@ def test_a_recipe_trains_as_the_literature_did(name):
     assert (chosen.backbone.name, chosen.backbone.weights) == ("vgg16", "imagenet")
     assert (chosen.backbone.pooling, chosen.train_head.hidden_units) == ("none", 256)
     assert (chosen.train_head.l2, chosen.evaluate.mirror) == (0, False)
-    assert (chosen.subset.train, chosen.subset.order) == (1000, "natural")
     for training in (chosen.train_head, chosen.finetune):
         assert training.schedule == "constant"
         assert training.patience == training.epochs  # so that all of them run
@@ -129,11 +130,7 @@ def test_dvc_reads_the_recipe_from_the_command(tmp_path, name):
 
 @pytest.mark.parametrize(
     ("source", "there", "asked"),
-    [
-        ("sample", 2499, 2500),
-        ("sample", 2500, None),
-        ("external", 2000, None),
-    ],
+    [("sample", 2499, 2500), ("sample", 2500, None), ("external", 2000, None)],
 )
 def test_as_many_pictures_are_drawn_as_the_recipe_needs(source, there, asked):
     download = PARAMS.download.model_copy(update={"source": source, "sample_pictures": there})
@@ -172,20 +169,10 @@ def test_another_base_changes_the_base_and_the_block_alone():
     }
 
 
-def test_every_base_takes_pictures_of_the_least_size_in_a_recipe():
-    least = min(recipe.read_recipe(name).backbone.image_size for name in NAMES)
-    assert all(base.least_size <= least for base in BACKBONES.values())
-
-
 # The first block at whose end maps are an 8th of the picture's size, and a 32nd.
 @pytest.mark.parametrize(
     ("base", "third", "fifth"),
-    [
-        ("vgg16", "block3", "block5"),
-        ("efficientnet_lite0", "block3a", "block6a"),
-        ("mobilenet", "conv_dw_4", "conv_dw_12"),
-        ("inception_v3", "mixed0", "mixed8"),
-    ],
+    [("vgg16", "block3", "block5"), ("efficientnet_lite0", "block3a", "block6a")],
 )
 def test_the_blocks_of_another_base_that_stand_for_vgg16_s(base, third, fifth):
     for name, block in (("r-edition", third), ("book-1st-edition", fifth)):
@@ -209,24 +196,15 @@ def no_network(monkeypatch, tmp_path):
     return host
 
 
-@pytest.mark.parametrize("arguments", [["r-edition"], ["r-edition", "--backbone", "vgg16"]])
-def test_weights_out_of_reach_are_told_at_the_start(refused, no_network, arguments):
-    assert refused(*arguments) == (
+def test_weights_out_of_reach_are_told_at_the_start(refused, no_network):
+    assert refused("r-edition") == (
         f"error: {no_network} could not be reached for the ImageNet weights of vgg16; give a file "
         "of them with WEIGHTS=data/weights/vgg16_notop.h5, or take another base with "
         "BACKBONE=efficientnet_lite0, whose weights are installed"
     )
 
 
-def test_a_download_that_stalls_is_told_in_one_line(refused, no_network, monkeypatch):
-    def stall(*_, **__):
-        raise TimeoutError("timed out")
-
-    monkeypatch.setattr("keras.src.applications.vgg16.file_utils.get_file", stall)
-    assert "weights of vgg16 broke off: timed out; run it again" in refused("r-edition")
-
-
-@pytest.mark.parametrize("name", ["", "vgg16", "../params", "r-edition.yaml"])
+@pytest.mark.parametrize("name", ["", "../params", "r-edition.yaml"])
 def test_an_unknown_name_is_answered_with_all_recipes(refused, name):
     assert refused(name) == (f"error: NAME = {name!r} is no recipe; there are {', '.join(NAMES)}")
 

@@ -97,7 +97,7 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
 
 @pytest.mark.parametrize(
     "missing",
-    ["metrics/evaluate.json", "models/finetuned.keras", "dvc.lock", "data/subset/test"],
+    ["metrics/evaluate.json", "dvc.lock", "data/subset/test"],
 )
 def test_what_is_missing_is_named(missing, folder):
     (folder / missing).rename(folder / "elsewhere")
@@ -133,24 +133,28 @@ def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(whole, fo
     assert "what was trained is discarded" in page.render(found)
 
 
+def table(heading):
+    """Write the page of this run; give the words of each row of a table."""
+    text = page.render(contents.gather(None))
+    found = text[text.index(heading) :].partition("</table>")[0]
+    return [re.sub(r"<[^>]*>", " ", row).split() for row in found.split("<tr>")[2:]]
+
+
+def measures(loss, accuracy, when=""):
+    return {f"validation_loss{when}": loss, f"validation_accuracy{when}": accuracy}
+
+
 def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
     assert "What fine-tuning tried" not in whole[1]
     shutil.copy("plots/head.csv", "plots/finetune.csv")
-
-    def measures(loss, accuracy, when=""):
-        return {f"validation_loss{when}": loss, f"validation_accuracy{when}": accuracy}
-
     blocks = {
         "block7a": {"epochs": 2, "best_epoch": 1} | measures(0.2, 0.875),
         "block5a": {"epochs": 1, "best_epoch": 0} | measures(0.2, 0.875),
     }
-    before = measures(0.25, 0.75, "_before")
-    summary = {"epochs": 3, "best_epoch": 1, "blocks": blocks} | measures(0.2, 0.875) | before
+    summary = {"epochs": 3, "best_epoch": 1, "blocks": blocks} | measures(0.2, 0.875)
+    summary |= measures(0.25, 0.75, "_before")
     (folder / "metrics/finetune.json").write_text(json.dumps(summary))
-    text = page.render(contents.gather(None))
-    table = text[text.index("What fine-tuning tried") :].partition("</table>")[0]
-    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in table.split("<tr>")[2:]]
-    assert rows == [
+    assert table("What fine-tuning tried") == [
         ["the", "head", "alone", "0.2500", "75.0", "%"],
         ["block7a", "2", "1", "0.2000", "87.5", "%"],
         ["block5a", "1", "none", "0.2000", "87.5", "%"],
@@ -160,16 +164,10 @@ def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
 def test_the_heads_that_were_trained_are_listed(whole, folder):
     assert "What the head takes" not in whole[1]
     file = folder / "metrics/head.json"
-    heads = {
-        name: {"validation_loss": loss, "validation_accuracy": accuracy}
-        for name, loss, accuracy in (("last_maps", 0.5, 0.75), ("levels", 0.25, 0.875))
-    }
+    heads = {"last_maps": measures(0.5, 0.75), "levels": measures(0.25, 0.875)}
     summary = json.loads(file.read_text()) | {"levels": True, "heads": heads}
     file.write_text(json.dumps(summary))
-    text = page.render(contents.gather(None))
-    table = text[text.index("What the head takes") :].partition("</table>")[0]
-    rows = [re.sub(r"<[^>]*>", " ", row).split() for row in table.split("<tr>")[2:]]
-    assert rows == [
+    assert table("What the head takes") == [
         ["the", "last", "maps", "0.5000", "75.0", "%"],
         ["the", "last", "and", "larger", "maps", "0.2500", "87.5", "%", "yes"],
     ]

@@ -93,39 +93,31 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def file(whole, tmp_path_factory):
-    path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(whole[1], encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def file_of_twelve(whole, tmp_path_factory):
-    """The page of as many classes as have a confusion matrix, with long names."""
+def files(whole, tmp_path_factory):
+    """The page, and that of as many classes as have a confusion matrix, with long names."""
     classes = [f"Größtdampfschifffahrt Nr. {number}" for number in range(12)]
     counts = {split: dict.fromkeys(classes, 12_345) for split in ("train", "validation", "test")}
-    of_classes = [
-        {"class": label, "pictures": 12_345, "precision": 0.5, "recall": 0.5, "f1": 0.5}
-        for label in classes
-    ]
-    contents = dataclasses.replace(
+    figures = {"pictures": 12_345, "precision": 0.5, "recall": 0.5, "f1": 0.5}
+    twelve = dataclasses.replace(
         whole[0],
         classes=classes,
         counts=counts,
         confusion=[[1_234] * 12] * 12,
-        of_classes=of_classes,
+        of_classes=[{"class": label} | figures for label in classes],
     )
-    path = tmp_path_factory.mktemp("page") / "twelve.html"
-    path.write_text(page.render(contents), encoding="utf-8")
-    return path
+    folder = tmp_path_factory.mktemp("page")
+    written = {2: whole[1], 12: page.render(twelve)}
+    for count, text in written.items():
+        (folder / f"{count}.html").write_text(text, encoding="utf-8")
+    return {count: folder / f"{count}.html" for count in written}
 
 
 @pytest.fixture
-def opened(browser, file):
+def opened(browser, files):
     """Opens the page, and notes what the console says and what is asked for."""
     contexts = []
 
-    def open_page(width=1280, scheme="light", file=file):
+    def open_page(width=1280, scheme="light", file=files[2]):
         context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True
         )
@@ -145,17 +137,19 @@ def opened(browser, file):
 
 @needs_chromium
 @pytest.mark.parametrize("width", WIDTHS.values(), ids=WIDTHS)
-def test_it_opens_offline_without_errors_and_every_picture_loads(opened, file, width):
+def test_it_opens_offline_without_errors_and_every_picture_loads(opened, files, width):
     tab = opened(width)
     assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth)")
     assert tab.evaluate("document.images.length") > 20
     assert tab.complaints == []
-    assert [url for url in tab.asked if not url.startswith("data:")] == [file.as_uri()]
+    assert [url for url in tab.asked if not url.startswith("data:")] == [files[2].as_uri()]
 
 
 @needs_chromium
-def test_on_a_phone_nothing_is_wider_than_the_screen(opened):
-    tab = opened(WIDTHS["phone"])
+@pytest.mark.parametrize("classes", [2, 12])
+def test_on_a_phone_nothing_is_wider_than_the_screen(opened, files, classes):
+    """Where a table is wider than that, it is moved within itself."""
+    tab = opened(WIDTHS["phone"], file=files[classes])
     assert tab.evaluate("document.documentElement.scrollWidth") == WIDTHS["phone"]
 
 
@@ -247,14 +241,7 @@ CUT_OFF = """() => [...document.querySelectorAll('body *:not(svg *)')]
 
 @needs_chromium
 @pytest.mark.parametrize("classes", [2, 12])
-def test_printed_nothing_is_cut_off(opened, file, file_of_twelve, classes):
-    tab = opened(SHEET, file=file if classes == 2 else file_of_twelve)
+def test_printed_nothing_is_cut_off(opened, files, classes):
+    tab = opened(SHEET, file=files[classes])
     tab.emulate_media(media="print")
     assert tab.evaluate(CUT_OFF) == []
-
-
-@needs_chromium
-def test_twelve_classes_fit_a_phone(opened, file_of_twelve):
-    """Where a table is wider than that, it is moved within itself."""
-    tab = opened(WIDTHS["phone"], file=file_of_twelve)
-    assert tab.evaluate("document.documentElement.scrollWidth") == WIDTHS["phone"]
