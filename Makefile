@@ -1,15 +1,7 @@
+# make install        make the environment, .venv; then: source .venv/bin/activate, and few --help
 # make repro          run the pipeline
 # make test           check the code and pass the tests
-# make experiments    show the experiments, best first
-# make compare A=.. B=..   is the difference between two runs real?
 # make comment A=main     what a pull request's comment says
-# make seeds N=5      how far do the metrics move by luck?
-# make preset NAME=.. run as fast, good or best, as an experiment of that name
-# make recipe NAME=..      run a recipe of the literature
-# make measure NAME=..     measure a run of results/runs.yaml on Dogs vs. Cats (SEEDS=5)
-# make report REV=..  one page about the run, and what changed since a revision
-# make bundle TO=..   pack the final model into one file to pass on
-# make serve OPTIONS=..   open a page to drop pictures onto
 # make results        write docs/results.md from what was measured
 # make bench        time this project against the plain way; after a run (an archive of photographs:
 #                   ORIGINALS=..; whole runs, of a revision before, too: BEFORE=.., on an archive of
@@ -30,10 +22,6 @@ COMPILE := python -m uv pip compile --quiet --universal --fork-strategy fewest -
 
 PURELIB := import sysconfig; print(sysconfig.get_path("purelib"))
 
-# For make experiments: what is shown, and of the rest what isn't; regular expressions.
-KEEP := (head|finetuned)\.accuracy$$
-DROP := .*/|Created|State|Executor|pictures|temperature|unsure_below|(head|finetuned|blocks|train|validation|test|left_out)\.
-
 # Who runs this without a name or a home, as by `docker run --user 1042`: dvc asks for both, and
 # other programs keep their caches in the home.
 ifndef USER
@@ -50,7 +38,9 @@ ifeq ($(shell [ -e $(VENV)/.installed ] && ! $(VENV)/bin/python -c '' 2>/dev/nul
 ANEW := --clear
 endif
 
-.PHONY: ready repro test experiments compare comment seeds preset recipe measure report bundle serve results bench verify requirements
+.PHONY: install ready repro test comment results bench verify requirements
+
+install: $(VENV)/.installed
 
 # What dvc would tell less plainly: that there is no git repository, or half a merge.
 ready: $(VENV)/.installed
@@ -67,44 +57,9 @@ test: $(VENV)/.installed-dev
 	@$(RUN) python -m ruff format --check .
 	@$(RUN) python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
 
-# One that failed has no metrics of its own; DVC would show those of the commit in its place.
-experiments: ready
-	@$(DVC) exp show --no-pager --only-changed --keep '$(KEEP)' --drop '$(DROP)' \
-		--hide-failed --hide-queued --sort-by finetuned.accuracy --sort-order desc
-	@$(DVC) queue status
-
 A ?= HEAD
-B ?= workspace
-compare: ready
-	@$(RUN) python -m tools.compare '$(A)' '$(B)'
-
 comment: ready $(VENV)/.installed-dev
 	@$(RUN) python -m tools.comment '$(A)' dvc_plots/comment
-
-N ?= 5
-seeds: ready
-	@$(RUN) python -m tools.measure --seeds '$(N)'
-
-preset: ready
-	@$(RUN) python -m tools.preset '$(NAME)'
-
-recipe: ready
-	@$(RUN) python -m tools.recipe '$(NAME)' --backbone '$(BACKBONE)' --weights '$(WEIGHTS)'
-
-SEEDS ?= 1
-measure: ready
-	@$(RUN) python -m tools.measure '$(NAME)' --seeds '$(SEEDS)'
-
-report: $(VENV)/.installed
-	@$(RUN) python -m tools.report $(if $(REV),--rev '$(REV)')
-
-TO ?= bundle.zip
-bundle: $(VENV)/.installed
-	@$(RUN) python -m serving bundle '$(TO)'
-
-OPTIONS ?=
-serve: $(SERVE_VENV)/.installed
-	@PATH="$(CURDIR)/$(SERVE_VENV)/bin:$$PATH" python -m serving serve $(OPTIONS)
 
 results: $(VENV)/.installed
 	@$(RUN) python -m tools.results
@@ -125,13 +80,13 @@ requirements: $(VENV)/.installed
 	@grep -vE '^(pillow|tomlkit)==' requirements.txt > $(VENV)/shared.txt
 	@$(RUN) $(COMPILE) --group serve --constraint $(VENV)/shared.txt --output-file requirements-serve.txt
 
-$(VENV)/.installed: requirements.txt
+$(VENV)/.installed: requirements.txt pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
 		{ echo 'error: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=path/to/python3.11' >&2; exit 1; }
 	@echo 'Installing the pinned requirements into $(VENV) (some minutes the first time) ...'
 	@"$(PYTHON)" -m venv $(ANEW) $(VENV)
 	@mkdir -p "$$HOME"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt

@@ -132,7 +132,7 @@ def from_revision(revision: str) -> Classifier:
 
 
 def from_bundle(path: Path) -> Classifier:
-    """Open the classifier that `make bundle` packed: the archive, or the folder it was unpacked to.
+    """Open the classifier that `few bundle` packed: the archive, or the folder it was unpacked to.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def read_workspace(name: str) -> bytes:
         return FILES[name].read_bytes()
     except FileNotFoundError:
         raise UserError(
-            f"{FILES[name]} is missing; `make repro` trains a model, `dvc pull` or `dvc checkout` "
+            f"{FILES[name]} is missing; `few train` trains a model, `dvc pull` or `dvc checkout` "
             "brings one that was trained, and --bundle names a file to take it from"
         ) from None
 
@@ -182,7 +182,7 @@ def read_workspace(name: str) -> bytes:
 def read_bundle(path: Path, name: str) -> bytes:
     """Read a member of a bundle, packed or unpacked."""
     if not path.exists():
-        raise UserError(f"{path} is missing; `make bundle` writes one")
+        raise UserError(f"{path} is missing; `few bundle` writes one")
     try:
         if path.is_dir():
             return (path / name).read_bytes()

@@ -106,10 +106,10 @@ def place(file: str, to: Path) -> Path:
 def refuse_place(paths: Iterable[str], to: Path) -> None:
     """Raise a UserError if drawings would come to lie among the pictures, or `to` is a file."""
     if to.exists() and not to.is_dir():
-        raise UserError(f"--explain {to} names a file; name a folder, which need not be there yet")
+        raise UserError(f"{to} is a file; name a folder by --to, which need not be there yet")
     for path in paths:
         if Path(path).is_dir() and to.resolve().is_relative_to(Path(path).resolve()):
             raise UserError(
-                f"--explain {to} would put drawings among the pictures of {path}; "
-                "name a folder outside of it"
+                f"drawings in {to} would lie among the pictures of {path}; "
+                "name a folder outside of it by --to"
             )

@@ -1,4 +1,4 @@
-"""The answers of the page of `make serve`, as HTML.
+"""The answers of the page of `few serve`, as HTML.
 
 Everything that it shows is in the HTML itself, so that no picture is written to any file.
 """

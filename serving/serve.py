@@ -54,7 +54,7 @@ def serve(classifier: Classifier, host: str, port: int) -> None:
             from starlette.middleware import Middleware
         except ImportError:
             raise UserError(
-                "the page needs Gradio; `make serve` installs it and opens the page"
+                "the page needs Gradio; `few serve` installs it and opens the page"
             ) from None
         blocks = _blocks(gradio, classifier, uploads)
         # Of one at a time: each decodes a picture, and all share the processors.

@@ -78,7 +78,7 @@ ASKED = {
     "python": (
         "stages",
         "sys.argv[2:] if sys.argv[1:2] == ['-m'] and sys.argv[2].startswith(("
-        "'stages.', 'baselines.', 'studies.', 'tools.measure', 'tools.recipe')) else []",
+        "'stages.', 'baselines.', 'studies.', 'few')) else []",
     ),
 }
 

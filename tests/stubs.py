@@ -62,10 +62,11 @@ class StubProject(Project):
         (folder / "stub.py").write_text(STUB)
         YAML().dump(PIPELINE, folder / "dvc.yaml")
 
-    def tool(self, name: str, *arguments: str, check: bool = True):
-        """Run a module of tools/ on the project."""
-        environment = {"PYTHONPATH": str(ROOT)}
-        return self.run("python", "-m", f"tools.{name}", *arguments, check=check, env=environment)
+    def few(self, *arguments: str, check: bool = True):
+        """Run `few` on the project."""
+        return self.run(
+            "python", "-m", "few", *arguments, check=check, env={"PYTHONPATH": str(ROOT)}
+        )
 
     def seeds_run(self) -> list[int]:
         """Tell the seeds with which the stage ran, in order."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.code import ROOT, tree_of
 
-FOLDERS = ("vision", "stages", "serving", "baselines", "studies", "tools", "benchmarks")
+FOLDERS = ("vision", "stages", "serving", "baselines", "studies", "tools", "few", "benchmarks")
 MODULES = sorted(
     path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")
 )

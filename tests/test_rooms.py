@@ -34,6 +34,7 @@ FOLDERS = {
     "baselines": {"vision", "stages"},
     "studies": {"vision", "stages"},
     "tools": {"vision", "stages", "serving", "baselines", "studies"},
+    "few": {"vision", "serving", "tools"},
     "benchmarks": {"vision", "tools"},
 }
 MODULES = {

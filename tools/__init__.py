@@ -1,3 +1,3 @@
-"""Commands beside the pipeline, which `make` runs."""
+"""Commands beside the pipeline, which `few` and `make` run."""
 
 import vision  # noqa: F401  it sets what must be set before TensorFlow is imported

@@ -1,11 +1,5 @@
-"""Checks whether two runs differ by more than luck, picture by picture.
+"""Checks whether two runs differ by more than luck, picture by picture."""
 
-    python -m tools.compare A B
-
-A and B are the workspace, a branch, a tag, a commit or an experiment.
-"""
-
-import argparse
 import io
 import textwrap
 from pathlib import Path
@@ -17,23 +11,12 @@ from tabulate import tabulate
 from serving.revision import read_revision
 from tools.paired import Paired, pair
 from vision.runtime.errors import UserError
-from vision.runtime.program import run
 from vision.runtime.text import some
 
 PREDICTIONS = Path("data/predictions.csv")
 WORKSPACE = "workspace"
 MODELS = ("head", "finetuned")
 WIDTH = 100
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("A", "B"):
-        parser.add_argument(
-            name, help="workspace, or the name of a branch, a tag, a commit or an experiment"
-        )
-    names = parser.parse_args()
-    print(report(names.A, read_predictions(names.A), names.B, read_predictions(names.B)))
 
 
 def read_predictions(revision: str) -> pd.DataFrame:
@@ -134,7 +117,3 @@ def row(model: str, paired: Paired) -> list[str]:
         str(paired.only_b),
         f"{paired.p_value():.3g}",
     ]
-
-
-if __name__ == "__main__":
-    run(main)

@@ -72,10 +72,14 @@ def run_stages(
         text=True,
         env=environment() | variables,
     ) as process:
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            if stage := re.match(r"Running stage '(.+)'", line):
-                begun[stage[1]] = time.monotonic()
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                if stage := re.match(r"Running stage '(.+)'", line):
+                    begun[stage[1]] = time.monotonic()
+        except KeyboardInterrupt:  # dvc has it as well, and puts its things in order
+            process.wait()
+            raise
     if process.returncode:
         command = " ".join(arguments).partition(" --")[0]
         raise UserError(f"`dvc {command}` failed; see above")

@@ -22,7 +22,7 @@ def run_experiment(name: str, values: Mapping[str, object]) -> None:
     values : what is set, named as dvc does, `finetune.epochs`.
     """
     arguments = named(name, values)
-    print(f"dvc {shlex.join(arguments)}", flush=True)
+    print(f"$ dvc {shlex.join(arguments)}", flush=True)
     os.execve(DVC[0], [*DVC, *arguments], environment())
 
 

@@ -1,23 +1,19 @@
 """Measures a run of results/runs.yaml on Dogs vs. Cats: its metrics, its time and its memory.
 
-    python -m tools.measure lite2 --seeds 5
-    python -m tools.measure --seeds 5
-
 The pictures are those of `data/external/`, the first 1000/500/1000 of each class. The first seed
 runs every stage anew, with a store that is empty at first, so that its time is that from pictures
 to metrics; the others take from DVC's cache what the seed doesn't change. Stopped, it goes on with
 the first seed that is missing.
 
-Without a name, params.yaml is run as it is, and how far its metrics move by luck alone is told.
-Each seed is an experiment of its own. That of params.yaml comes first, and its results are those
-in the workspace at the end.
+Or runs params.yaml as it is, and tells how far its metrics move by luck alone. Each seed is an
+experiment of its own. That of params.yaml comes first, and its results are those in the workspace
+at the end.
 """
 
-import argparse
 import hashlib
 import resource
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,7 +27,6 @@ from vision.params import Params, load_params
 from vision.runtime import environment
 from vision.runtime.errors import UserError
 from vision.runtime.files import read_json, write_json
-from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 RUNS = Path("results/runs.yaml")
@@ -53,24 +48,8 @@ PICTURES = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", nargs="?", help="a run of results/runs.yaml", metavar="NAME")
-    parser.add_argument("--seeds", default="1", help="how many", metavar="N")
-    options = parser.parse_args()
-    knob, least = ("N", 2) if options.name is None else ("SEEDS", 1)
-    if not options.seeds.isdecimal() or int(options.seeds) < least:
-        raise UserError(f"{knob} = {options.seeds!r} is refused: it should be {least} or more")
-    params = load_params(PARAMS)
-    seeds = [(params.seed + number) % SEEDS for number in range(int(options.seeds))]
-    if options.name is None:
-        spread(params, seeds)
-    else:
-        measure(options.name, params, seeds)
-
-
-def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
-    """Measure a run of results/runs.yaml with those seeds that are missing.
+def measure(name: str, count: int) -> None:
+    """Measure a run of results/runs.yaml with those of so many seeds that are missing.
 
     Raises
     ------
@@ -78,6 +57,7 @@ def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
         There is no run of this name, or what was measured of it is of other parameters.
     """
     changes = read_run(name)
+    params = load_params(PARAMS)
     to = RESULTS / f"{name}.json"
     result = read_json(to) if to.exists() else {"seeds": {}}
     if result["seeds"]:
@@ -88,7 +68,7 @@ def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
                 f"{to} is of other parameters ({key} = {result['params'].get(key)!r}, which is "
                 f"{wanted.get(key)!r} now); remove it to measure anew"
             )
-    missing = [seed for seed in seeds if str(seed) not in result["seeds"]]
+    missing = [seed for seed in first_seeds(params, count) if str(seed) not in result["seeds"]]
     if not missing:
         print(f"{to} has these seeds already; remove it to measure anew")
     with restored(PARAMS), tempfile.TemporaryDirectory() as cache:
@@ -102,8 +82,10 @@ def measure(name: str, params: Params, seeds: Sequence[int]) -> None:
             write_json(result, to)
 
 
-def spread(params: Params, seeds: Sequence[int]) -> None:
-    """Run an experiment with each seed, and tell how each metric spreads."""
+def spread(count: int) -> None:
+    """Run an experiment with each of so many seeds, and tell how each metric spreads."""
+    params = load_params(PARAMS)
+    seeds = first_seeds(params, count)
     metrics = {}
     with restored(PARAMS):
         for number, seed in enumerate(seeds, 1):
@@ -116,6 +98,11 @@ def spread(params: Params, seeds: Sequence[int]) -> None:
             metrics[seed] = flatten(read_json(MEASURED["evaluate"]))
     run_stages("repro")  # from the run cache
     print("\n" + report(pd.DataFrame.from_dict(metrics, orient="index").drop(columns="pictures")))
+
+
+def first_seeds(params: Params, count: int) -> list[int]:
+    """Return that of params.yaml, and those that follow it."""
+    return [(params.seed + number) % SEEDS for number in range(count)]
 
 
 def report(metrics: pd.DataFrame) -> str:
@@ -157,7 +144,7 @@ def read_run(name: str) -> dict[str, object]:
     """
     runs = YAML(typ="safe", pure=True).load(RUNS)
     if name not in runs:
-        raise UserError(f"NAME = {name} is no run of {RUNS}; there are {', '.join(runs)}")
+        raise UserError(f"{name} is no run of {RUNS}; there are {', '.join(runs)}")
     content = runs[name]
     if "recipe" not in content:
         return PICTURES | content["set"]
@@ -194,7 +181,3 @@ def cost_of(seconds: Mapping[str, float], total: float) -> dict[str, object]:
         },
         "processor": {"name": described["processor"]["name"], "threads": described["threads"]},
     }
-
-
-if __name__ == "__main__":
-    run(main)

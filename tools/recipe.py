@@ -1,13 +1,10 @@
 """Runs one row of the literature, as an experiment with that name.
 
-    python -m tools.recipe book-2nd-edition --backbone efficientnet_lite0
-
 The recipes are in recipes/. Each sets every parameter but the seed, the source of the pictures,
 and those on which no accuracy depends, such as the audit's, the calibration's and the bounds of
 disk use; those stay as params.yaml has them.
 """
 
-import argparse
 import math
 import socket
 from pathlib import Path
@@ -23,7 +20,6 @@ from vision.networks.extractor import build_extractor
 from vision.networks.weights import WeightsUnreachableError
 from vision.params import Download, Section, load_params
 from vision.runtime.errors import UserError
-from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
@@ -49,17 +45,19 @@ class Recipe(Section):
     evaluate: Evaluate
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", help=", ".join(names()), metavar="NAME")
-    parser.add_argument("--backbone", help="another convolutional base", default="")
-    parser.add_argument("--weights", help="a file in data/weights/, or random", default="")
-    options = parser.parse_args()
+def run_recipe(name: str, backbone: str, weights: str) -> None:
+    """Run a recipe, with another convolutional base or other weights where they are named.
+
+    Raises
+    ------
+    UserError
+        There is no such recipe or base, or its weights can't be had.
+    """
     download = load_params(PARAMS).download
-    recipe = read_recipe(options.name)
-    chosen = with_base(recipe, options.backbone, options.weights)
+    recipe = read_recipe(name)
+    chosen = with_base(recipe, backbone, weights)
     conv_base = build_base(chosen.backbone)
-    experiment = options.name
+    experiment = name
     if chosen.backbone.name != recipe.backbone.name:
         chosen = with_equivalent_block(chosen, conv_base)
         experiment += f"-{chosen.backbone.name}"
@@ -79,7 +77,7 @@ def read_recipe(name: str) -> Recipe:
         There is none of this name, or it isn't one; one line says why.
     """
     if name not in names():
-        raise UserError(f"NAME = {name!r} is no recipe; there are {', '.join(names())}")
+        raise UserError(f"{name!r} is no recipe; there are {', '.join(names())}")
     return load_params(RECIPES / f"{name}.yaml", Recipe)
 
 
@@ -95,9 +93,7 @@ def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
         There is no such base.
     """
     if backbone and backbone not in BACKBONES:
-        raise UserError(
-            f"BACKBONE = {backbone} is no convolutional base; there are {', '.join(BACKBONES)}"
-        )
+        raise UserError(f"{backbone} is no convolutional base; there are {', '.join(BACKBONES)}")
     changes = {"name": backbone, "weights": weights}
     given = {key: value for key, value in changes.items() if value}
     return recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update=given)})
@@ -120,8 +116,8 @@ def build_base(backbone: params.BackboneSettings) -> keras.Model:
         address = urlsplit(error.url)
         raise UserError(
             f"{address.netloc} could not be reached for the ImageNet weights of {backbone.name}; "
-            f"give a file of them with WEIGHTS={WEIGHTS}/{Path(address.path).name}, or take "
-            "another base with BACKBONE=efficientnet_lite0, whose weights are installed"
+            f"give a file of them by --weights {WEIGHTS}/{Path(address.path).name}, or take "
+            "another base by --backbone efficientnet_lite0, whose weights are installed"
         ) from None
     except (TimeoutError, ConnectionError) as error:
         raise UserError(
@@ -172,7 +168,3 @@ def values(recipe: Recipe, download: Download) -> dict[str, object]:
     if download.source == "sample" and download.sample_pictures < needed:
         of_recipe["download.sample_pictures"] = needed
     return of_recipe
-
-
-if __name__ == "__main__":
-    run(main)

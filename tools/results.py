@@ -3,7 +3,7 @@
     python -m tools.results
 
 results/text.md is the document with its tables, a Jinja2 template. What it shows is in metrics/:
-results/ (`make measure NAME=...`), baselines/, panel/ (`python -m benchmarks.panel FOLDER`) and
+results/ (`few measure NAME`), baselines/, panel/ (`python -m benchmarks.panel FOLDER`) and
 studies/. What is missing there is said to be.
 """
 

@@ -28,7 +28,7 @@ NOBODY = {
     "DVC_SYSTEM_CONFIG_DIR": str(ROOT / "tests" / "no-such-folder"),
 }
 MAKES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-OWN_FOLDERS = ("stages", "vision", "serving", "tools", "recipes")
+OWN_FOLDERS = ("stages", "vision", "serving", "tools", "few", "presets", "recipes")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/corrections.csv")
 
 WORKLESS = """

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import re
-import shutil
 import time
 from itertools import product
 from pathlib import Path
@@ -157,8 +156,8 @@ def test_metrics_and_plots_are_compared_across_commits_branches_and_experiments(
 def test_a_recipe_is_an_experiment_with_its_name_and_parameters(finished, tmp_path):
     project = finished.copy_to(tmp_path / "project")
     arguments = ("book-2nd-edition", "--backbone", "efficientnet_lite0", "--weights", "random")
-    done = project.run("python", "-m", "tools.recipe", *arguments, env={"PYTHONPATH": str(ROOT)})
-    assert done.stdout.startswith("dvc exp run --name book-2nd-edition-efficientnet_lite0 ")
+    done = project.run("python", "-m", "few", "recipe", *arguments, env={"PYTHONPATH": str(ROOT)})
+    assert done.stdout.startswith("$ dvc exp run --name book-2nd-edition-efficientnet_lite0 ")
     found = experiments(project)
     assert list(found) == ["book-2nd-edition-efficientnet_lite0"]
     params = parameters(*found.values())
@@ -235,13 +234,7 @@ def test_the_queue_tells_why_an_experiment_failed(grid):
 
 
 def test_the_table_of_experiments_fits_a_screen_and_leads_with_the_figures_that_matter(grid):
-    shutil.copy(ROOT / "Makefile", grid.folder)
-    shown = grid.run(
-        # As if the environment were installed here.
-        *("make", "--assume-old=.venv/.installed", "experiments"),
-        env={"COLUMNS": "100"},
-    ).stdout
-    (grid.folder / "Makefile").unlink()
+    shown = grid.run("python", "-m", "few", "experiments", env={"COLUMNS": "100"}).stdout
     assert max(map(len, shown.splitlines())) <= 100
     assert "…" not in shown
     table, _, queue = shown.partition("Task ")

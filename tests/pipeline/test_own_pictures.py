@@ -8,11 +8,9 @@ import io
 import json
 import os
 import re
-import shlex
 import shutil
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,35 +19,23 @@ import pandas as pd
 import psutil
 import pytest
 import requests
-from PIL import Image, ImageDraw
+from PIL import Image
 from ruamel.yaml import YAML
 
-from serving.command import build_parser
 from serving.page import MOST_BYTES
 from tests.browser import CHROMIUM, chromium
 from tests.code import ROOT
+from tests.tableware import draw
 from tools.experiment import set_params
 from vision import pictures
 from vision.params import load_params
 
 PAGE = ROOT / "docs/own-pictures.md"
 CLASSES = ("bowl", "glass", "mug")
+# As installed, but of the project's own code.
+FEW = 'few() { python -m few "$@"; }\n'
 # Of each class, as on the page.
 COUNT = 60
-
-
-def draw(label: str, rng: np.random.Generator) -> Image.Image:
-    """Draw something of a class: flat, tall, or square with a handle. No two grounds are alike."""
-    ground = Image.fromarray(rng.integers(0, 200, (4, 5, 3), np.uint8))
-    picture = ground.resize((96, 72), Image.Resampling.BICUBIC)
-    ink = tuple(int(level) for level in rng.integers(200, 256, 3))
-    x, y = (int(corner) for corner in rng.integers(5, 25, 2))
-    width, height = {"bowl": (60, 16), "glass": (14, 44), "mug": (34, 34)}[label]
-    brush = ImageDraw.Draw(picture)
-    brush.rectangle((x, y, x + width, y + height), fill=ink)
-    if label == "mug":
-        brush.ellipse((x + 30, y + 8, x + 46, y + 26), outline=ink, width=3)
-    return picture
 
 
 def photograph(home: Path) -> None:
@@ -85,7 +71,7 @@ def asides() -> list[str]:
     """List what the page says in passing that one may type."""
     prose = re.sub(r"^```.*?^```$", "", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
     spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
-    return [span for span in spans if re.match(r"(-S|dvc|make|git|python|pip|source) ", span)]
+    return [span for span in spans if re.match(r"(-S|dvc|few|make|git|python|pip|source) ", span)]
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +80,7 @@ def followed(new_project):
     project = new_project()
     folder = project.folder
     shutil.copytree(ROOT / "studies", folder / "studies")
-    for file in ("Makefile", "requirements.txt", "data/corrections.csv"):
-        shutil.copy(ROOT / file, folder / file)
-    # What make installs is there.
-    (folder / ".venv").mkdir()
-    for name in ("bin", "lib", "pyvenv.cfg"):
-        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
-    (folder / ".venv/.installed").touch()
+    shutil.copy(ROOT / "data/corrections.csv", folder / "data/corrections.csv")
     home = folder.parent / "home"
     photograph(home)
     project.commit("Begin")
@@ -109,7 +89,7 @@ def followed(new_project):
     }
     said = {}
     for command in commands():
-        finished = project.run("bash", "-c", command, env={"HOME": str(home)} | identity)
+        finished = project.run("bash", "-c", FEW + command, env={"HOME": str(home)} | identity)
         said[command] = finished.stdout
     project.said = said
     return project
@@ -161,7 +141,7 @@ def test_everything_is_committed(followed):
 
 
 def test_the_bundle_says_the_same_with_the_project_and_without(followed):
-    with_project = [line.split() for line in said(followed, "python -m serving").splitlines()[1:]]
+    with_project = [line.split() for line in said(followed, "few predict").splitlines()[1:]]
     alone = said(followed, "python tableware/predict.py").splitlines()
     assert len(with_project) == len(alone) == 3
     for words, line in zip(with_project, alone, strict=True):
@@ -179,10 +159,10 @@ def test_what_is_to_be_typed_in_passing_is_known_here():
     assert {*asides()} - {*parameters} == {
         "dvc plots show",  # reads what the test of dvc.yaml holds to
         "dvc repro studies/dvc.yaml",  # tests/pipeline/test_studies.py runs it
-        "make compare A=HEAD B=workspace",
-        "make preset NAME=fast",  # tests/tools/test_preset.py
+        "few compare HEAD workspace",
+        "few serve --bundle tableware.zip",  # the page is opened below
+        "few train --preset fast",  # tests/few/test_train.py
         "make repro",  # tests/pipeline/test_default_run.py runs the pipeline
-        'make serve OPTIONS="--bundle tableware.zip"',
         "pip install ai-edge-litert pillow",  # installed here
         "source .venv/bin/activate",  # as all commands here are run
     }
@@ -199,21 +179,9 @@ def test_parameters_that_are_named_in_passing_are_taken(typed, tmp_path):
 
 def test_two_runs_are_compared(followed):
     """Of which there is one: HEAD has what the workspace has."""
-    said = followed.run("bash", "-c", "make compare A=HEAD B=workspace").stdout
+    said = followed.run("bash", "-c", FEW + "few compare HEAD workspace").stdout
     assert said.startswith("A = HEAD, B = workspace\n")
     assert "+0.00" in said
-
-
-def test_make_serve_takes_a_bundle():
-    said = subprocess.run(
-        ["make", "--no-print-directory", "--dry-run", "serve", "OPTIONS=--bundle tableware.zip"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    command = shlex.split(said.stdout.splitlines()[-1].partition("python -m serving ")[2])
-    assert build_parser().parse_args(command).bundle == Path("tableware.zip")
 
 
 def test_the_page_lies_where_the_readme_says():
@@ -252,7 +220,7 @@ class Serving:
             self.port = unused.getsockname()[1]
         options = ["--bundle", "tableware.zip", "--port", str(self.port)]
         self.process = subprocess.Popen(
-            [SERVER, "-m", "serving", "serve", *options],
+            [SERVER, "-m", "few", "serve", *options],
             cwd=project.folder,
             env=os.environ | {"TMPDIR": str(uploads)},
             stdout=subprocess.PIPE,

@@ -158,11 +158,11 @@ def test_plots_are_shown(three_classes):
 
 
 def test_the_report_is_written_and_compares_with_the_commit(two_classes, tmp_path):
-    two_classes.run("python", "-m", "tools.report", "--rev", "HEAD", str(tmp_path / "report.html"))
+    two_classes.run("python", "-m", "few", "report", "--rev", "HEAD", str(tmp_path / "report.html"))
     text = (tmp_path / "report.html").read_text()
     assert "What changed since HEAD" in text
     assert text.count("HEAD and this run are right on the very same pictures") == 2
-    refused = two_classes.run("python", "-m", "tools.report", "--rev", "nowhere", check=False)
+    refused = two_classes.run("python", "-m", "few", "report", "--rev", "nowhere", check=False)
     assert refused.returncode == 1
     assert refused.stderr.startswith("error: nowhere is no branch")
 

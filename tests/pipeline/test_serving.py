@@ -39,7 +39,7 @@ def inside(project, monkeypatch):
 
 
 def predict(project, *arguments):
-    said = project.run("python", "-m", "serving", "predict", "--csv", *arguments, TEST)
+    said = project.run("python", "-m", "few", "predict", "--csv", *arguments, TEST)
     return pd.read_csv(io.StringIO(said.stdout))
 
 
@@ -68,7 +68,7 @@ def test_a_prediction_waits_for_no_large_library(project):
     said = project.run(
         "python",
         "-c",
-        "import sys; from serving.command import main\n"
+        "import sys; from few.command import main\n"
         f"sys.argv[1:] = ['predict', '{TEST}']\nmain()\n"
         "print({'tensorflow', 'keras', 'pandas', 'scipy', 'sklearn', 'dvc'} & set(sys.modules))",
     )
@@ -78,7 +78,7 @@ def test_a_prediction_waits_for_no_large_library(project):
 def test_the_first_answer_takes_less_than_three_seconds(project):
     """From a cold start, as of a program that nobody has run before."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "serving", "predict", next((project.folder / TEST).glob("*/*"))],
+        [sys.executable, "-m", "few", "predict", next((project.folder / TEST).glob("*/*"))],
         cwd=project.folder,
         stdout=subprocess.DEVNULL,
     )
@@ -91,9 +91,9 @@ def test_the_first_answer_takes_less_than_three_seconds(project):
 
 def test_a_revision_is_used_where_the_workspace_has_no_model(own, project):
     shutil.rmtree(own.folder / "models")
-    said = own.run("python", "-m", "serving", "predict", TEST, check=False)
+    said = own.run("python", "-m", "few", "predict", TEST, check=False)
     assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("error: models/finetuned.json is missing; `make repro`")
+    assert said.stderr.startswith("error: models/finetuned.json is missing; `few train`")
     assert said.stderr.count("\n") == 1
     pd.testing.assert_frame_equal(predict(own, "--rev", "HEAD"), predict(project))
 

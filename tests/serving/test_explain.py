@@ -138,8 +138,8 @@ def test_a_picture_outside_of_the_folder_stays_inside_of_the_drawings(tmp_path, 
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        ("in/out", "--explain in/out would put drawings among"),
-        ("heat", "--explain heat names a file; name a folder"),
+        ("in/out", "drawings in in/out would lie among"),
+        ("heat", "heat is a file; name a folder"),
         ("out", "out/in/a.png.png can't be written, since out/in is no"),
     ],
 )

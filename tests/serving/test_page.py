@@ -1,4 +1,4 @@
-"""What the page of `make serve` says, without the server that shows it."""
+"""What the page of `few serve` says, without the server that shows it."""
 
 import base64
 import errno
@@ -138,7 +138,7 @@ def test_without_gradio_it_says_how_to_get_it(model, tmp_path, monkeypatch):
         monkeypatch.setenv(name, "")  # to be restored
     before = signal.getsignal(signal.SIGTERM)
     try:
-        with pytest.raises(UserError, match="`make serve` installs it"):
+        with pytest.raises(UserError, match="`few serve` installs it"):
             serve.serve(model, "127.0.0.1", 0)
     finally:
         signal.signal(signal.SIGTERM, before)

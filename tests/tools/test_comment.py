@@ -28,6 +28,12 @@ def project(tmp_path_factory):
     return project
 
 
+def comment(project, *arguments, check=True):
+    return project.run(
+        *("python", "-m", "tools.comment", *arguments), check=check, env={"PYTHONPATH": str(ROOT)}
+    )
+
+
 def write(project, accuracy):
     for folder in ("metrics", "plots"):
         (project.folder / folder).mkdir(exist_ok=True)
@@ -38,7 +44,7 @@ def write(project, accuracy):
 
 
 def test_the_comment_has_the_changed_metrics_and_the_curves_that_there_are(project):
-    project.tool("comment", "base", "comment")
+    comment(project, "base", "comment")
     report = (project.folder / "comment/report.md").read_text()
     assert re.search(r"\| metrics/evaluate.json +\| accuracy +\| 0.5 +\| 0.75 +\| 0.25 +\|", report)
     assert REMARK in report
@@ -51,7 +57,7 @@ def test_the_comment_has_the_changed_metrics_and_the_curves_that_there_are(proje
 
 def test_where_no_metric_changes_it_says_so(project):
     project.run("git", "stash", "--quiet")
-    project.tool("comment", "base", "same")
+    comment(project, "base", "same")
     project.run("git", "stash", "pop", "--quiet")
     assert "No metric changes.\n" in (project.folder / "same/report.md").read_text()
 

@@ -211,7 +211,7 @@ def commit_of(project, branch):
 )
 def test_two_runs_are_compared_by_any_of_their_names(project, a, b, expected):
     b = b(project, "gentle") if callable(b) else b
-    done = project.tool("compare", a, b)
+    done = project.few("compare", a, b)
     assert done.stdout.startswith(f"A = {a}, B = {b}\n")
     assert rows(done.stdout)["finetuned"][:3] == expected
     assert rows(done.stdout)["head"][:3] == ["0.9000", "0.9000", "+0.00"]
@@ -230,7 +230,7 @@ def test_two_runs_are_compared_by_any_of_their_names(project, a, b, expected):
     ],
 )
 def test_a_revision_that_has_nothing_to_compare_is_refused_in_one_line(project, revision, expected):
-    done = project.tool("compare", "HEAD", revision, check=False)
+    done = project.few("compare", "HEAD", revision, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith(f"error: {expected}")
     assert done.stderr.count("\n") == 1

@@ -49,7 +49,11 @@ def test_what_was_started_so_is_known_for_a_dvc():
 
 @pytest.mark.parametrize(
     "file",
-    [file for folder in ("tools", "benchmarks") for file in sorted((ROOT / folder).rglob("*.py"))],
+    [
+        file
+        for folder in ("tools", "few", "benchmarks")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+    ],
     ids=lambda file: str(file.relative_to(ROOT)),
 )
 def test_no_tool_and_no_benchmark_starts_the_script(file):

@@ -34,7 +34,13 @@ PYTHONS = SpecifierSet(
 def project(tmp_path):
     folder = tmp_path / "a project"
     (folder / ".venv/bin").mkdir(parents=True)
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "requirements-serve.txt"):
+    for name in (
+        "Makefile",
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-serve.txt",
+        "pyproject.toml",
+    ):
         shutil.copy(ROOT / name, folder)
     for name in (".installed", ".installed-dev", "bin/python"):
         (folder / ".venv" / name).write_text(PYTHON)
@@ -81,7 +87,7 @@ def test_what_dvc_needs_is_looked_at_before_it_starts(project):
     assert "-m dvc" not in stopped.stdout
 
 
-@pytest.mark.parametrize("target", ["experiments", "compare", "seeds", "recipe", "verify"])
+@pytest.mark.parametrize("target", ["comment", "verify"])
 def test_so_it_is_for_all_that_starts_dvc(project, target):
     assert said(project, target).startswith("-m tools.ready;")
 
@@ -100,6 +106,13 @@ def test_a_user_s_own_home_and_name_stay(project, tmp_path):
     found = said(project, "repro", HOME=str(tmp_path), USER="me")
     assert f"HOME={tmp_path}; USER=me\n" in found
     assert not (project / ".venv/home").exists()
+
+
+def test_install_makes_the_environment_with_few_and_runs_nothing(project):
+    shutil.rmtree(project / ".venv")
+    commands = said(project, "--dry-run", "install")
+    assert "-r requirements.txt -e .\n" in commands
+    assert "-m dvc" not in commands
 
 
 def test_an_environment_whose_python_is_gone_is_made_anew(project):

@@ -33,7 +33,7 @@ def result(project):
 def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
     project.forks = False  # the memory measured is that of programs
     before = (project.folder / "params.yaml").read_bytes()
-    project.tool("measure", "stub", "--seeds", "2")
+    project.few("measure", "stub", "--seeds", "2")
     assert (project.folder / "params.yaml").read_bytes() == before
     found = result(project)
     accuracies = {
@@ -47,16 +47,16 @@ def test_each_seed_is_measured_once_and_params_yaml_stays_as_it_was(project):
     assert 0 < cost["seconds"]["evaluate"] <= cost["total_seconds"]
     assert cost["peak_memory_mb"] > 10
 
-    project.tool("measure", "stub", "--seeds", "3")
+    project.few("measure", "stub", "--seeds", "3")
     assert project.seeds_run() == [1337, 1338, 1339]
 
 
 def test_what_was_measured_with_other_parameters_is_not_mixed_in(project):
     """Whether the run sets others, or params.yaml has."""
-    project.tool("measure", "stub")
+    project.few("measure", "stub")
     runs = {"stub": {"title": "a stub", "set": {"lr": 3e-5}}}
     YAML().dump(runs, project.folder / "results/runs.yaml")
-    refused = project.tool("measure", "stub", check=False)
+    refused = project.few("measure", "stub", check=False)
     assert refused.returncode == 1
     assert refused.stderr == (
         "error: metrics/results/stub.json is of other parameters (lr = 2e-05, which is 3e-05 now); "
@@ -64,17 +64,15 @@ def test_what_was_measured_with_other_parameters_is_not_mixed_in(project):
     )
     YAML().dump(RUNS, project.folder / "results/runs.yaml")
     project.set(evaluate__mistakes=3)
-    refused = project.tool("measure", "stub", "--seeds", "2", check=False)
+    refused = project.few("measure", "stub", "--seeds", "2", check=False)
     assert refused.returncode == 1
     assert "evaluate.mistakes" in refused.stderr
 
 
 def test_an_unknown_name_is_answered_with_the_names(project):
-    refused = project.tool("measure", "stubb", check=False)
+    refused = project.few("measure", "stubb", check=False)
     assert refused.returncode == 1
-    assert refused.stderr == (
-        "error: NAME = stubb is no run of results/runs.yaml; there are stub\n"
-    )
+    assert refused.stderr == ("error: stubb is no run of results/runs.yaml; there are stub\n")
 
 
 @pytest.mark.parametrize(

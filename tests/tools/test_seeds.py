@@ -65,22 +65,13 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def spread(project):
     before = state(project)
-    done = project.tool("measure", "--seeds", "3")
+    done = project.few("seeds", "3")
     return SimpleNamespace(
         said=done.stdout,
         before=before,
         after=state(project),
         experiments=experiments(project),
     )
-
-
-@pytest.mark.parametrize("count", ["1", "2.5", ""])
-def test_fewer_than_two_seeds_are_refused_in_one_line(project, count):
-    before = project.seeds_run()
-    done = project.tool("measure", "--seeds", count, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: N = {count!r} is refused: it should be 2 or more\n"
-    assert project.seeds_run() == before
 
 
 def test_the_metrics_of_all_seeds_are_told_with_their_spread(spread):
@@ -101,7 +92,7 @@ def test_parameters_and_results_end_as_they_were(spread, project):
 
 
 def test_another_run_replaces_its_experiments_and_trains_nothing(spread, project):
-    again = project.tool("measure", "--seeds", "2")
+    again = project.few("seeds", "2")
     assert rows(again.stdout)["head.accuracy"] == [0.375, 0.0071, 0.37, 0.38]
     assert experiments(project) == spread.experiments
     # All of it, also the first seed's results at the end of each, is from the run cache.
@@ -114,7 +105,7 @@ def test_a_seed_that_fails_is_told_and_the_parameters_are_restored(tmp_path):
         file.write('if params["seed"] == 1338:\n    raise SystemExit("no luck")\n')
     project.commit("Fail with one seed")
     before = (project.folder / "params.yaml").read_bytes()
-    done = project.tool("measure", "--seeds", "3", check=False)
+    done = project.few("seeds", "3", check=False)
     assert done.returncode == 1
     assert "no luck\n" in done.stderr
     assert done.stderr.splitlines()[-1] == "error: `dvc exp run` failed; see above"

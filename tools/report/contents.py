@@ -154,7 +154,7 @@ def gather(revision: str | None) -> Contents:
     missing = [path for path in needed if not path.exists()]
     if missing:
         raise UserError(
-            f"{missing[0]} is missing; `make repro` runs the pipeline, `dvc checkout` or "
+            f"{missing[0]} is missing; `few train` runs the pipeline, `dvc checkout` or "
             "`dvc pull` brings what a run wrote"
         )
     metrics = {name: read_json(path) for name, path in METRICS.items()}
@@ -372,7 +372,7 @@ def reliability(labels: np.ndarray, final: np.ndarray, params: Params) -> Markup
 
 
 def calibrated(final: np.ndarray) -> np.ndarray:
-    """Return the final model's probabilities as `python -m serving predict` does."""
+    """Return the final model's probabilities as `few predict` does."""
     return Calibration.from_json(CALIBRATION.read_bytes()).apply(class_probabilities(final))
 
 

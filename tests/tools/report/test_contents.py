@@ -1,13 +1,13 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from serving.run import read_run
 from tests.tools.report.conftest import PARAMS
 from tools.experiment import set_params
-from tools.report import __main__ as program
 from tools.report import changes, contents, page
 from vision.runtime.errors import UserError
 
@@ -101,7 +101,7 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
 )
 def test_what_is_missing_is_named(missing, folder):
     (folder / missing).rename(folder / "elsewhere")
-    with pytest.raises(UserError, match=rf"^{missing} is missing; `make repro`"):
+    with pytest.raises(UserError, match=rf"^{missing} is missing; `few train`"):
         contents.gather(None)
 
 
@@ -112,10 +112,9 @@ def test_metrics_that_are_no_json_are_named(folder):
 
 
 def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["report", "models/finetuned.keras/report.html"])
     monkeypatch.setattr(contents, "gather", None)
     with pytest.raises(UserError, match=r"since models/finetuned\.keras is no folder"):
-        program.main()
+        page.write(Path("models/finetuned.keras/report.html"))
 
 
 def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(whole, folder):

@@ -14,7 +14,7 @@ from vision.runtime import interpreter
 FIRST = [
     *(
         f"{package}/__init__.py"
-        for package in ("stages", "tools", "vision", "baselines", "studies")
+        for package in ("stages", "tools", "few", "vision", "baselines", "studies")
     ),
     "vision/runtime/__init__.py",
     "vision/runtime/interpreter.py",
@@ -22,7 +22,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(
-    "module", ["stages.download", "baselines.train", "studies.nested", "tools.measure", "serving"]
+    "module", ["stages.download", "baselines.train", "studies.nested", "tools.verify", "few"]
 )
 def test_a_python_without_the_packages_names_itself_and_what_to_do(module):
     done = subprocess.run(

@@ -1,0 +1,44 @@
+"""What `few` understands; few/model.py and few/runs.py have the commands."""
+
+import argparse
+from pathlib import Path
+
+import argcomplete
+
+from few import model, runs
+from few.arguments import RAW
+from vision.runtime.errors import UserError
+
+DESCRIPTION = "Image classification from few pictures. Run it in the project's folder."
+EXAMPLES = """\
+examples:
+  few train ~/pictures              train on your own pictures, a folder for each class
+  few train                         go on, as after a correction
+  few predict cat.jpg holidays      classify pictures
+  few explain cat.jpg               see where the model saw it
+  few bundle                        pack the model into one file to pass on
+
+`few COMMAND --help` has more of each. Beside it, all of DVC works as ever: `dvc repro`,
+`dvc exp run -S lr=1e-5`, `dvc metrics diff`.
+"""
+
+
+def main() -> None:
+    parser = build_parser()
+    argcomplete.autocomplete(parser)
+    options = parser.parse_args()
+    if not Path("dvc.yaml").is_file() and not getattr(options, "bundle", None):
+        raise UserError("there is no dvc.yaml here; `cd` to the project's folder first")
+    options.run(options)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; the options that it parses have `run`, which takes them and works."""
+    parser = argparse.ArgumentParser(
+        prog="few", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=RAW
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    runs.add_train(commands)
+    model.add(commands)
+    runs.add(commands)
+    return parser
