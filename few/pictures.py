@@ -55,14 +55,13 @@ class Found:
         ==============  ==================  =====================================================
         smallest class  train, val., test   why
         ==============  ==================  =====================================================
-        4 to 39         0.5,  0.25,  0.25   Of 12 pictures, 3 in each of the smaller splits. The
-                                            head learns from 6 of each nearly what it does from
-                                            8; a test of fewer would tell nothing.
+        4 to 39         0.5,  0.25,  0.25   Of 12, 3 to choose the best epoch by, and 3 for the
+                                            test: fewer would neither choose nor tell anything.
         40 to 199       0.6,  0.2,   0.2    Of 60, 12 for the test: with three classes, an
                                             accuracy of 90 % to within about 10 points.
-        200 to 999      0.7,  0.15,  0.15   30 to 150 for the test: to within 3 to 6 points; more
-                                            for training now helps more than a narrower interval.
-        1000 and more   0.8,  0.1,   0.1    100 or more of each tell enough.
+        200 to 999      0.7,  0.15,  0.15   30 to 150 for the test: to within 3 to 6 points.
+        1000 and more   0.8,  0.1,   0.1    100 or more for the test: to within 3 points or
+                                            fewer; the rest is better trained on.
         ==============  ==================  =====================================================
         """
         smallest = min(self.classes.values())

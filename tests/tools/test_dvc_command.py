@@ -10,6 +10,7 @@ import pytest
 
 from stages.guard import locks
 from tests.code import ROOT
+from tools import dvc_command
 from tools.dvc_command import DVC, environment
 
 PROGRAMS = str(Path(sys.executable).parent)
@@ -45,6 +46,17 @@ def test_what_was_started_so_is_known_for_a_dvc():
         process.stdout.readline()
         assert locks.is_dvc(process.pid)
         process.stdin.close()
+
+
+def test_at_ctrl_c_dvc_has_time_to_put_its_things_in_order(monkeypatch, tmp_path):
+    program = (
+        "import os, pathlib, signal, time; print(flush=True); "
+        "os.kill(os.getppid(), signal.SIGINT); time.sleep(1); pathlib.Path('in order').touch()"
+    )
+    monkeypatch.setattr(dvc_command, "DVC", (sys.executable, "-c", program))
+    with pytest.raises(KeyboardInterrupt):
+        dvc_command.run_stages("repro", folder=tmp_path)
+    assert (tmp_path / "in order").exists()
 
 
 @pytest.mark.parametrize(
