@@ -41,6 +41,7 @@ endif
 .PHONY: install ready repro test comment results bench verify requirements
 
 install: $(VENV)/.installed
+	@echo 'Ready. In each new shell: source $(VENV)/bin/activate'
 
 # What dvc would tell less plainly: that there is no git repository, or half a merge.
 ready: $(VENV)/.installed
