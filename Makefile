@@ -2,7 +2,7 @@
 # make repro          run the pipeline
 # make test           check the code and pass the tests
 # make comment A=main     what a pull request's comment says
-# make results        write docs/results.md from what was measured
+# make results        write docs/background/results.md from what was measured
 # make bench        time this project against the plain way; after a run (an archive of photographs:
 #                   ORIGINALS=..; whole runs, of a revision before, too: BEFORE=.., on an archive of
 #                   Dogs vs. Cats: PICTURES=..)

@@ -1,4 +1,4 @@
-"""Runs the benchmarks, and writes docs/benchmarks.md.
+"""Runs the benchmarks, and writes docs/background/benchmarks.md.
 
     python -m benchmarks [NAME...]
 

@@ -1,4 +1,4 @@
-"""Keeps what the benchmarks measured, and writes docs/benchmarks.md from it."""
+"""Keeps what the benchmarks measured, and writes docs/background/benchmarks.md from it."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from vision.runtime import environment
 
-DOCUMENT = Path("docs/benchmarks.md")
+DOCUMENT = Path("docs/background/benchmarks.md")
 TEXT = Path("benchmarks/text.md")
 MEASURED = Path("benchmarks/measured")
 _PLACE = re.compile(r"^\{(\w+)\}\n", re.MULTILINE)

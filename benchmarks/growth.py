@@ -35,7 +35,7 @@ RUN = ("download", "subset", "extract", "extract_views", "train_head")
 COMMIT, STATUS, CHECKOUT = "dvc commit", "dvc status", "dvc checkout"
 STEPS = (*STAGES, COMMIT, STATUS, CHECKOUT)
 PICTURES = ROOT / SUBSET / "train"
-FIGURE = ROOT / "docs/benchmarks/growth.png"
+FIGURE = ROOT / "docs/background/benchmarks/growth.png"
 PARAMS = {
     "download.source": "external",
     "subset.train": 0.5,

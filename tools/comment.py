@@ -29,7 +29,7 @@ CURVES = {
 }
 REMARK = (
     "Inside `accuracy_low` to `accuracy_high`, it may be luck. The base's figures are those that "
-    "were committed; another processor moves them a little (docs/reproducibility.md)."
+    "were committed; another processor moves them a little (docs/background/reproducibility.md)."
 )
 # DVC's are 300 pixels wide; so many for each of them.
 SCALE = 1.5

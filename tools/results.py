@@ -1,4 +1,4 @@
-"""Writes docs/results.md and its figures from the committed metrics.
+"""Writes docs/background/results.md and its figures from the committed metrics.
 
     python -m tools.results
 
@@ -28,8 +28,8 @@ METRICS = Path("metrics")
 # Of each form of each network from scratch.
 HISTORIES = Path("plots/baselines")
 CURVE = Path("plots/studies/learning_curve.csv")
-DOCUMENT = Path("docs/results.md")
-FIGURES = Path("docs/results")
+DOCUMENT = Path("docs/background/results.md")
+FIGURES = Path("docs/background/results")
 
 
 def main() -> None:
@@ -57,7 +57,6 @@ def measured() -> dict[str, object]:
     return {
         "runs": yaml.load(RESULTS / "runs.yaml"),
         "sets": yaml.load(RESULTS / "panel.yaml")["sets"],
-        "stages": list(yaml.load(Path("dvc.yaml"))["stages"]),
         "backbones": yaml.load(Path("studies/params.yaml"))["backbones"]["settings"],
         "networks": draw.NETWORKS,
         "forms": draw.FORMS,

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md says what was measured."""
+"""docs/background/benchmarks.md says what was measured."""
 
 import re
 
@@ -23,7 +23,7 @@ def written(tmp_path, monkeypatch):
 
 
 def test_the_document_is_what_the_committed_measurements_give(written):
-    assert written() == (ROOT / "docs/benchmarks.md").read_text(encoding="utf-8")
+    assert written() == (ROOT / "docs/background/benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_every_benchmark_has_its_place_in_the_text(written):

@@ -1,4 +1,4 @@
-"""Experiments as docs/experiments.md tells them, through the commands that people type.
+"""Experiments as docs/how-to/run-experiments.md tells them, through the commands that people type.
 
 In projects whose stages do no work, but for those that read the user's files.
 """
@@ -200,7 +200,7 @@ def finish(project):
 
 @pytest.fixture(scope="module")
 def grid(finished, tmp_path_factory):
-    """A grid as in docs/experiments.md, and an experiment that fails, two at once."""
+    """A grid as in docs/how-to/run-experiments.md, and an experiment that fails, two at once."""
     project = finished.copy_to(tmp_path_factory.mktemp("grid") / "project")
     project.before = state(project)
     project.dvc("exp", "run", "--queue", "-S", "seed=1,2", "-S", "lr=1e-5,3e-5")
@@ -259,6 +259,8 @@ def test_experiments_and_the_queue_are_cleaned_up(grid, tmp_path):
     one = names.pop()
     project.dvc("exp", "remove", one)
     assert set(experiments(project)) == names
+    told = project.dvc("gc", "--all-branches", "--all-experiments", "--dry").stdout
+    assert re.search(r"Removed \d+ objects from repo cache", told)
 
 
 # --- what a copy sees ---

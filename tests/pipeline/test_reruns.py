@@ -36,10 +36,10 @@ calibrate: {most_wrong: 0.1}
 """
 CHANGES = flatten(YAML(typ="safe", pure=True).load(CHANGES))
 
-# The tables of docs/reruns.md: a mark for each stage, by what changed.
+# The tables of docs/reference/reruns.md: a mark for each stage, by what changed.
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in (ROOT / "docs/reruns.md").read_text().splitlines()
+    for line in (ROOT / "docs/reference/reruns.md").read_text().splitlines()
     if line.startswith("| `")
 ]
 TABLE = {name: marks for names, *marks in ROWS for name in names.replace("`", "").split(", ")}

@@ -1,4 +1,4 @@
-"""docs/own-pictures.md, followed command by command, and the page that shows the model it makes.
+"""docs/tutorial.md, followed command by command, and what uses the model that it makes.
 
 The pictures are drawn, the network is small, and the rest is as the page says.
 """
@@ -20,20 +20,23 @@ import psutil
 import pytest
 import requests
 from PIL import Image
-from ruamel.yaml import YAML
 
 from serving.page import MOST_BYTES
 from tests.browser import CHROMIUM, chromium
 from tests.code import ROOT
 from tests.tableware import draw
-from tools.experiment import set_params
+from tests.test_docs import FENCE
 from vision import pictures
-from vision.params import load_params
 
-PAGE = ROOT / "docs/own-pictures.md"
+PAGE = ROOT / "docs/tutorial.md"
+# These are installed here, and active.
+INSTALLING = (
+    "make install",
+    "source .venv/bin/activate",
+    "pip install ai-edge-litert pillow",
+    "pip install ai-edge-litert pillow pillow-heif",
+)
 CLASSES = ("bowl", "glass", "mug")
-# As installed, but of the project's own code.
-FEW = 'few() { python -m few "$@"; }\n'
 # Of each class, as on the page.
 COUNT = 60
 
@@ -61,38 +64,31 @@ def photograph(home: Path) -> None:
         draw(label, rng).save(new / f"{label}.jpg")
 
 
-def commands() -> list[str]:
-    """List what the page has one type."""
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    return [line for block in blocks for line in block.splitlines()]
-
-
-def asides() -> list[str]:
-    """List what the page says in passing that one may type."""
-    prose = re.sub(r"^```.*?^```$", "", PAGE.read_text(), flags=re.MULTILINE | re.DOTALL)
-    spans = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", prose)]
-    return [span for span in spans if re.match(r"(-S|dvc|few|make|git|python|pip|source) ", span)]
-
-
 @pytest.fixture(scope="module")
 def followed(new_project):
     """The project after all commands, and what each of them said."""
     project = new_project()
     folder = project.folder
     shutil.copytree(ROOT / "studies", folder / "studies")
-    shutil.copy(ROOT / "data/corrections.csv", folder / "data/corrections.csv")
     home = folder.parent / "home"
     photograph(home)
+    project.run("git", "checkout", "--quiet", "-b", "main")
     project.commit("Begin")
-    identity = {
-        f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
-    }
-    said = {}
-    for command in commands():
-        finished = project.run("bash", "-c", FEW + command, env={"HOME": str(home)} | identity)
-        said[command] = finished.stdout
-    project.said = said
+    project.said = {}
+    for language, block in FENCE.findall(PAGE.read_text()):
+        if language == "csv":
+            with (folder / "data/corrections.csv").open("a") as file:
+                file.write(block)
+        for command in block.splitlines() if language == "sh" else []:
+            if command not in INSTALLING:
+                project.said[command] = run(project, command, HOME=str(home))
     return project
+
+
+def run(project, command, **environment):
+    """Type a command; what it says."""
+    typed = f'few() {{ python -m few "$@"; }}\n{command}'
+    return project.run("bash", "-e", "-c", typed, env=environment).stdout
 
 
 def said(project, beginning):
@@ -113,7 +109,7 @@ def test_all_pictures_of_a_telephone_are_used_upright(followed):
 
 
 def test_what_cannot_be_read_is_named(followed):
-    assert "mug/IMG_0179.jpg,empty file" in said(followed, "cat data/left_out.csv")
+    assert "mug/IMG_0179.jpg,empty file" in (followed.folder / "data/left_out.csv").read_text()
 
 
 def test_corrections_are_applied(followed):
@@ -122,17 +118,18 @@ def test_corrections_are_applied(followed):
     assert "bowl/IMG_0007.jpg" not in picked
 
 
-def test_the_audit_comes_before_any_training(followed):
-    output = said(followed, "dvc exp run")
-    assert "Running stage 'audit'" in output
-    assert "Running stage 'train_head'" not in output
-    assert len(said(followed, "head -n 6 data/audit.csv").splitlines()) > 1
-
-
 def test_it_is_told_how_good_the_model_is(followed):
-    assert "finetuned.accuracy" in said(followed, "dvc metrics show")
-    assert [line.split(",")[0] for line in said(followed, "cat data/classes.csv").split()[1:]]
-    assert json.loads(said(followed, "cat metrics/studies"))
+    output = said(followed, "few train ~")
+    for figure in ("test accuracy", "called unsure", "accuracy where sure"):
+        assert figure in output
+        assert f"**{figure}**" in PAGE.read_text()
+    assert "accuracy_sd" in said(followed, "dvc metrics show")
+
+
+def test_the_second_training_runs_what_the_corrections_changed(followed):
+    (output,) = (text for command, text in followed.said.items() if command == "few train")
+    assert "Running stage 'subset'" in output
+    assert "Running stage 'download'" not in output
 
 
 def test_everything_is_committed(followed):
@@ -152,40 +149,32 @@ def test_the_bundle_says_the_same_with_the_project_and_without(followed):
         assert float(probability) == pytest.approx(float(words[1]), abs=0.0011)
 
 
-def test_what_is_to_be_typed_in_passing_is_known_here():
-    """So that a new one is not forgotten below."""
-    parameters = [aside for aside in asides() if "-S " in aside]
-    assert len(parameters) == 3
-    assert {*asides()} - {*parameters} == {
-        "dvc plots show",  # reads what the test of dvc.yaml holds to
-        "dvc repro studies/dvc.yaml",  # tests/pipeline/test_studies.py runs it
-        "few compare HEAD workspace",
-        "few serve --bundle tableware.zip",  # the page is opened below
-        "few train --preset fast",  # tests/few/test_train.py
-        "make repro",  # tests/pipeline/test_default_run.py runs the pipeline
-        "pip install ai-edge-litert pillow",  # installed here
-        "source .venv/bin/activate",  # as all commands here are run
-    }
-
-
-@pytest.mark.parametrize("typed", [aside for aside in asides() if "-S " in aside])
-def test_parameters_that_are_named_in_passing_are_taken(typed, tmp_path):
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    said = re.findall(r"-S (\w+(?:\.\w+)*)=(\S+)", typed)
-    values = {name: YAML(typ="safe").load(value) for name, value in said}
-    set_params(tmp_path / "params.yaml", values)
-    assert load_params(tmp_path / "params.yaml") != load_params(ROOT / "params.yaml")
+def test_the_model_is_used_as_the_how_to_page_says(followed, tmp_path):
+    project = followed.copy_to(tmp_path / "used")
+    (project.folder / "holidays").mkdir()
+    for name in ("cat.jpg", "-1.jpg", "holidays/beach.jpg"):
+        (project.folder / name).write_bytes(encoded("mug"))
+    project.run("git", "branch", "--force", "main")
+    page = (ROOT / "docs/how-to/use-the-model.md").read_text()
+    for language, block in FENCE.findall(page):
+        if language == "python":
+            (project.folder / "own.py").write_text(block)
+            run(project, "python own.py")
+        for command in block.splitlines() if language == "sh" else []:
+            # Below, a server is looked at; it would not end.
+            if command not in INSTALLING and not command.startswith("few serve"):
+                run(project, command)
+            if command.startswith("dvc exp run"):
+                project.commit("Have fewer sure predictions")
+    for written in ("found.csv", "heat/holidays/beach.jpg.png", "report.html", "bundle.zip"):
+        assert (project.folder / written).is_file()
 
 
 def test_two_runs_are_compared(followed):
     """Of which there is one: HEAD has what the workspace has."""
-    said = followed.run("bash", "-c", FEW + "few compare HEAD workspace").stdout
-    assert said.startswith("A = HEAD, B = workspace\n")
-    assert "+0.00" in said
-
-
-def test_the_page_lies_where_the_readme_says():
-    assert "docs/own-pictures.md" in (ROOT / "README.md").read_text()
+    output = run(followed, "few compare HEAD workspace")
+    assert output.startswith("A = HEAD, B = workspace\n")
+    assert "+0.00" in output
 
 
 # --- the page onto which one drops pictures ---
