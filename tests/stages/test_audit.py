@@ -26,16 +26,23 @@ def photograph(seed, hue, size=(64, 48)):
     return Image.fromarray(pixels)
 
 
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Cats, which are red, and dogs, which are blue."""
+    folder = tmp_path_factory.mktemp("drawn")
+    for hue, label in ((0, "cat"), (2, "dog")):
+        (folder / label).mkdir()
+        for number in range(EACH + 5):
+            photograph(100 * hue + number, hue).save(folder / label / f"{number}.png")
+    return folder
+
+
 @pytest.fixture
-def workspace(tmp_path, monkeypatch):
-    """Cats, which are red, and dogs, which are blue, 30 of each; 20, 5 and 5 are asked for."""
+def workspace(drawn, tmp_path, monkeypatch):
+    """20, 5 and 5 of each class are asked for."""
     shutil.copy(ROOT / "params.yaml", tmp_path)
     monkeypatch.chdir(tmp_path)
-    for hue, label in ((0, "cat"), (2, "dog")):
-        folder = tmp_path / "data/raw" / label
-        folder.mkdir(parents=True)
-        for number in range(EACH + 5):
-            photograph(100 * hue + number, hue).save(folder / f"{number}.png")
+    shutil.copytree(drawn, tmp_path / "data/raw")
     (tmp_path / "data/corrections.csv").write_text(HEADER)
     set_parameters(tmp_path, subset__train=20, subset__validation=5, subset__test=5)
     set_parameters(tmp_path, audit__share=0.0, audit__neighbours=5)
@@ -79,23 +86,21 @@ def test_without_corrections_the_first_pictures_are_picked_as_they_are(workspace
     assert (workspace / "data/left_out.csv").read_text() == "file,reason,label,kind\n"
 
 
-def test_a_dropped_picture_is_replaced_counted_and_listed(workspace, capsys):
-    counts = subset(workspace, "cat/3.png,drop,,a logo")
-    assert counts["dropped"] == {"cat": 1, "dog": 0}
+def test_a_dropped_picture_is_replaced_and_a_relabelled_one_goes_to_the_other_class(
+    workspace, capsys
+):
+    counts = subset(workspace, "cat/3.png,drop,,a logo", "dog/22.png,relabel,cat,it meows")
+    assert counts["dropped"] == counts["relabelled"] == {"cat": 1, "dog": 0}
     assert counts["train"] == {"cat": 20, "dog": 20}
     assert "3.png" not in names(workspace, "train", "cat")
     assert names(workspace, "train", "cat")[-1] == "20.png"
     assert "cat/3.png,a logo,cat,dropped" in (workspace / "data/left_out.csv").read_text()
-    assert "1 pictures dropped, by data/corrections.csv" in capsys.readouterr().out
-
-
-def test_a_relabelled_picture_goes_to_the_other_class_under_a_name_of_its_own(workspace, capsys):
-    counts = subset(workspace, "dog/22.png,relabel,cat,it meows")
-    assert counts["relabelled"] == {"cat": 1, "dog": 0}
-    assert "dog-22.png" in names(workspace, "validation", "cat")
-    assert "22.png" in names(workspace, "validation", "cat")
+    # Under a name of its own.
+    assert {"dog-22.png", "22.png"} < set(names(workspace, "validation", "cat"))
     assert "22.png" not in names(workspace, "validation", "dog")
-    assert "1 pictures put into another class" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 pictures dropped, by data/corrections.csv" in said
+    assert "1 pictures put into another class" in said
 
 
 def test_wrong_rows_stop_subset_with_a_line_for_each(workspace, capfd):
@@ -196,15 +201,10 @@ def test_what_was_relabelled_is_doubtful_no_more(workspace):
     subset(workspace, "cat/5.png,relabel,dog,a dog", "dog/27.png,relabel,cat,a cat")
     found, _ = audit(workspace)
     assert "label" not in set(found[found["file"].isin(["cat/5.png", "dog/27.png"])]["kind"])
-
-
-@pytest.mark.usefixtures("no_sheets")
-def test_so_many_are_listed_as_the_share_says(workspace):
-    subset(workspace, audit__share=0.1)
+    set_parameters(workspace, audit__share=0.1)
     found, _ = audit(workspace)
-    suspect = found["kind"].isin(["label", "outlier"])
-    # 6 of 60 of each kind, of which one picture may be both.
-    assert 6 <= suspect.sum() <= 12
+    # 6 of 60 of each kind are listed then, of which one picture may be both.
+    assert 6 <= found["kind"].isin(["label", "outlier"]).sum() <= 12
 
 
 @pytest.mark.usefixtures("no_sheets")

@@ -1,46 +1,38 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
-from pathlib import Path
 
 import pytest
 
 from stages import download
+from tests.code import ROOT
+from tests.files import files_below, write_files, write_zip, zipped
+from tools.experiment import set_params
 from vision.runtime.errors import UserError
 from vision.sources import dogs_vs_cats, fetch
 
-ROOT = Path(__file__).parents[2]
 PICTURES = {"cat/0.jpg": b"c", "dog/0.jpg": b"d"}
 
 
 @pytest.fixture
 def project(tmp_path):
     """A project folder with pictures of an earlier run in data/raw."""
-    (tmp_path / "data/external").mkdir(parents=True)
-    (tmp_path / "data/external/README.md").write_text("what to put here")
-    (tmp_path / "data/raw/cat").mkdir(parents=True)
-    (tmp_path / "data/raw/cat/old.jpg").write_text("old")
     set_source(tmp_path, "external")
-    return tmp_path
+    readme = {"data/external/README.md": b"what to put here"}
+    return write_files(tmp_path, readme | {"data/raw/cat/old.jpg": b"old"})
 
 
-def set_source(project, source, pictures=3):
-    lines = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()
-    changed = {"  source:": f" {source}", "  sample_pictures:": f" {pictures}"}
-    for number, line in enumerate(lines):
-        for key, value in changed.items():
-            if line.startswith(key):
-                lines[number] = key + value
-    (project / "params.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+def set_source(project, source):
+    shutil.copy(ROOT / "params.yaml", project)
+    changes = {"download.source": source, "download.sample_pictures": 3}
+    set_params(project / "params.yaml", changes)
 
 
 def put(project, name, members):
-    with zipfile.ZipFile(project / "data/external" / name, "w") as archive:
-        for member, data in members.items():
-            archive.writestr(member, data)
+    write_zip(project / "data/external" / name, members)
 
 
 def start(project):
@@ -61,8 +53,7 @@ def finish(process):
 
 
 def raw(project):
-    folder = project / "data/raw"
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    return set(files_below(project / "data/raw"))
 
 
 def test_external_pictures_replace_those_of_an_earlier_run(project):
@@ -75,26 +66,23 @@ def test_external_pictures_replace_those_of_an_earlier_run(project):
 
 
 def test_sample_pictures_are_drawn(project):
-    set_source(project, "sample", pictures=3)
+    set_source(project, "sample")
     code, _, _ = finish(start(project))
     assert code == 0
     assert {path.split("/")[0] for path in raw(project)} == {"cat", "dog"}
     assert len(raw(project)) == 2 * 3
 
 
-def corrupt(project):
-    put(project, "a.zip", PICTURES)
-    path = project / "data/external/a.zip"
-    path.write_bytes(path.read_bytes()[:-10])
-
-
 BAD = {
     "nothing": (lambda project: None, "data/external is empty"),
-    "damaged": (corrupt, "in data/external: a.zip is damaged"),
+    "damaged": (
+        lambda p: write_files(p, {"data/external/a.zip": zipped(PICTURES)[:-10]}),
+        "in data/external: a.zip is damaged",
+    ),
     "leading out": (lambda p: put(p, "a.zip", {"../0.jpg": b""}), "'../0.jpg'"),
     "one class": (lambda p: put(p, "a.zip", {"cat/0.jpg": b""}), "one class"),
     "empty class": (lambda p: put(p, "a.zip", {**PICTURES, "bird/": b""}), "bird holds no"),
-    "unknown source": (lambda p: set_source(p, "flickr"), "download.source"),
+    "unknown source": (lambda project: set_source(project, "flickr"), "download.source"),
 }
 
 

@@ -79,18 +79,13 @@ def test_each_measure_is_kept_in_the_form_of_dvclive(project, no_network):
     with live_history(project / "plots/finetune.csv") as tell:
         tell(history(2))  # as after an interruption: the first epoch was before it
         tell(history(3))
+    command = ["git", "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.check_output(command, text=True) == "?? plots/finetune.csv\n"
     for name in ("train/loss", "train/accuracy", "validation/loss", "validation/accuracy"):
         rows = pd.read_csv(project / f"dvclive/finetune/plots/metrics/{name}.tsv", sep="\t")
         assert list(rows["step"]) == [1, 2, 3]
         expected = history(3)[name.replace("/", "_")]
         assert list(rows[name.partition("/")[2]]) == list(expected)
-
-
-def test_git_sees_the_table_and_nothing_else(project, no_network):
-    with live_history(project / "plots/finetune.csv") as tell:
-        tell(history(1))
-    command = ["git", "status", "--porcelain", "--untracked-files=all"]
-    assert subprocess.check_output(command, text=True) == "?? plots/finetune.csv\n"
 
 
 @pytest.mark.parametrize("where", ["outside", "empty"])
@@ -102,12 +97,17 @@ def test_without_dvc_or_a_commit_the_table_is_all(request, where):
     assert not (folder / "dvclive").exists()
 
 
-def test_studio_is_told_where_there_is_a_token_for_it(project, monkeypatch):
-    studio = Server()
-    studio.answers = [content(b"{}")]
-    settings = {"TOKEN": "a-token", "REPO_URL": "git@host:a/b.git", "URL": studio.url}
+@pytest.fixture
+def studio(monkeypatch):
+    server = Server()
+    server.answers = [content(b"{}")]
+    settings = {"TOKEN": "a-token", "REPO_URL": "git@host:a/b.git", "URL": server.url}
     for name, value in settings.items():
         monkeypatch.setenv(f"DVC_STUDIO_{name}", value)
+    return server
+
+
+def test_studio_is_told_where_there_is_a_token_for_it(project, studio):
     with live_history(project / "plots/finetune.csv") as tell:
         tell(history(1))
     studio.close()
@@ -118,12 +118,8 @@ def test_studio_is_told_where_there_is_a_token_for_it(project, monkeypatch):
     assert [row for plot in plots for row in plot["data"]] == [{"step": 1, "loss": 0.6}]
 
 
-def test_a_studio_out_of_reach_costs_a_warning(project, monkeypatch, caplog):
-    studio = Server()
+def test_a_studio_out_of_reach_costs_a_warning(project, studio, caplog):
     studio.close()
-    settings = {"TOKEN": "a-token", "REPO_URL": "git@host:a/b.git", "URL": studio.url}
-    for name, value in settings.items():
-        monkeypatch.setenv(f"DVC_STUDIO_{name}", value)
     with live_history(project / "plots/finetune.csv") as tell:
         tell(history(1))
     assert "Failed to post to Studio" in caplog.text

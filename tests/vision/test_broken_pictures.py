@@ -17,7 +17,7 @@ from PIL import Image
 
 from vision import pictures
 
-MUTANTS = 3000
+MUTANTS = 1500
 # For speed. A picture takes milliseconds then; a busy machine is allowed more, but no hang.
 PIXELS = 1_000_000
 SECONDS = 60

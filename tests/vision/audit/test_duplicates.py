@@ -19,10 +19,7 @@ def groups(features, digests=DIFFERENT, similarity=0.9):
 
 def test_different_pictures_stand_alone():
     assert groups(DIRECTIONS) == []
-
-
-def test_what_all_features_have_in_common_makes_nothing_alike():
-    assert groups(DIRECTIONS + 100) == []
+    assert groups(DIRECTIONS + 100) == []  # by what they don't all have in common
 
 
 def test_equal_files_are_one_group_whatever_their_features_are():

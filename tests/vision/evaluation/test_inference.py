@@ -73,20 +73,14 @@ def test_models_that_differ_in_their_heads_alone_need_what_was_extracted_and_no_
     np.testing.assert_allclose(said, judges.probabilities(paths, False, "test"), atol=1e-5)
 
 
-def test_a_single_sigmoid_gives_both_classes_their_probability(paths):
-    model = classifier(0)
-    (said,) = SideBySide([model], NAME, BLOCK).probabilities(paths, False, "test")
+@pytest.mark.parametrize("name", [NAME, "efficientnet_lite0+efficientnet_lite1"])
+def test_one_model_of_one_or_several_networks_says_what_it_says_alone(paths, name):
+    """Of two classes, its single sigmoid gives the probability of the second."""
+    model = classifier(0, name=name)
+    (said,) = SideBySide([model], name, BLOCK).probabilities(paths, False, "test")
     some = np.stack([pictures.load(path, 64) for path in paths])
     np.testing.assert_allclose(said[:, 1], Engine(model)(some)[:, 0], atol=1e-5)
     np.testing.assert_allclose(said[:, 0], 1 - said[:, 1])
-
-
-def test_several_networks_side_by_side_are_cut_alike(paths):
-    name = "efficientnet_lite0+efficientnet_lite1"
-    model = classifier(0, classes=3, name=name)
-    (said,) = SideBySide([model], name, BLOCK).probabilities(paths, False, "test")
-    some = np.stack([pictures.load(path, 64) for path in paths])
-    np.testing.assert_allclose(said, Engine(model)(some), atol=1e-5)
 
 
 def test_a_picture_and_its_mirror_image_are_told_alike_where_both_are_averaged(judges, paths):

@@ -1,9 +1,6 @@
 """Extraction: every picture once, streamed, each row its picture's own."""
 
-import os
-import sqlite3
 import tracemalloc
-from contextlib import closing
 from pathlib import Path
 
 import keras
@@ -13,7 +10,7 @@ from PIL import Image
 
 from tests.code import imported_files
 from vision.features import extraction, views
-from vision.features.extraction import run, write
+from vision.features.extraction import write
 from vision.models.engine import Engine
 from vision.networks.extractor import build_extractor
 from vision.params import Augmentation, BackboneSettings
@@ -49,19 +46,12 @@ def extract(extractor, paths, tmp_path):
     return np.array(np.load(tmp_path / "features.npy", mmap_mode="r"))
 
 
-def test_writes_one_row_a_picture_in_the_order_of_the_paths(extractor, paths, tmp_path):
+def test_writes_one_row_a_picture_that_is_the_same_in_any_company(extractor, paths, tmp_path):
     rows = extract(extractor, paths, tmp_path)
     assert (rows.dtype, rows.shape) == (np.float32, (70, 1280))
     backwards = extract(extractor, paths[::-1], tmp_path)
     np.testing.assert_array_equal(backwards, rows[::-1])
-
-
-def test_a_picture_has_the_same_row_alone_and_among_others(extractor, paths, tmp_path):
-    rows = extract(extractor, paths, tmp_path)
-    for number in (0, 33, 69):
-        np.testing.assert_array_equal(
-            extract(extractor, [paths[number]], tmp_path)[0], rows[number]
-        )
+    np.testing.assert_array_equal(extract(extractor, [paths[33]], tmp_path)[0], rows[33])
 
 
 def test_rows_are_what_keras_makes_of_the_decoded_pictures(extractor, network, paths, tmp_path):
@@ -75,26 +65,11 @@ def test_pictures_are_changed_before_they_go_through_the_network(extractor, path
     mirrored = tmp_path / "mirrored.png"
     with Image.open(paths[40]) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
-    asked = []
-
-    def mirror(batch, files):
-        asked.extend(files)
-        return batch[:, :, ::-1]
-
-    named = extraction.NamedChange(mirror, str, ())
+    named = extraction.NamedChange(lambda batch, _: batch[:, :, ::-1], str, ())
     write(extractor, paths, tmp_path / "changed.npy", named=named)
-    assert sorted(asked) == sorted(paths)  # threads ask for batches
     rows = np.load(tmp_path / "changed.npy")
     # Resizing weighs the same neighbours from the other side.
     np.testing.assert_allclose(rows[40], extract(extractor, [mirrored], tmp_path)[0], atol=0.05)
-
-
-def test_unpooled_features_are_the_flattened_maps(extractor, paths, tmp_path):
-    unpooled = Engine(build_extractor(SETTINGS.model_copy(update={"pooling": "none"}), Path()))
-    maps = extract(unpooled, paths[:3], tmp_path).reshape(3, 2 * 2, 1280)
-    pooled = extract(extractor, paths[:3], tmp_path)
-    # float32 means in another order.
-    np.testing.assert_allclose(maps.mean(axis=1), pooled, atol=1e-4)
 
 
 def test_memory_does_not_grow_with_the_number_of_pictures(paths, tmp_path):
@@ -110,26 +85,8 @@ def test_memory_does_not_grow_with_the_number_of_pictures(paths, tmp_path):
         return most
 
     peak(100)  # the first call compiles
-    # 2,000 pictures more would be 98 MB more, were they kept.
-    assert peak(2_400) < peak(400) + 10e6
-
-
-def test_loads_only_a_few_batches_ahead(paths, monkeypatch):
-    """A slow network must not be buried in decoded pictures."""
-    inputs = keras.Input((64, 64, 3))
-    network = Engine(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(inputs)))
-    loaded = []
-    original = extraction.pictures.load_batch
-    monkeypatch.setattr(
-        extraction.pictures,
-        "load_batch",
-        lambda p, size: loaded.append(len(p)) or original(p, size),
-    )
-    results = run(network, paths * 20, "test")
-    next(results)
-    threads = len(os.sched_getaffinity(0))
-    assert sum(loaded) <= (threads + 2) * 32
-    results.close()
+    # 1,000 pictures more would be 49 MB more, were they kept.
+    assert peak(1_300) < peak(300) + 10e6
 
 
 # --- the store ---
@@ -166,17 +123,6 @@ def test_only_new_pictures_are_run(counted, paths, tmp_path):
     content, run_now = stored(counted, mixed, to)
     assert run_now == 20
     write(counted, mixed, tmp_path / "scratch.npy")
-    assert content == (tmp_path / "scratch.npy").read_bytes()
-
-
-def test_a_changed_picture_is_run_again(counted, paths, tmp_path):
-    copy = tmp_path / "0.png"
-    copy.write_bytes(paths[0].read_bytes())
-    stored(counted, [copy], tmp_path / "one.npy")
-    copy.write_bytes(paths[1].read_bytes())
-    content, run_now = stored(counted, [copy], tmp_path / "one.npy")
-    assert run_now == 1
-    write(counted, [paths[1]], tmp_path / "scratch.npy")
     assert content == (tmp_path / "scratch.npy").read_bytes()
 
 
@@ -240,23 +186,6 @@ def files_of(modules):
     return {Path(*name.split(".")).with_suffix(".py") for name in modules}
 
 
-def test_rows_that_could_not_be_kept_leave_the_others_their_own(
-    counted, paths, tmp_path, monkeypatch
-):
-    add = extraction.Store.add
-    batches = []
-
-    def fail_first(store, rows):
-        batches.append(rows)
-        if len(batches) > 1:
-            add(store, rows)
-
-    monkeypatch.setattr(extraction.Store, "add", fail_first)
-    to = tmp_path / "stored.npy"
-    content, _ = stored(counted, paths, to)
-    assert stored(counted, paths, to) == (content, 32)
-
-
 def test_a_store_too_small_for_all_gives_what_it_has_and_runs_the_others_once(
     counted, paths, tmp_path, monkeypatch
 ):
@@ -275,17 +204,3 @@ def test_a_store_too_small_for_all_gives_what_it_has_and_runs_the_others_once(
         assert content == (tmp_path / "scratch.npy").read_bytes()
     assert 32 < run_now < len(paths)
     assert sorted(batches) == sorted([32, run_now - 32])
-
-
-def test_a_damaged_row_is_computed_and_kept_anew(counted, paths, tmp_path):
-    to = tmp_path / "stored.npy"
-    write(counted, paths[:5], to, 1)
-    content = to.read_bytes()
-    file = tmp_path / "cache/few-pictures/rows.sqlite"
-    with closing(sqlite3.connect(file, isolation_level=None)) as database:
-        rows = "SELECT key, row FROM rows ORDER BY key"
-        whole = database.execute(rows).fetchall()
-        database.execute("UPDATE rows SET row = substr(row, 101) WHERE key = ?", [whole[0][0]])
-        write(counted, paths[:5], to, 1)
-        assert to.read_bytes() == content
-        assert database.execute(rows).fetchall() == whole

@@ -52,34 +52,10 @@ def test_a_cat_and_a_coffee_are_told_among_the_1000_classes(classifier):
     assert coffee.argmax() in (967, 968)  # espresso, cup
 
 
-def test_a_checkpoint_gives_every_layer_its_own_weights():
-    network = EfficientNetLite0((64, 64, 3), classes=1000)
-    load_imagenet_weights(network)
-    tensors = read_tensors(CHECKPOINT)
-    kernel = network.get_layer("block4a_dwconv").get_weights()[0]
-    np.testing.assert_array_equal(
-        kernel[:, :, :, 0], tensors["_blocks.5._depthwise_conv.weight"][:, 0].transpose(1, 2, 0)
-    )
-    np.testing.assert_array_equal(
-        network.get_layer("top_conv_bn").get_weights()[3], tensors["_bn1.running_var"]
-    )
-    np.testing.assert_array_equal(
-        network.get_layer("logits").get_weights()[0], tensors["_fc.weight"].T
-    )
-
-
 def test_the_base_takes_the_same_checkpoint_as_the_classifier():
     base = BACKBONES["efficientnet_lite0"].build("imagenet", 64)
     again = BACKBONES["efficientnet_lite0"].build(str(CHECKPOINT), 64)
-    assert all(
-        np.array_equal(a, b) for a, b in zip(base.get_weights(), again.get_weights(), strict=True)
-    )
-
-
-def test_pictures_are_scaled_as_published():
-    assert preprocess_input(np.array([0.0, 127.0, 255.0], np.float32)).numpy() == pytest.approx(
-        [-127 / 128, 0, 1]
-    )
+    assert all(map(np.array_equal, base.get_weights(), again.get_weights()))
 
 
 def checkpoint(state: dict, keys: list, storages: bytes = b"") -> bytes:
@@ -105,25 +81,16 @@ def test_a_checkpoint_with_code_in_it_is_refused(tmp_path, malice):
     (tmp_path / "evil.pth").write_bytes(checkpoint({"weight": malice}, []))
     with pytest.raises(pickle.UnpicklingError, match="not allowed"):
         read_tensors(tmp_path / "evil.pth")
-
-
-@pytest.fixture(scope="module")
-def small():
-    """For what is refused."""
-    return EfficientNetLite0((32, 32, 3))
-
-
-def test_a_checkpoint_with_code_in_it_is_refused_in_one_line(small, tmp_path):
-    (tmp_path / "evil.pth").write_bytes(checkpoint({"w": Malice(os.system, "false")}, []))
     with pytest.raises(UserError, match="no weights that can be read"):
-        load_checkpoint(small, tmp_path / "evil.pth")
+        load_checkpoint(SMALL, tmp_path / "evil.pth")
 
 
-@pytest.mark.parametrize("kept", [0, 10, 1000, 50_000, 1_000_000])
-def test_a_checkpoint_cut_short_is_refused(small, tmp_path, kept):
-    (tmp_path / "short.pth").write_bytes(CHECKPOINT.read_bytes()[:kept])
-    with pytest.raises(UserError, match="no weights that can be read"):
-        load_checkpoint(small, tmp_path / "short.pth")
+def test_a_checkpoint_cut_short_is_refused(tmp_path):
+    whole = CHECKPOINT.read_bytes()
+    for kept in (0, 10, 1000, 50_000, 1_000_000):
+        (tmp_path / "short.pth").write_bytes(whole[:kept])
+        with pytest.raises(UserError, match="no weights that can be read"):
+            load_checkpoint(SMALL, tmp_path / "short.pth")
 
 
 SMALL = Sequential([Input((2,)), layers.Dense(3)])
@@ -163,22 +130,6 @@ def test_a_tensor_larger_than_its_file_is_refused_before_memory_is_taken(tmp_pat
     (tmp_path / "evil.pth").write_bytes(content)
     with pytest.raises(UserError, match=said):
         load_checkpoint(SMALL, tmp_path / "evil.pth")
-
-
-def test_a_mutated_checkpoint_gives_tensors_or_is_refused(tmp_path):
-    """In half of five hundred, a byte is another; in the others, several."""
-    rng = np.random.default_rng(0)
-    refused = 0
-    for number in range(500):
-        content = bytearray(one_tensor())
-        for place in rng.integers(len(content), size=1 + number % 2 * 4):
-            content[place] = rng.integers(256)
-        (tmp_path / "a.pth").write_bytes(content)
-        with pytest.raises(UserError, match=r"a\.pth holds") as error:
-            load_checkpoint(SMALL, tmp_path / "a.pth")
-        refused += "no weights that can be read" in str(error.value)
-    # The others are read, and are of another network; a number in the storage may be any.
-    assert 100 < refused < 500
 
 
 def test_the_checkpoint_of_another_network_is_refused(tmp_path):

@@ -14,6 +14,7 @@ def folder(tmp_path):
 
 
 def test_the_new_folder_takes_the_place_of_the_old_one(folder):
+    write_files(folder.with_name(".raw.partial"), {"new/dog/half.jpg": b"ha"})  # of a killed run
     with replacing(folder) as new:
         write_files(new, {"dog/new.jpg": b"new"})
         assert files_below(folder) == {"cat/old.jpg": b"old"}
@@ -21,24 +22,36 @@ def test_the_new_folder_takes_the_place_of_the_old_one(folder):
     assert list(folder.parent.iterdir()) == [folder]
 
 
-@pytest.mark.parametrize("error", [UserError("no"), ValueError("bug"), KeyboardInterrupt()])
-def test_after_a_failure_the_old_folder_is_there_and_nothing_else(folder, error):
+@pytest.mark.parametrize(
+    ("error", "raised", "said"),
+    [
+        (UserError("no"), UserError, "^no$"),
+        (ValueError("bug"), ValueError, "bug"),
+        (KeyboardInterrupt(), KeyboardInterrupt, ""),
+        (OSError(errno.ENOSPC, "No space"), UserError, "the disk is full while writing"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "some.jpg"),
+            UserError,
+            r"some\.jpg cannot be read or written: Permission",
+        ),
+    ],
+)
+@pytest.mark.parametrize("replace", [replacing, replacing_file])
+def test_after_a_failure_what_was_there_is_there_and_nothing_else(
+    folder, error, raised, said, replace
+):
+    of_file = replace is replacing_file
+    path = folder / "cat/old.jpg" if of_file else folder
+
     def fail():
-        with replacing(folder) as new:
-            write_files(new, {"dog/new.jpg": b"new"})
+        with disk_errors(folder), replace(path) as new:
+            new.write_text("half") if of_file else write_files(new, {"dog/new.jpg": b"new"})
             raise error
 
-    with pytest.raises(type(error)):
+    with pytest.raises(raised, match=said):
         fail()
     assert files_below(folder.parent) == {"raw/cat/old.jpg": b"old"}
     assert list(folder.parent.iterdir()) == [folder]
-
-
-def test_what_a_killed_run_left_is_cleared_away(folder):
-    write_files(folder.with_name(".raw.partial"), {"new/dog/half.jpg": b"ha"})
-    with replacing(folder) as new:
-        write_files(new, {"dog/new.jpg": b"new"})
-    assert files_below(folder.parent) == {"raw/dog/new.jpg": b"new"}
 
 
 def test_a_run_killed_between_the_two_renames_costs_nothing(tmp_path):
@@ -60,19 +73,6 @@ def test_the_umask_makes_no_difference(tmp_path, mask):
         os.umask(before)
     modes = [(tmp_path / p).stat().st_mode & 0o777 for p in ("raw", "raw/dog", "raw/dog/new.jpg")]
     assert modes == [0o755, 0o755, 0o644]
-
-
-def test_a_full_disk_is_one_clear_line(folder):
-    with pytest.raises(UserError, match=f"disk is full while writing {folder}"):  # noqa: SIM117
-        with replacing(folder):
-            raise OSError(errno.ENOSPC, "No space left on device")
-    assert files_below(folder) == {"cat/old.jpg": b"old"}
-
-
-def test_a_missing_permission_names_the_file(tmp_path):
-    with pytest.raises(UserError, match=r"some\.jpg cannot be read or written: Permission"):  # noqa: SIM117
-        with disk_errors(tmp_path):
-            raise PermissionError(errno.EACCES, "Permission denied", "some.jpg")
 
 
 def test_a_bug_of_ours_keeps_its_traceback(tmp_path):
@@ -104,51 +104,25 @@ def test_what_a_link_leads_to_stays_as_it_was(tmp_path, file, link):
     assert file.read_text() == "old"
     assert linked.read_text() == "new"
     assert not linked.is_symlink()
-
-
-def test_a_link_that_leads_nowhere_becomes_the_file(tmp_path):
-    linked = tmp_path / "output.csv"
+    linked.unlink()
     linked.symlink_to(tmp_path / "removed from the cache")
     rewrite(linked)
-    assert files_below(tmp_path) == {"output.csv": b"new"}
+    assert files_below(tmp_path) == {"output.csv": b"new", "table.csv": b"old"}
 
 
-@pytest.mark.parametrize("error", [UserError("no"), ValueError("bug"), KeyboardInterrupt()])
-def test_after_a_failure_the_old_file_is_there_and_nothing_else(file, error):
-    def fail():
-        with replacing_file(file) as new:
-            new.write_text("half")
-            raise error
-
-    with pytest.raises(type(error)):
-        fail()
-    assert files_below(file.parent) == {"table.csv": b"old"}
-
-
-def test_a_reader_finds_the_old_file_until_the_new_one_is_whole(file):
-    with replacing_file(file) as new:
-        new.write_text("half")
-        assert file.read_text() == "old"
-        new.write_text("whole")
-    assert files_below(file.parent) == {"table.csv": b"whole"}
-
-
-def test_half_a_file_that_a_killed_run_left_is_cleared_away(file):
+def test_a_reader_finds_the_old_file_until_the_new_one_is_whole(tmp_path, file):
     with replacing_file(file) as new:
         beside = new
-        new.write_text("new")
-    beside.write_text("half of a long one")
+        new.write_text("half")
+        assert new.suffix == ".csv"  # what is written knows its form by that
+        assert file.read_text() == "old"
+        new.write_text("whole")
+    beside.write_text("half of a long one, which a killed run left")
     with replacing_file(file) as new:
         assert not new.exists()
         new.write_text("newer")
-    assert files_below(file.parent) == {"table.csv": b"newer"}
-
-
-def test_what_is_written_knows_its_form_by_the_suffix(tmp_path):
-    with replacing_file(tmp_path / "made" / "sheet.of.png") as new:
-        assert new.suffix == ".png"
-        new.write_bytes(b"a picture")
-    assert files_below(tmp_path) == {"made/sheet.of.png": b"a picture"}
+    rewrite(tmp_path / "made/file.csv")
+    assert files_below(tmp_path) == {"table.csv": b"newer", "made/file.csv": b"new"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")

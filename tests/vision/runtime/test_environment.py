@@ -42,6 +42,7 @@ def test_stages_that_ran_alike_share_an_entry(path):
     for stage in ("subset", "extract", "subset"):
         environment.note(stage, path)
     assert read(path) == [{"stages": ["extract", "subset"]} | environment.describe()]
+    assert [file.name for file in path.parent.iterdir()] == ["environment.json"]
 
 
 def test_a_stage_stands_where_it_last_ran(path, monkeypatch):
@@ -59,31 +60,17 @@ def test_a_stage_stands_where_it_last_ran(path, monkeypatch):
     assert [entry["stages"] for entry in read(path)] == [["extract", "subset"]]
 
 
-def test_leaves_nothing_beside_the_file(path):
-    environment.note("subset", path)
-    assert [file.name for file in path.parent.iterdir()] == ["environment.json"]
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "",
-        '[{"stages": ["subset"]',
-        '[\n<<<<<<< HEAD\n  {}\n=======\n  {"stages": []}\n>>>>>>> other\n]\n',
-        '{"stages": ["subset"]}',
-        '[{"stages": 1}]',
-        "[{}]",
-        "1",
-    ],
-    ids=["empty", "cut", "a merge", "no list", "no stages", "no entry", "a number"],
-)
-def test_a_damaged_file_is_begun_anew_and_that_is_told(path, content, capsys):
+def test_a_damaged_file_is_begun_anew_and_that_is_told(path, capsys):
     path.parent.mkdir()
-    path.write_text(content)
-    environment.note("extract", path)
-    assert read(path) == [{"stages": ["extract"]} | environment.describe()]
-    said = capsys.readouterr().err
-    assert said.startswith(f"{path} was damaged, or in the midst of a merge; it is begun anew")
-    assert said.count("\n") == 1
+    for content in (
+        *("", '[{"stages": ["subset"]', '{"stages": ["subset"]}', '[{"stages": 1}]', "[{}]", "1"),
+        '[\n<<<<<<< HEAD\n  {}\n=======\n  {"stages": []}\n>>>>>>> other\n]\n',
+    ):
+        path.write_text(content)
+        environment.note("extract", path)
+        assert read(path) == [{"stages": ["extract"]} | environment.describe()]
+        said = capsys.readouterr().err
+        assert said.startswith(f"{path} was damaged, or in the midst of a merge; it is begun anew")
+        assert said.count("\n") == 1
     environment.note("subset", path)
     assert capsys.readouterr().err == ""

@@ -35,27 +35,20 @@ def test_nothing_is_written_through_a_link(tmp_path, write, link):
 
 
 def test_json_is_read_as_it_was_written(tmp_path):
-    content = {"Kätzchen": [0.1, None], "犬": {"a": True}}
+    content = {"Kätzchen": [0.1, None], "犬": {"a": True}, "only mentions a merge": "<<<<<<< HEAD"}
     write_json(content, tmp_path / "new" / "a.json")
     assert read_json(tmp_path / "new" / "a.json") == content
+    make_room(tmp_path / "a/b/report.html")
+    assert (tmp_path / "a/b").is_dir()
 
 
-@pytest.mark.parametrize("content", ["", '{"accuracy": 0.', "accuracy: 0.9", "\0\0"])
-def test_json_that_is_damaged_is_named(tmp_path, content):
-    (tmp_path / "a.json").write_text(content)
-    with pytest.raises(UserError, match=r"a\.json is no JSON .*; `dvc repro` writes it anew$"):
-        read_json(tmp_path / "a.json")
-
-
-def test_bytes_that_are_no_text_are_named(tmp_path):
-    (tmp_path / "a.json").write_bytes(b'{"a": "\xff\xfe"}')
-    with pytest.raises(UserError, match=r"a\.json is no JSON"):
-        read_json(tmp_path / "a.json")
-
-
-def test_json_that_is_missing_is_named(tmp_path):
+def test_json_that_is_missing_or_damaged_is_named(tmp_path):
     with pytest.raises(UserError, match=r"a\.json is missing; `dvc repro`"):
         read_json(tmp_path / "a.json")
+    for content in (b"", b'{"accuracy": 0.', b"accuracy: 0.9", b"\0\0", b'{"a": "\xff\xfe"}'):
+        (tmp_path / "a.json").write_bytes(content)
+        with pytest.raises(UserError, match=r"a\.json is no JSON .*; `dvc repro` writes it anew$"):
+            read_json(tmp_path / "a.json")
 
 
 def test_an_unfinished_merge_is_told_with_what_to_do(tmp_path):
@@ -66,18 +59,6 @@ def test_an_unfinished_merge_is_told_with_what_to_do(tmp_path):
     said = str(refused.value)
     assert said.startswith(f"{path} is in the midst of a merge, with git's <<<<<<< in line 2;")
     assert f"`git checkout --ours {path}`" in said
-
-
-def test_what_only_mentions_a_merge_is_none(tmp_path):
-    content = {"reason": "<<<<<<< HEAD"}
-    write_json(content, tmp_path / "a.json")
-    assert read_json(tmp_path / "a.json") == content
-
-
-def test_the_folder_is_made(tmp_path):
-    make_room(tmp_path / "a/b/report.html")
-    assert sorted(tmp_path.rglob("*")) == [tmp_path / "a", tmp_path / "a/b"]
-    make_room(tmp_path / "a/b/report.html")
 
 
 def test_what_is_in_the_way_is_named(tmp_path):

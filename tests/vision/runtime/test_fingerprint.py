@@ -29,35 +29,22 @@ def test_the_fingerprint_tells_settings_files_and_their_names_apart(tmp_path):
     assert digest(1, 1e-4) == digests[-1]
 
 
-def test_the_fingerprint_tells_the_code_apart_that_makes_the_result():
+def test_the_fingerprint_tells_the_code_and_the_environment_apart(monkeypatch):
     one, other = "vision.features.extraction", "vision.features.store"
     whole, of_two = fingerprint([], []), fingerprint([], [], [one, other])
     assert len({whole, of_two, fingerprint([], [], [one])}) == 3
     assert fingerprint([], [], [other, one]) == of_two
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert fingerprint([], []) != whole
 
 
-def test_the_code_is_that_of_all_rooms_that_are_loaded_and_the_program(monkeypatch):
-    monkeypatch.setitem(sys.modules, "__main__", extraction)  # some programs have no file
-    loaded = fingerprint_module._loaded()
-    assert {"vision.features.extraction", "vision.runtime.fingerprint", "__main__"} <= set(loaded)
-    assert not [name for name in loaded if name.partition(".")[0] not in ("vision", "__main__")]
-
-
-def test_of_a_pipeline_of_its_own_the_code_is_that_of_its_package_too(monkeypatch):
+def test_the_code_is_that_of_all_rooms_that_are_loaded_and_the_program_with_its_package(
+    monkeypatch,
+):
     monkeypatch.setitem(sys.modules, "__main__", random_subsets)
     loaded = set(fingerprint_module._loaded())
-    assert {"studies", "studies.random_subsets", "vision.runtime.fingerprint"} <= loaded
+    assert {"studies.random_subsets", "vision.features.extraction", "__main__"} <= loaded
     assert {name.partition(".")[0] for name in loaded} == {"vision", "studies", "__main__"}
-
-
-def test_a_program_of_no_package_has_no_other_code(monkeypatch):
-    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
-    assert {name.partition(".")[0] for name in fingerprint_module._loaded()} <= {
-        *("vision", "__main__")
-    }
-
-
-def test_the_fingerprint_tells_environments_apart(tmp_path, monkeypatch):
-    here = fingerprint([], [])
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert fingerprint([], []) != here
+    monkeypatch.setattr(random_subsets, "__spec__", None)  # as of a program of no package
+    loaded = fingerprint_module._loaded()
+    assert {name.partition(".")[0] for name in loaded} == {"vision", "__main__"}

@@ -12,10 +12,10 @@ CLASSES = {
 }
 
 
-def read(tmp_path, *rows, header="file,action,label,reason"):
+def read(tmp_path, *rows, header="file,action,label,reason", classes=CLASSES):
     path = tmp_path / "corrections.csv"
     path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
-    return corrections.read(path, CLASSES)
+    return corrections.read(path, classes)
 
 
 def complaints(tmp_path, *rows, **options):
@@ -24,42 +24,29 @@ def complaints(tmp_path, *rows, **options):
     return [str(line) for line in error.value.args]
 
 
-def test_a_header_alone_decides_nothing(tmp_path):
-    assert read(tmp_path) == {}
-
-
 def test_rows_are_read_with_their_reasons(tmp_path):
+    assert read(tmp_path) == {}
     assert read(tmp_path, 'cat/1.jpg,drop,,"a logo, no cat"', "", "dog/9.jpg, relabel, cat,") == {
         "cat/1.jpg": Correction("drop", "", "a logo, no cat"),
         "dog/9.jpg": Correction("relabel", "cat", ""),
     }
+    composed = {"caf\u00e9": ["caf\u00e9/1.jpg"], "tea": ["tea/1.jpg"]}
+    as_macos_writes_it = "cafe\u0301/1.jpg,drop,,"
+    assert list(read(tmp_path, as_macos_writes_it, classes=composed)) == composed["caf\u00e9"]
 
 
 def test_spaces_at_an_end_of_a_name_are_part_of_it_where_it_is_one(tmp_path):
     classes = {" cat": [" cat/1.jpg", " cat/2.jpg"], "dog ": ["dog /1.jpg"], "cat": ["cat/1.jpg"]}
-    path = tmp_path / "corrections.csv"
-
-    def read(*rows):
-        path.write_text("\n".join(["file,action,label,reason", *rows]))
-        return corrections.read(path, classes)
-
-    assert read(" cat/1.jpg,drop,,", "cat/1.jpg ,relabel,dog ,", " cat/2.jpg,relabel, cat ,") == {
+    rows = [" cat/1.jpg,drop,,", "cat/1.jpg ,relabel,dog ,", " cat/2.jpg,relabel, cat ,"]
+    assert read(tmp_path, *rows, classes=classes) == {
         " cat/1.jpg": Correction("drop", "", ""),
         "cat/1.jpg": Correction("relabel", "dog ", ""),
         " cat/2.jpg": Correction("relabel", "cat", ""),
     }
     with pytest.raises(UserError, match=r"no picture cat/2.jpg; expected .* as in ' cat/1\.jpg'$"):
-        read("cat/2.jpg,drop,,")
+        read(tmp_path, "cat/2.jpg,drop,,", classes=classes)
     with pytest.raises(UserError, match=r"the classes are ' cat', cat, 'dog '$"):
-        read("cat/1.jpg,relabel,dog,")
-
-
-def test_names_are_the_same_however_a_system_composes_their_letters(tmp_path):
-    classes = {"caf\u00e9": ["caf\u00e9/1.jpg"], "tea": ["tea/1.jpg"]}
-    path = tmp_path / "corrections.csv"
-    rows = "file,action,label,reason\ncafe\u0301/1.jpg,drop,,as macOS writes it\n"
-    path.write_text(rows, encoding="utf-8")
-    assert list(corrections.read(path, classes)) == ["caf\u00e9/1.jpg"]
+        read(tmp_path, "cat/1.jpg,relabel,dog,", classes=classes)
 
 
 def test_each_wrong_row_has_a_line_of_its_own(tmp_path):
@@ -181,15 +168,15 @@ def test_a_missing_table_is_refused_with_what_to_write(tmp_path):
         corrections.read(tmp_path / "none.csv", CLASSES)
 
 
-def test_a_dropped_picture_is_gone_and_the_others_keep_their_order():
-    corrected = corrections.apply({"cat/1.jpg": Correction("drop", "", "")}, CLASSES)
-    assert corrected == CLASSES | {"cat": ["cat/0.jpg", "cat/2.jpg", "cat/3.jpg"]}
-
-
-def test_a_relabelled_picture_has_in_the_other_class_the_place_it_had_in_its_own():
-    corrected = corrections.apply({"dog/2.jpg": Correction("relabel", "cat", "")}, CLASSES)
-    assert corrected["cat"] == ["cat/0.jpg", "cat/1.jpg", "cat/2.jpg", "dog/2.jpg", "cat/3.jpg"]
-    assert corrected["dog"] == ["dog/0.jpg", "dog/1.jpg", "dog/9.jpg"]
+def test_a_picture_is_dropped_or_has_the_place_it_had_in_its_own_class():
+    decided = {
+        "cat/1.jpg": Correction("drop", "", ""),
+        "dog/2.jpg": Correction("relabel", "cat", ""),
+    }
+    assert corrections.apply(decided, CLASSES) == {
+        "cat": ["cat/0.jpg", "cat/2.jpg", "dog/2.jpg", "cat/3.jpg"],
+        "dog": ["dog/0.jpg", "dog/1.jpg", "dog/9.jpg"],
+    }
 
 
 @pytest.mark.parametrize(
@@ -197,13 +184,11 @@ def test_a_relabelled_picture_has_in_the_other_class_the_place_it_had_in_its_own
     [
         ("cat/1.jpg", "cat", "1.jpg"),
         ("dog/9.jpg", "cat", "9.jpg"),
-        ("dog/1.jpg", "cat", "dog-1.jpg"),
+        ("dog/1.JPG", "cat", "dog-1.JPG"),
+        ("dog/3.jpg", "cat", "dog-dog-3.jpg"),
     ],
 )
 def test_a_relabelled_picture_takes_no_others_name(file, label, name):
-    assert corrections.name(file, label, corrections.owners(CLASSES)) == name
-
-
-def test_a_name_is_free_even_where_its_replacement_is_taken():
-    classes = {"cat": ["cat/1.jpg", "cat/dog-1.jpg"], "dog": ["dog/1.JPG"]}
-    assert corrections.name("dog/1.JPG", "cat", corrections.owners(classes)) == "dog-dog-1.JPG"
+    classes = {"cat": ["cat/1.jpg", "cat/3.jpg", "cat/dog-3.jpg"]}
+    classes["dog"] = ["dog/1.JPG", "dog/3.jpg", "dog/9.jpg"]
+    assert corrections.name(file, label, corrections.owners(classes)) == name

@@ -20,13 +20,6 @@ def cache(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def into(tmp_path):
-    folder = tmp_path / "into"
-    folder.mkdir()
-    return folder
-
-
 def test_microsofts_archive_becomes_cat_and_dog(server, into, monkeypatch):
     data = zipped(
         {

@@ -35,23 +35,20 @@ def ranges(server):
     return [asked for _, asked in server.requests]
 
 
-def test_what_was_fetched_once_is_not_fetched_again(server, get, tmp_path):
+def test_what_was_fetched_once_is_not_fetched_again_unless_it_is_damaged(server, get, tmp_path):
     path = get(content(DATA))
     assert path.read_bytes() == DATA
     assert get(content(b"", 500)) == path
     assert len(server.requests) == 1
-    assert files_below(tmp_path) == {"cache/a.zip": DATA}
-
-
-def test_a_damaged_file_in_the_cache_is_noticed_and_fetched_again(server, get):
-    path = get(content(DATA))
     path.write_bytes(DATA[:-1] + b"?")
     assert get(content(DATA)).read_bytes() == DATA
     assert len(server.requests) == 2
+    assert files_below(tmp_path) == {"cache/a.zip": DATA}
 
 
-def test_a_line_that_drops_is_taken_up_where_it_broke_off(server, get):
-    path = get(content(DATA, sent=SENT), content(DATA))
+@pytest.mark.parametrize("ranges_known", [True, False])
+def test_a_line_that_drops_is_taken_up_where_it_broke_off_or_anew(server, get, ranges_known):
+    path = get(content(DATA, sent=SENT), content(DATA, ranges=ranges_known))
     assert path.read_bytes() == DATA
     assert ranges(server) == [None, f"bytes={SENT}-"]
 
@@ -73,27 +70,17 @@ def test_a_later_run_goes_on_where_this_one_gave_up(server, get, tmp_path):
     assert ranges(server)[-1] == f"bytes={SENT}-"
 
 
-def test_a_server_that_knows_no_ranges_starts_anew(server, get):
-    path = get(content(DATA, sent=SENT), content(DATA, ranges=False))
-    assert path.read_bytes() == DATA
-    assert ranges(server) == [None, f"bytes={SENT}-"]
-
-
 def test_a_server_that_always_drops_and_knows_no_ranges_is_given_up(server, get):
     with pytest.raises(FetchError, match="broke off"):
         get(content(DATA, sent=SENT, ranges=False))
     assert len(server.requests) == module.TRIES
 
 
-def test_a_part_that_has_everything_already_is_taken(server, get, tmp_path):
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "a.zip.part").write_bytes(DATA)
-    assert get(content(DATA)).read_bytes() == DATA
-
-
-def test_a_server_that_hangs_is_given_up(server, get):
+@pytest.mark.parametrize("sent", [None, 100])
+def test_a_server_that_hangs_is_given_up(server, get, sent):
     def hang(handler):
-        content(DATA, sent=100)(handler)
+        if sent:
+            content(DATA, sent=sent)(handler)
         time.sleep(3)
 
     started = time.monotonic()
@@ -101,12 +88,6 @@ def test_a_server_that_hangs_is_given_up(server, get):
         get(hang)
     # Half a second for each try, and as much again for a busy machine; not for ever.
     assert time.monotonic() - started < module.TRIES
-
-
-def test_a_server_that_accepts_and_says_nothing_is_given_up(server, get):
-    with pytest.raises(FetchError, match="timed out"):
-        get(lambda handler: time.sleep(3))
-    assert len(server.requests) == module.TRIES
 
 
 def test_a_server_that_only_drips_is_given_up(server, get, monkeypatch):
@@ -144,21 +125,11 @@ def test_a_slow_line_that_brings_enough_is_not_given_up(server, get, monkeypatch
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("status", [403, 404, 410, 416])
+@pytest.mark.parametrize("status", [403, 404, 416])
 def test_a_refusal_is_told_at_once(server, get, status):
     with pytest.raises(FetchError, match=f"{server.host} answered {status} .*/a.zip"):
         get(content(b"no", status))
     assert len(server.requests) == 1
-
-
-def test_a_server_in_trouble_is_asked_again(server, get):
-    assert get(content(b"", 500), content(b"", 503), content(DATA)).read_bytes() == DATA
-
-
-def test_a_server_that_stays_in_trouble_is_told(server, get):
-    with pytest.raises(FetchError, match=f"{server.host} answered 500"):
-        get(content(b"", 500))
-    assert len(server.requests) == module.TRIES
 
 
 def test_a_web_page_is_told_and_costs_nothing_of_the_part(server, get, tmp_path):
@@ -168,15 +139,15 @@ def test_a_web_page_is_told_and_costs_nothing_of_the_part(server, get, tmp_path)
     assert files_below(tmp_path) == {"cache/a.zip.part": DATA[:SENT]}
 
 
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
 def test_a_server_that_is_busy_is_asked_again(server, get, status):
     assert get(content(b"", status), content(DATA)).read_bytes() == DATA
 
 
-def test_the_pauses_between_tries_double(server, get, monkeypatch):
+def test_a_server_that_stays_in_trouble_is_told_after_pauses_that_double(server, get, monkeypatch):
     pauses = []
     monkeypatch.setattr(module.time, "sleep", pauses.append)
-    with pytest.raises(FetchError, match="503"):
+    with pytest.raises(FetchError, match=f"{server.host} answered 503"):
         get(content(b"", 503))
     assert pauses == [module.PAUSE * 2**n for n in range(module.TRIES - 1)]
 
@@ -190,19 +161,20 @@ def test_a_try_that_brings_something_starts_the_pauses_anew(server, get, monkeyp
     assert pauses == [first, 2 * first, first, 2 * first]
 
 
-def test_a_part_of_another_file_is_fetched_anew(server, get, tmp_path):
+@pytest.mark.parametrize(
+    ("part", "asked"),
+    [
+        (DATA, []),  # of the whole
+        (b"?" * SENT, [f"bytes={SENT}-", None]),  # of another file
+        (DATA + b"?", [f"bytes={len(DATA) + 1}-", None]),  # beyond whose end the server has nothing
+    ],
+    ids=["whole", "other", "longer"],
+)
+def test_a_part_that_does_not_fit_is_fetched_anew(server, get, tmp_path, part, asked):
     (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/a.zip.part").write_bytes(b"?" * SENT)
+    (tmp_path / "cache/a.zip.part").write_bytes(part)
     assert get(content(DATA)).read_bytes() == DATA
-    assert ranges(server) == [f"bytes={SENT}-", None]
-
-
-def test_a_part_longer_than_the_file_is_fetched_anew(server, get, tmp_path):
-    """The server answers 416 to what is asked beyond its end."""
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache/a.zip.part").write_bytes(DATA + b"?")
-    assert get(content(DATA)).read_bytes() == DATA
-    assert ranges(server) == [f"bytes={len(DATA) + 1}-", None]
+    assert not asked or ranges(server) == asked
 
 
 def test_a_server_that_answers_416_to_any_range_is_told(server, get, tmp_path):
@@ -229,19 +201,20 @@ def test_a_stream_without_end_is_not_written_without_end(server, get, tmp_path):
     assert len(sent) < 1000
 
 
-def test_the_progress_of_all_is_shown_on_a_terminal(server, get, monkeypatch):
+def test_the_progress_of_all_is_shown_on_a_terminal_and_not_in_a_log(
+    server, get, monkeypatch, capfd
+):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
-    monkeypatch.setattr("sys.stderr", terminal)
-    get(content(DATA, sent=SENT), content(DATA))
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stderr", terminal)
+        path = get(content(DATA, sent=SENT), content(DATA))
     shown = terminal.getvalue()
     assert "a.zip:   0%|" in shown
     # Taken up again, it goes on from what there is.
     assert shown.rpartition("a.zip:  35%|")[1]
     assert f"{len(DATA) / 1e6:.2f}M/{len(DATA) / 1e6:.2f}M" in shown
-
-
-def test_no_progress_is_written_into_a_log(get, capfd):
+    path.unlink()
     get(content(DATA))
     assert capfd.readouterr() == ("", "")
 
@@ -257,24 +230,18 @@ def test_something_else_is_not_kept(server, get, tmp_path, answer):
 
 def test_a_length_announced_beyond_the_file_does_no_harm_where_ranges_are_known(server, get):
     """All of it came, as the checksum proves, though the server promised more."""
-    assert get(content(DATA, announced=len(DATA) + 1000)).read_bytes() == DATA
-    assert ranges(server) == [None, f"bytes={len(DATA)}-"]
-
-
-def test_a_length_announced_beyond_the_file_is_given_up_where_they_are_not(server, get):
+    more = len(DATA) + 1000
     with pytest.raises(FetchError, match=r"broke off: IncompleteRead\([^()]*more expected\)"):
-        get(content(DATA, announced=len(DATA) + 1000, ranges=False))
+        get(content(DATA, announced=more, ranges=False))
     assert len(server.requests) == module.TRIES
+    assert get(content(DATA, announced=more)).read_bytes() == DATA
 
 
-def test_a_refused_connection_names_the_host(tmp_path):
+def test_a_host_that_cannot_be_reached_is_named(tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(FetchError, match=f"{host} could not be reached.*refused"):
             fetch(f"http://{host}/a.zip", SHA256, 1, tmp_path)
-
-
-def test_an_unknown_host_is_named(tmp_path):
     with pytest.raises(FetchError, match=r"host\.invalid could not be reached"):
         fetch("http://host.invalid/a.zip", SHA256, 1, tmp_path)

@@ -17,17 +17,6 @@ def source(tmp_path):
     return write_files(tmp_path / "external", {"dog/0.jpg": b"x"})
 
 
-def test_linked_folders_are_found_at_any_depth_and_links_to_files_are_none(source):
-    (source / "cat").symlink_to("../away/cat")
-    (source / "dog" / "more").symlink_to("../../away/cat/in")
-    (source / "dog" / "1.jpg").symlink_to("../../away/0.jpg")
-    with pytest.raises(UserError) as error:
-        check_links(source)
-    linked = f"{source}/cat -> ../away/cat, {source}/dog/more -> ../../away/cat/in; "
-    assert str(error.value).startswith(f"links to folders: {linked}")
-    assert "1.jpg" not in str(error.value)
-
-
 def test_a_folder_that_is_a_link_itself_or_missing_has_none(source, tmp_path):
     (tmp_path / "link").symlink_to("external")
     for folder in ("link", "missing"):
@@ -37,14 +26,13 @@ def test_a_folder_that_is_a_link_itself_or_missing_has_none(source, tmp_path):
 def test_all_linked_folders_are_named_with_where_they_lead_and_the_remedy(source):
     (source / "cat").symlink_to("../away/cat")
     (source / "dog" / "up").symlink_to("..")
+    (source / "dog" / "1.jpg").symlink_to("../../away/0.jpg")
     with pytest.raises(UserError) as error:
         check_links(source)
-    assert f"links to folders: {source}/cat -> ../away/cat, {source}/dog/up -> .." in str(
-        error.value
-    )
+    linked = f"{source}/cat -> ../away/cat, {source}/dog/up -> ..; "
+    assert str(error.value).startswith(f"links to folders: {linked}")
     assert "`cp -rL`" in str(error.value)
     assert "`cp -rlL`" in str(error.value)
-    assert len(error.value.args) == 1
 
 
 def test_all_links_that_lead_nowhere_are_named_with_their_targets(source):

@@ -5,11 +5,6 @@ import pytest
 from vision.runtime.errors import UserError
 from vision.sources.layout import arrange
 
-
-def files(names, **options):
-    return [f"{label}/{file}" for label, file in arrange(names, **options).places.values()]
-
-
 TWICE = [
     "data/train/cat/1.jpg",
     "data/train/dog/1.jpg",
@@ -31,41 +26,31 @@ def test_a_folder_of_which_one_name_is_taken_is_put_under_new_ones_as_a_whole():
     assert layout.renamed == {TWICE[2]: "validation-1.jpg", TWICE[3]: "validation-2.jpg"}
 
 
-def test_the_training_pictures_keep_their_names():
-    names = [
-        "test_set/test_set/cat/1.jpg",
-        "test_set/test_set/dog/1.jpg",
-        "training_set/training_set/cat/1.jpg",
-        "training_set/training_set/dog/1.jpg",
-    ]
-    assert sorted(files(names)) == [
-        "cat/1.jpg", "cat/test_set-1.jpg", "dog/1.jpg", "dog/test_set-1.jpg",
-    ]  # fmt: skip
-
-
-def test_archives_give_the_new_names_where_these_tell_folders_apart():
-    names = ["a.zip/cat/1.jpg", "b.tar.gz/cat/1.jpg", "b.tar.gz/dog/1.jpg"]
-    assert sorted(files(names)) == ["cat/1.jpg", "cat/b-1.jpg", "dog/1.jpg"]
-
-
-def test_names_that_tell_their_class_are_renamed_alike():
-    names = ["train/cat.0.jpg", "train/dog.0.jpg", "val/cat.0.jpg", "val/dog.1.jpg"]
-    assert sorted(files(names)) == [
-        "cat/cat.0.jpg",
-        "cat/val-cat.0.jpg",
-        "dog/dog.0.jpg",
-        "dog/dog.1.jpg",
-    ]
+@pytest.mark.parametrize(
+    ("names", "files"),
+    [
+        # The training pictures keep their names.
+        (["test_set/test_set/cat/1.jpg", "test_set/test_set/dog/1.jpg",
+          "training_set/training_set/cat/1.jpg", "training_set/training_set/dog/1.jpg"],
+         ["cat/1.jpg", "cat/test_set-1.jpg", "dog/1.jpg", "dog/test_set-1.jpg"]),
+        # Archives give the new names where these tell folders apart.
+        (["a.zip/cat/1.jpg", "b.tar.gz/cat/1.jpg", "b.tar.gz/dog/1.jpg"],
+         ["cat/1.jpg", "cat/b-1.jpg", "dog/1.jpg"]),
+        # Names that tell their class are renamed alike.
+        (["train/cat.0.jpg", "train/dog.0.jpg", "val/cat.0.jpg", "val/dog.1.jpg"],
+         ["cat/cat.0.jpg", "cat/val-cat.0.jpg", "dog/dog.0.jpg", "dog/dog.1.jpg"]),
+        # The case of letters does not keep names apart.
+        (["train/cat/A.jpg", "train/dog/1.jpg", "test/cat/a.JPG", "test/dog/2.jpg"],
+         ["cat/A.jpg", "cat/test-a.JPG", "dog/1.jpg", "dog/2.jpg"]),
+    ],
+)  # fmt: skip
+def test_new_names_tell_where_a_picture_comes_from(names, files):
+    assert sorted(f"{label}/{file}" for label, file in arrange(names).places.values()) == files
 
 
 def test_a_new_name_that_is_taken_too_is_numbered():
     names = [*TWICE, "data/train/cat/validation-1.jpg"]
     assert arrange(names).renamed[TWICE[2]] == "validation-2-1.jpg"
-
-
-def test_the_case_of_letters_does_not_keep_names_apart():
-    names = ["train/cat/A.jpg", "train/dog/1.jpg", "test/cat/a.JPG", "test/dog/2.jpg"]
-    assert sorted(files(names))[:2] == ["cat/A.jpg", "cat/test-a.JPG"]
 
 
 def test_names_that_clash_within_a_folder_are_numbered():

@@ -52,9 +52,6 @@ def test_each_epoch_has_the_next_view_and_after_the_last_the_first(with_views):
 def test_each_view_keeps_its_picture_s_label(with_views):
     inputs, labels = epoch(with_views, 1, seed=3)
     assert labels.tolist() == (inputs % 10 >= 2).astype(int).tolist()
-
-
-def test_a_choice_of_pictures_keeps_to_them(with_views):
     inputs, labels = epoch(with_views, 0, chosen=np.array([1, 3]))
     assert (inputs % 10).tolist() == [1, 3]
     assert labels.tolist() == [0, 1]
