@@ -3,7 +3,7 @@
     DOGS_VS_CATS=path/to/dogs-vs-cats.zip python -m pytest tests/pipeline/test_real.py
 
 The archive holds train/cat.0.jpg and so on. Takes ten minutes on two cores. Other networks are
-measured with `make measure`.
+measured by `few measure`.
 """
 
 import os
