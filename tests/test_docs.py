@@ -228,8 +228,6 @@ def test_make_has_the_targets_that_the_pages_name():
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     named = {words[0] for words in of_program("make")}
     named |= {span.split()[1] for page in PAGES for span in spans(page) if span.startswith("make ")}
-    if build_parser is None:
-        named -= {"install"}  # made with `few`
     assert named <= targets
 
 

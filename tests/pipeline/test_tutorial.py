@@ -154,6 +154,7 @@ def test_the_model_is_used_as_the_how_to_page_says(followed, tmp_path):
     (project.folder / "holidays").mkdir()
     for name in ("cat.jpg", "-1.jpg", "holidays/beach.jpg"):
         (project.folder / name).write_bytes(encoded("mug"))
+    shutil.copy(project.folder / "tableware.zip", project.folder / "bundle.zip")
     project.run("git", "branch", "--force", "main")
     page = (ROOT / "docs/how-to/use-the-model.md").read_text()
     for language, block in FENCE.findall(page):
