@@ -72,7 +72,7 @@ def test_the_plain_way_learns_to_tell_classes_apart(tmp_path):
                 pixels = light + rng.integers(0, 136, (64, 64, 3))
                 path = tmp_path / split / label / f"{number}.png"
                 Image.fromarray(pixels.astype(np.uint8)).save(path)
-    found = plain.classify(tmp_path, 0, size=64, epochs=(3, 1))
+    found = plain.classify(tmp_path, 0, size=64, epochs=(8, 3))
     assert found["pictures"] == 12
     assert found["test"] > 0.8
     assert found["validation"] > 0.8

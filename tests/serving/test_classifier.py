@@ -60,7 +60,7 @@ def test_the_temperature_is_applied(colours, halves):
 
 def test_without_a_run_it_says_how_to_get_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=r"models/finetuned.json is missing; `make repro` trains"):
+    with pytest.raises(UserError, match=r"models/finetuned.json is missing; `few train` trains"):
         classifier.from_workspace()
 
 

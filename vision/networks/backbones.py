@@ -171,12 +171,12 @@ def _with_levels(base: keras.Model) -> keras.KerasTensor:
     """
     size = base.input.shape[1]
     height, width, _ = base.output.shape[1:]
+    own = round(math.log2(size / height))
     last = {}
     for layer in base.layers:
         shape = layer.output.shape
-        if len(shape) == 4 and (halvings := round(math.log2(size / shape[1]))):
+        if len(shape) == 4 and 0 < (halvings := round(math.log2(size / shape[1]))) < own:
             last[halvings] = layer.output
-    del last[max(last)]  # those of the last maps' own height
     levels = []
     for halvings, maps in last.items():
         mean = layers.GlobalAveragePooling2D(keepdims=True, name=f"{_MEAN}{halvings}")(maps)

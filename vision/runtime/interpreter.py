@@ -14,7 +14,7 @@ _PACKAGES = ("ai_edge_litert", "keras")
 def check() -> None:
     """End the program with one line where its Python is too old, or hasn't the packages."""
     here = "this Python, {}.{}.{} in {},".format(*sys.version_info[:3], sys.executable)
-    then = "run `make repro`, or after it `source .venv/bin/activate` in each new shell"
+    then = "run `make install`, and after it `source .venv/bin/activate` in each new shell"
     if sys.version_info < LEAST:
         sys.exit("error: {} is older than {}.{}; {}".format(here, *LEAST, then))
     lacking = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]

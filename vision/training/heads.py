@@ -153,6 +153,9 @@ def fit(
     kept = _simplest(best)
     summary = dict(kept.summary)
     if len(best) > 1:
+        without, beside = (f"{trained.loss:.4f}" for trained in best)
+        takes = "larger maps, too" if summary["levels"] else "the last maps alone"
+        print(f"the head takes {takes}: validation loss {without}, with larger maps {beside}")
         summary["heads"] = {
             "levels" if trained.summary["levels"] else "last_maps": {
                 name: trained.summary[name] for name in ("validation_loss", "validation_accuracy")

@@ -35,7 +35,8 @@ def test_a_python_without_the_packages_names_itself_and_what_to_do(module):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: this Python, {}.{}.".format(*sys.version_info))
     assert (
-        f"in {sys.executable}, has no ai_edge_litert and no keras; run `make repro`" in done.stderr
+        f"in {sys.executable}, has no ai_edge_litert and no keras; run `make install`"
+        in done.stderr
     )
     assert "`source .venv/bin/activate`" in done.stderr
     assert done.stderr.count("\n") == 1
