@@ -223,6 +223,12 @@ def test_parameters_that_sentences_name_exist():
                 assert parameter in PARAMETERS, span
 
 
+def test_continuous_integration_ends_with_the_readme_s_test_command():
+    last = (ROOT / ".ci/run").read_text().splitlines()[-1]
+    assert last == "make test"
+    assert f"`{last}`" in README.read_text()
+
+
 def test_make_has_the_targets_that_the_pages_name():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
