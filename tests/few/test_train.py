@@ -168,7 +168,7 @@ def test_a_preset_is_set_in_params_yaml(started):
     wanted = YAML(typ="safe").load(ROOT / "presets/fast.yaml")
     assert params.backbone.name == wanted["backbone"]["name"]
     assert params.finetune.unfreeze_from == wanted["finetune"]["unfreeze_from"]
-    assert "params.yaml: finetune.unfreeze_from = [block7a]\n" in said
+    assert "params.yaml: finetune.unfreeze_from = [block5a]\n" in said
     assert "uncommitted" not in said
 
 
