@@ -113,7 +113,10 @@ def time_way(way: str, case: str, folder: str) -> dict[str, float]:
 
     network, weights, size, count = CASES[case]
     extractor = build_extractor(
-        BackboneSettings(name=network, weights=weights, pooling="avg", image_size=size), WEIGHTS
+        BackboneSettings(
+            name=network, weights=weights, preprocessing="published", pooling="avg", image_size=size
+        ),
+        WEIGHTS,
     )
     if way == ARITHMETIC:
         return {"pictures_per_second": products_per_second() / multiplications(extractor)}

@@ -105,7 +105,9 @@ def classify(
     start = time.monotonic()
     keras.utils.set_random_seed(seed)
     name = "efficientnet_lite0"
-    settings = BackboneSettings(name=name, weights="imagenet", pooling="avg", image_size=size)
+    settings = BackboneSettings(
+        name=name, weights="imagenet", preprocessing="published", pooling="avg", image_size=size
+    )
     extractor = build_extractor(settings, WEIGHTS)
     train, validation, test = (
         dataset(subset / split, size, 32, shuffle=split == "train", seed=seed)

@@ -133,6 +133,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     recipe.add_argument("name", help="a file of recipes/, without its suffix", metavar="NAME")
     recipe.add_argument("--backbone", help="another convolutional base", default="")
     recipe.add_argument("--weights", help="a file in data/weights/, or random", default="")
+    recipe.add_argument(
+        "--preprocessing",
+        choices=("published", "rescale"),
+        help="how pixels are scaled, if not as in the recipe",
+        default="",
+    )
 
     add_command(
         commands,
@@ -193,7 +199,7 @@ def _recipe(options: argparse.Namespace) -> None:
     from tools import ready, recipe
 
     ready.main()
-    recipe.run_recipe(options.name, options.backbone, options.weights)
+    recipe.run_recipe(options.name, options.backbone, options.weights, options.preprocessing)
 
 
 def _experiments(options: argparse.Namespace) -> None:

@@ -134,8 +134,8 @@ def restored(path: Path) -> Iterator[None]:
 def read_run(name: str) -> dict[str, object]:
     """Return the parameters that a run sets.
 
-    Those of a recipe are the recipe's own, on another base where one is named, but for the number
-    of test pictures, which is the same in every run.
+    Those of a recipe are the recipe's own, on another base or with a file of weights where one is
+    named, but for the number of test pictures, which is the same in every run.
 
     Raises
     ------
@@ -151,8 +151,10 @@ def read_run(name: str) -> dict[str, object]:
     # Here, as it imports Keras, which what runs for hours beside the stages can do without.
     from tools.recipe import build_base, read_recipe, with_base, with_equivalent_block
 
-    recipe = with_base(read_recipe(content["recipe"]), content["backbone"], "")
-    recipe = with_equivalent_block(recipe, build_base(recipe.backbone))
+    backbone, weights = (content.get(name, "") for name in ("backbone", "weights"))
+    recipe = with_base(read_recipe(content["recipe"]), backbone, weights, "")
+    if backbone:
+        recipe = with_equivalent_block(recipe, build_base(recipe.backbone))
     of_recipe = flatten(recipe.model_dump())
     return PICTURES | of_recipe | {"subset.test": PICTURES["subset.test"]} | content["set"]
 

@@ -45,8 +45,8 @@ class Recipe(Section):
     evaluate: Evaluate
 
 
-def run_recipe(name: str, backbone: str, weights: str) -> None:
-    """Run a recipe, with another convolutional base or other weights where they are named.
+def run_recipe(name: str, backbone: str, weights: str, preprocessing: str) -> None:
+    """Run a recipe, with another base, weights or preprocessing where they are named.
 
     Raises
     ------
@@ -55,12 +55,14 @@ def run_recipe(name: str, backbone: str, weights: str) -> None:
     """
     download = load_params(PARAMS).download
     recipe = read_recipe(name)
-    chosen = with_base(recipe, backbone, weights)
+    chosen = with_base(recipe, backbone, weights, preprocessing)
     conv_base = build_base(chosen.backbone)
     experiment = name
     if chosen.backbone.name != recipe.backbone.name:
         chosen = with_equivalent_block(chosen, conv_base)
         experiment += f"-{chosen.backbone.name}"
+    if preprocessing:
+        experiment += f"-{preprocessing}"
     run_experiment(experiment, values(chosen, download))
 
 
@@ -81,11 +83,12 @@ def read_recipe(name: str) -> Recipe:
     return load_params(RECIPES / f"{name}.yaml", Recipe)
 
 
-def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
-    """Return a recipe with another convolutional base, or other weights; empty: its own.
+def with_base(recipe: Recipe, backbone: str, weights: str, preprocessing: str) -> Recipe:
+    """Return a recipe with another base, weights or preprocessing; empty: its own.
 
     The pictures stay of the recipe's size, whatever size the base was published with, as the
-    literature does it with VGG16: every base takes 150 px.
+    literature does it with VGG16: every base takes 150 px. But what the literature takes for
+    VGG16's preprocessing says nothing of another base, which gets its published one.
 
     Raises
     ------
@@ -94,7 +97,9 @@ def with_base(recipe: Recipe, backbone: str, weights: str) -> Recipe:
     """
     if backbone and backbone not in BACKBONES:
         raise UserError(f"{backbone} is no convolutional base; there are {', '.join(BACKBONES)}")
-    changes = {"name": backbone, "weights": weights}
+    if backbone:
+        preprocessing = preprocessing or "published"
+    changes = {"name": backbone, "weights": weights, "preprocessing": preprocessing}
     given = {key: value for key, value in changes.items() if value}
     return recipe.model_copy(update={"backbone": recipe.backbone.model_copy(update=given)})
 

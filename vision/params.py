@@ -74,6 +74,7 @@ class Subset(Section):
 class BackboneSettings(Section):
     name: BackboneName
     weights: Annotated[str, Field(min_length=1)]
+    preprocessing: Literal["published", "rescale"]
     pooling: Literal["avg", "levels", "none"]
     image_size: Annotated[int, Field(ge=32, le=1024)] | None
 

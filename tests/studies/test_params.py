@@ -74,6 +74,8 @@ def test_a_variant_takes_the_place_of_what_it_sets_alone():
 
 
 def test_a_variant_sets_null_where_that_means_something():
-    own = BackboneSettings(name="vgg16", weights="imagenet", pooling="avg", image_size=150)
+    own = BackboneSettings(
+        name="vgg16", weights="imagenet", preprocessing="published", pooling="avg", image_size=150
+    )
     assert with_changes(own, BackboneVariant()) == own
     assert with_changes(own, BackboneVariant(image_size=None)).image_size is None

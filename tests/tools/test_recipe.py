@@ -56,7 +56,7 @@ def refused(workspace, capsys):
 
     def start(name, backbone="", weights=""):
         with pytest.raises(SystemExit) as end:
-            run(lambda: recipe.run_recipe(name, backbone, weights))
+            run(lambda: recipe.run_recipe(name, backbone, weights, ""))
         assert end.value.code == 1
         (line,) = capsys.readouterr().err.splitlines()
         return line
@@ -156,16 +156,28 @@ def test_any_value_reaches_params_yaml_as_it_is(tmp_path, value):
 # --- another base ---
 
 
-def test_another_base_changes_the_base_and_the_block_alone():
-    own = recipe.read_recipe("book-2nd-edition")
-    chosen = recipe.with_base(own, "mobilenet_v2", "random")
+@pytest.mark.parametrize("name", ["book-2nd-edition", "keras-blog-2016"])
+def test_another_base_changes_the_base_its_preprocessing_and_the_block_alone(name):
+    own = recipe.read_recipe(name)
+    chosen = recipe.with_base(own, "mobilenet_v2", "random", "")
     chosen = recipe.with_equivalent_block(chosen, recipe.build_base(chosen.backbone))
     before, after = (experiment.flatten(each.model_dump()) for each in (own, chosen))
-    assert {key: value for key, value in after.items() if value != before[key]} == {
+    assert after == before | {
         "backbone.name": "mobilenet_v2",
         "backbone.weights": "random",
+        "backbone.preprocessing": "published",
         "finetune.unfreeze_from": "block_13",
     }
+
+
+def test_pixels_are_scaled_as_in_the_source_or_as_asked():
+    published = recipe.read_recipe("book-2nd-edition")
+    assert published.backbone.preprocessing == "published"
+    for name in set(NAMES) - {"book-2nd-edition"}:
+        own = recipe.read_recipe(name)
+        assert own.backbone.preprocessing == "rescale"
+        chosen = recipe.with_base(own, "", "", "published")
+        assert chosen.backbone.preprocessing == "published"
 
 
 # The first block at whose end maps are an 8th of the picture's size, and a 32nd.
@@ -175,7 +187,7 @@ def test_another_base_changes_the_base_and_the_block_alone():
 )
 def test_the_blocks_of_another_base_that_stand_for_vgg16_s(base, third, fifth):
     for name, block in (("r-edition", third), ("book-1st-edition", fifth)):
-        chosen = recipe.with_base(recipe.read_recipe(name), base, "random")
+        chosen = recipe.with_base(recipe.read_recipe(name), base, "random", "")
         conv_base = recipe.build_base(chosen.backbone)
         assert recipe.with_equivalent_block(chosen, conv_base).finetune.unfreeze_from == block
 

@@ -112,6 +112,8 @@ def test_the_comment_above_each_key_tells_the_limits_and_all_choices(key):
     comment = comment_on(key).replace(",", " ").replace(".", " .").replace("0 .", "0.")
     words = {word.strip("(;:.") for word in comment.split()}
     assert {limit.strip("()") for limit in LIMITS.get(key, [])} <= words
+    if key == "backbone.name":  # too many for a comment, which says where they are
+        comment = (COMMITTED.parent / "docs/reference/parameters.md").read_text().replace("`", "")
     assert set(CHOICES.get(key, [])) <= set(re.sub(r"[,:;.]", " ", comment).split())
     assert key not in LIMITS or is_whole(key) == ("integer" in comment.lower())
 

@@ -10,7 +10,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -47,9 +47,15 @@ def _always_the_same() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Backbone:
-    """A convolutional base, to be built and cut."""
+    """A convolutional base, to be built and cut.
+
+    Attributes
+    ----------
+    rescale : whether pictures are divided by 255, whatever the network was trained on.
+    """
 
     architecture: Architecture
+    rescale: bool = False
 
     @property
     def least_size(self) -> int:
@@ -66,8 +72,8 @@ class Backbone:
 
     @property
     def preprocess(self) -> Callable[[keras.KerasTensor], keras.KerasTensor]:
-        """The function that maps RGB pictures 0-255 to what the network was trained on."""
-        return self._module.preprocess_input
+        """The function that maps RGB pictures 0-255 to what the network takes."""
+        return layers.Rescaling(1 / 255) if self.rescale else self._module.preprocess_input
 
     @property
     def _module(self) -> ModuleType:
@@ -267,11 +273,15 @@ class Joint:
 BACKBONES = {name: Backbone(architecture) for name, architecture in ARCHITECTURES.items()}
 
 
-def find(name: str) -> Backbone | Joint:
-    """Return the backbone of a name, or of several names joined by `+`."""
-    if "+" in name:
-        return Joint({part: BACKBONES[part] for part in name.split("+")})
-    return BACKBONES[name]
+def find(name: str, rescale: bool = False) -> Backbone | Joint:
+    """Return the backbone of a name, or of several names joined by `+`.
+
+    Parameters
+    ----------
+    rescale : whether its pictures are divided by 255, whatever it was trained on.
+    """
+    parts = {part: replace(BACKBONES[part], rescale=rescale) for part in name.split("+")}
+    return Joint(parts) if len(parts) > 1 else parts[name]
 
 
 def image_size(name: str, requested: int | None) -> int:

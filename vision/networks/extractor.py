@@ -35,7 +35,7 @@ def build_extractor(backbone: BackboneSettings, weights_folder: Path) -> keras.M
             f"backbone.weights = {weights} is a file that no stage depends on, so that a change "
             f"of it would go unnoticed; copy it into {weights_folder} and name it there"
         )
-    chosen = backbones.find(backbone.name)
+    chosen = backbones.find(backbone.name, rescale=backbone.preprocessing == "rescale")
     size = backbones.image_size(backbone.name, backbone.image_size)
     conv_base = chosen.build(backbone.weights, size, backbone.pooling == "levels")
     conv_base.trainable = False

@@ -21,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("looked_at")
 
 NAME = "efficientnet_lite0"
 BLOCK = "block7a"
-BACKBONE = BackboneSettings(name=NAME, weights="imagenet", pooling="avg", image_size=64)
+BACKBONE = BackboneSettings(
+    name=NAME, weights="imagenet", preprocessing="published", pooling="avg", image_size=64
+)
 GB = 1
 
 

@@ -17,7 +17,11 @@ from vision.params import Augmentation, BackboneSettings
 
 OFF = Augmentation(flip=False, rotation=0, zoom=0, shift=0, shear=0, contrast=0)
 SETTINGS = BackboneSettings(
-    name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=64
+    name="efficientnet_lite0",
+    weights="imagenet",
+    preprocessing="published",
+    pooling="avg",
+    image_size=64,
 )
 
 

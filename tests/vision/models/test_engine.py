@@ -25,7 +25,11 @@ print(network(np.ones((2, 8, 8, 3), np.uint8)).tolist())
 @pytest.fixture(scope="module")
 def keras_network():
     settings = BackboneSettings(
-        name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=64
+        name="efficientnet_lite0",
+        weights="imagenet",
+        preprocessing="published",
+        pooling="avg",
+        image_size=64,
     )
     return build_extractor(settings, Path())
 

@@ -26,7 +26,9 @@ from vision.training.progress import Progress
 
 PARAMS = load_params(ROOT / "params.yaml")
 NAME = "efficientnet_lite0"
-BACKBONE = BackboneSettings(name=NAME, weights="imagenet", pooling="avg", image_size=64)
+BACKBONE = BackboneSettings(
+    name=NAME, weights="imagenet", preprocessing="published", pooling="avg", image_size=64
+)
 DESCRIPTION = saving.Description(["dark", "light"], 64, NAME)
 BLOCK = "block7a"
 LADDER = ["top", "block7a", "block6d"]

@@ -220,7 +220,11 @@ def test_an_epoch_takes_each_example_once_in_an_order_of_its_own():
 def test_batch_normalisation_stays_in_inference_mode(rng):
     """In Keras 3, `training=False` at the call isn't enough; see backbones.unfreeze."""
     chosen = BackboneSettings(
-        name="efficientnet_lite0", weights="imagenet", pooling="avg", image_size=32
+        name="efficientnet_lite0",
+        weights="imagenet",
+        preprocessing="published",
+        pooling="avg",
+        image_size=32,
     )
     extractor = build_extractor(chosen, Path())
     conv_base = extractor.get_layer("backbone")
