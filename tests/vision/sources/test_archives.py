@@ -13,9 +13,8 @@ import pytest
 from tests.code import ROOT
 from tests.files import write_tar, write_zip, zipped
 from vision.runtime.errors import UserError
-from vision.sources import tars
-from vision.sources.archives import read
-from vision.sources.members import DamagedError, reading
+from vision.sources import archives
+from vision.sources.archives import DamagedError, read, reading
 
 MEMBERS = {"cat/0.jpg": os.urandom(3000), "cat/empty.jpg": b"", "dog/0.jpg": b"dog" * 2000}
 
@@ -224,8 +223,8 @@ BOMBS = {
 def test_what_unfolds_beside_the_files_of_a_tar_does_not_fill_the_memory(
     tmp_path, monkeypatch, header, padding
 ):
-    monkeypatch.setattr(tars, "MAX_HEADERS", SIZE // 2)
-    monkeypatch.setattr(tars, "MAX_PADDING", SIZE // 2)
+    monkeypatch.setattr(archives, "MAX_HEADERS", SIZE // 2)
+    monkeypatch.setattr(archives, "MAX_PADDING", SIZE // 2)
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(header + padding * SIZE))
     with pytest.raises(DamagedError, match="too many bytes that are no file's"):
