@@ -44,7 +44,8 @@ class Found(NamedTuple):
 
 def main() -> None:
     params = load_params(PARAMS)
-    files, features = read_files(), read_features()
+    files = read_files()
+    features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
     odd, hashes, digests = examine(list(files["file"]))
     known = with_features(files, digests, len(features))
     picked = known[: len(features)]
@@ -93,11 +94,6 @@ def read_files() -> pd.DataFrame:
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
     undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
     return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]
-
-
-def read_features() -> np.ndarray:
-    """Read the features of all splits, shape (pictures, features)."""
-    return np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
 
 
 def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str]]:
