@@ -60,11 +60,8 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(source,
 @pytest.mark.parametrize("name", ["dogs-vs-cats.zip", "train.zip"])
 def test_kaggles_archive_is_understood_whole_or_as_the_train_archive_in_it(source, into, name):
     train = {"train/cat.0.jpg": b"c", "train/dog.0.jpg": b"d"}
-    whole = {
-        "sampleSubmission.csv": b"id,label",
-        "test1.zip": zipped({"test1/1.jpg": b"?"}),
-        "train.zip": zipped(train),
-    }
+    whole = {"sampleSubmission.csv": b"id,label", "test1.zip": zipped({"test1/1.jpg": b"?"})}
+    whole["train.zip"] = zipped(train)
     write_zip(source / name, train if name == "train.zip" else whole)
     write_pictures(source, into, BOUNDS)
     assert files_below(into) == {"cat/cat.0.jpg": b"c", "dog/dog.0.jpg": b"d"}
