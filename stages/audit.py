@@ -4,6 +4,7 @@ What to do about a finding is the user's to decide.
 """
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from vision.audit import copies, duplicates, findings, labels, oddities, outlier
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
+from vision.selection import groups as wholes
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -39,6 +41,7 @@ class Found(NamedTuple):
     labels: pd.DataFrame
     outliers: pd.DataFrame
     copies: pd.DataFrame
+    moments: pd.DataFrame
     odd: pd.DataFrame
 
 
@@ -46,7 +49,7 @@ def main() -> None:
     params = load_params(PARAMS)
     files = read_files()
     features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
-    odd, hashes, digests = examine(list(files["file"]))
+    odd, hashes, digests, moments = examine(list(files["file"]))
     known = with_features(files, digests, len(features))
     picked = known[: len(features)]
     numbers, least = picked["number"].to_numpy(), math.ceil(params.audit.share * len(picked))
@@ -56,7 +59,9 @@ def main() -> None:
         copies.apart_from_classes(features[known["row"]], known["number"].to_numpy()),
         params.audit.similarity,
     )
-    groups = duplicates.linked(len(known), pairs.earlier, pairs.later)[: len(features)]
+    named = wholes.of_one_name(list(known["group"]))
+    links = (np.concatenate(both) for both in zip(pairs[:2], named, strict=True))
+    groups = duplicates.linked(len(known), *links)[: len(features)]
     probabilities, judged = labels.out_of_fold(
         features, numbers, groups, params.audit.folds, params.seed
     )
@@ -70,6 +75,7 @@ def main() -> None:
         ),
         findings.of_outliers(picked, distances, outliers.fence(distances), least),
         findings.of_copies(known, pairs, quality),
+        findings.of_moments(files, moments),
         findings.of_oddities(files, odd),
     )
     write(found, judged)
@@ -81,7 +87,8 @@ def read_files() -> pd.DataFrame:
 
     Returns
     -------
-    A row each: file, in RAW; split, empty where it is left out; label.
+    A row each: file, in RAW; split, empty where it is left out; label; group, empty where it is in
+    none.
     """
     picked, left_out = (
         pd.read_csv(path, dtype=str, keep_default_na=False) for path in (PICKED, LEFT_OUT)
@@ -92,29 +99,35 @@ def read_files() -> pd.DataFrame:
     )
     places = picked["split"] + "/" + picked["label"] + "/" + picked["name"]
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
-    undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
-    return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]
+    undecided = left_out[left_out["kind"] != "dropped"].assign(split="", group="")
+    both = pd.concat([by_place, undecided], ignore_index=True)
+    return both[["file", "split", "label", "group"]]
 
 
-def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str]]:
-    """Find what is odd about each file, its perceptual hashes and its digest."""
+def examine(
+    files: list[str],
+) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str], list[wholes.Moment | None]]:
+    """Find what is odd about each file, its perceptual hashes, its digest and when it was taken."""
 
-    def look(file: str) -> tuple[list[oddities.Oddity], tuple[int, int], str]:
+    def look(
+        file: str,
+    ) -> tuple[list[oddities.Oddity], wholes.Hashes, str, wholes.Moment | None]:
         path = RAW / file
         try:
             picture = pictures.decode(path)
         except pictures.UnreadablePictureError as reason:
-            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path)
+            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path), None
         return (
             oddities.find(path, picture),
-            copies.perceptual_hash(picture),
+            wholes.perceptual_hash(picture),
             pictures.digest(path),
+            wholes.taken(path),
         )
 
     with ThreadPoolExecutor() as pool:
         found = tqdm(pool.map(look, files), "examine", len(files), unit="picture", disable=None)
-        odd, hashes, digests = zip(*found, strict=True)
-    return list(odd), np.array(hashes, dtype=np.uint64), list(digests)
+        odd, hashes, digests, moments = zip(*found, strict=True)
+    return list(odd), np.array(hashes, dtype=np.uint64), list(digests), list(moments)
 
 
 def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.DataFrame:
@@ -139,6 +152,7 @@ def write(found: Found, judged: np.ndarray) -> None:
     draw(table, len(judged))
     if leaks := counts["copies"]["across_splits"]:
         print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
+    report_missed(counts["missed_groups"])
     print(f"{len(table):,} findings in {len(judged):,} pictures: {FINDINGS}, {SHEETS}")
 
 
@@ -154,8 +168,30 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
             "across_splits": int(copied["across_splits"].sum()),
             "labels_disagree": int(copied["labels_disagree"].sum()),
         },
+        "missed_groups": {
+            "near_copies": int((copied["across_splits"] & (copied["kind"] == "near copy")).sum()),
+            "same_moment": len(found.moments),
+        },
         "odd": {kind: int((found.odd["kind"] == kind).sum()) for kind in oddities.KINDS},
     }
+
+
+def report_missed(counts: Mapping[str, int]) -> None:
+    """Print how many pictures look as if they belonged to some of another split."""
+    advice = {
+        "near_copies": ("are nearly the same as one", "copies"),
+        "same_moment": (
+            f"were taken by the same camera within {findings.SECONDS} seconds of one",
+            f'"{findings.SECONDS} s"',
+        ),
+    }
+    for kind, (what, group_by) in advice.items():
+        if counts[kind]:
+            print(
+                f"{counts[kind]:,} pictures {what} in another split, so that the test may flatter: "
+                f"keep them together by subset.group_by. How good the model is then, tells "
+                f"`dvc exp run -S 'subset.group_by={group_by}'`"
+            )
 
 
 def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
@@ -182,9 +218,15 @@ def draw(table: pd.DataFrame, picked: int) -> None:
         "labels": ("doubtful labels", table["kind"] == "label"),
         "outliers": ("pictures that are like no others", table["kind"] == "outlier"),
         "copies": ("copies, each followed by what it is a copy of", copied),
+        "moments": (
+            "pictures of one moment in different splits, each followed by the other",
+            table["kind"] == findings.MOMENT,
+        ),
         "odd": ("odd files", table["kind"].isin(oddities.KINDS)),
     }
     for name, (what, chosen) in of_kind.items():
+        if name == "moments" and not chosen.any():
+            continue  # hardly any set has some
         shown = table[chosen][:SHOWN_OF_KIND]
         heading = f"{len(shown)} of {chosen.sum():,} {what}, in {picked:,} pictures"
         sheets.draw(SHEETS / f"{name}.png", heading, shown, RAW.joinpath)

@@ -21,7 +21,8 @@ CHANGES = """
 seed: 7
 lr: 1.0e-5
 download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false}
-subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false}
+subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false,
+  group_by: copies, strict: true}
 backbone: {name: vgg16, weights: random, preprocessing: rescale, pooling: none, image_size: 96}
 store: {max_gb: 1}
 audit: {share: 0.02, folds: 3, neighbours: 5, similarity: 0.7}

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from vision.audit import copies, findings, labels, outliers
+from vision.selection.groups import perceptual_hash
 
 RNG = np.random.default_rng(0)
 
@@ -154,7 +155,7 @@ CHANGES = {
 
 
 def find_copies(shown, features, digests=None):
-    hashes = np.array([copies.perceptual_hash(picture) for picture in shown], dtype=np.uint64)
+    hashes = np.array([perceptual_hash(picture) for picture in shown], dtype=np.uint64)
     digests = digests or [str(number) for number in range(len(shown))]
     found = copies.find(digests, hashes, features, similarity=0.5)
     return list(zip(found.earlier, found.later, found.equal, strict=True))
