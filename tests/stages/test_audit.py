@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tests.code import ROOT
-from tests.files import files_below
+from tests.files import files_below, write_given
 from tests.stages.test_bad_input import complaint_of, set_parameters
 from vision import pictures
 
@@ -52,6 +52,7 @@ def workspace(drawn, tmp_path, monkeypatch):
 def subset(workspace, *rows, **parameters):
     (workspace / "data/corrections.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
     set_parameters(workspace, **parameters)
+    write_given(workspace)
     importlib.import_module("stages.subset").main()
     return json.loads((workspace / "metrics/subset.json").read_text())
 

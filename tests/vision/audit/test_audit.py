@@ -207,7 +207,7 @@ def test_of_two_copies_it_is_told_which_one_is_to_go_or_to_change(
     assert not across or "in test" in found["reason"]
 
 
-def rank(doubtful=(), alone=(), copied=(), odd=(), of=1000):
+def rank(doubtful=(), alone=(), copied=(), moments=(), odd=(), of=1000):
     """Rank files; of odd ones (kind, file) is given, of copies (disagree, across, file)."""
 
     def plain(rows):
@@ -221,6 +221,7 @@ def rank(doubtful=(), alone=(), copied=(), odd=(), of=1000):
         plain([("label", file) for file in doubtful]),
         plain([("outlier", file) for file in alone]),
         pairs.astype({"labels_disagree": bool, "across_splits": bool}),
+        plain(("same moment", file) for file in moments),
         plain(odd),
         of,
     )
