@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from serving.classifier import Classifier
+from serving.classifier import Classifier, Prediction, Unread, what_failed
 from serving.gradcam import GradCam
-from serving.prediction import Prediction, Unread, what_failed
 from vision import pictures
 from vision.runtime.errors import UserError
 from vision.runtime.files import make_room
@@ -86,9 +85,7 @@ def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Im
         return result, None
     try:
         return result, decode(Path(result.file))
-    except pictures.UnreadablePictureError as reason:
-        return Unread(result.file, str(reason)), None
-    except OSError as error:
+    except (pictures.UnreadablePictureError, OSError) as error:
         return Unread(result.file, what_failed(error)), None
 
 

@@ -23,7 +23,7 @@ TO = Path("docs/picture.png")
 
 
 def main() -> None:
-    model = classifier.from_workspace()
+    model = classifier.open_model()
     predictions = read_predictions(WORKSPACE)
     labels = predictions["label"].map(model.classes.index).to_numpy()
     columns = [f"finetuned_{name}" for name in model.classes]

@@ -12,7 +12,6 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -130,29 +129,17 @@ def reproduce(clone: Path) -> None:
 def differences(one: Path, another: Path) -> list[str]:
     """Return the outputs of two finished clones whose bytes differ, and dvc.lock where it does.
 
-    A lock file that DVC writes from nothing has the stages in the order in which they ran. Where
-    neither of two needs the other, that differs from run to run, and doesn't count.
+    DVC noted the digests of all outputs there. A lock file that it writes from nothing has the
+    stages in the order in which they ran. Where neither of two needs the other, that differs from
+    run to run, and doesn't count.
     """
-    lock, other = (YAML(typ="safe").load(clone / "dvc.lock") for clone in (one, another))
-    outputs = {out["path"] for stage in lock["stages"].values() for out in stage["outs"]}
-    files = {
-        file.relative_to(clone)
-        for clone in (one, another)
-        for file in _files(clone / name for name in outputs)
-    }
-    found = [str(name) for name in sorted(files) if _read(one / name) != _read(another / name)]
-    return found if lock == other else sorted([*found, "dvc.lock"])
-
-
-def _files(paths: Iterable[Path]) -> Iterable[Path]:
-    for path in paths:
-        yield from (file for file in path.rglob("*") if file.is_file())
-        if path.is_file():
-            yield path
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    locks = [YAML(typ="safe").load(clone / "dvc.lock") for clone in (one, another)]
+    digests = [
+        {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+        for lock in locks
+    ]
+    found = {path for path, _ in digests[0].items() ^ digests[1].items()}
+    return sorted(found | {"dvc.lock"}) if locks[0] != locks[1] else []
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def test_the_script_says_what_the_project_says_with_three_packages(packed, pictu
     ran = alone(packed, pictures, tmp_path)
     expected = [
         f"{each.file}: {each.label}, {each.probability:.3f}{', unsure' if each.unsure else ''}"
-        for each in predict.classify(classifier.from_bundle(packed), pictures)
+        for each in predict.classify(classifier.open_model(bundle=packed), pictures)
     ]
     assert ran.stdout.splitlines() == expected
     assert ran.returncode == 0
@@ -152,14 +152,14 @@ def test_an_unpacked_bundle_is_one_too(packed, pictures, tmp_path):
         archive.extractall(tmp_path / "unpacked")
     batch = load_batch([Path(picture) for picture in pictures], SIZE)
     of_both = [
-        classifier.from_bundle(path).probabilities(batch)
+        classifier.open_model(bundle=path).probabilities(batch)
         for path in (packed, tmp_path / "unpacked")
     ]
     np.testing.assert_array_equal(*of_both)
 
 
 def test_the_forms_are_held_to_each_other(packed, pictures, monkeypatch):
-    model = classifier.from_bundle(packed)
+    model = classifier.open_model(bundle=packed)
     trained = network(model.network.numbers)
     monkeypatch.setattr(classifier.Classifier, "keras_model", lambda _: trained)
     paths = [Path(picture) for picture in pictures]

@@ -13,7 +13,7 @@ import pytest
 from PIL import WebPImagePlugin
 
 from serving import predict
-from serving.prediction import Prediction, Unread
+from serving.classifier import Prediction, Unread
 from vision.pictures import FORMAT_NAMES
 from vision.runtime.errors import UserError
 

@@ -3,7 +3,7 @@ from math import comb, sqrt
 import numpy as np
 import pytest
 
-from tools.paired import Paired, pair
+from tools.compare import Paired, pair
 
 # 95 % of a normal distribution lie within so many deviations.
 Z = 1.959963984540054

@@ -95,15 +95,15 @@ def learning_curve(
     )
 
 
-def curves(
-    tables: dict[str, pd.DataFrame], x: str, y: str, title: str, labels: tuple[str, str]
-) -> Markup:
+def curves(tables: dict[str, pd.DataFrame], title: str, labels: tuple[str, str]) -> Markup:
     """Draw one curve of each model, both axes from 0 to 1.
 
     Parameters
     ----------
-    tables : of at most two models, the one in question last.
+    tables : of two models, the one in question last.
+    labels : of the axes, which are the columns of the tables in words.
     """
+    x, y = (label.lower().replace(" ", "_") for label in labels)
 
     def draw(axes: Axes) -> None:
         for (name, table), colour, line in zip(

@@ -1,8 +1,8 @@
 """The page in a browser, and what must be true of its text."""
 
-import dataclasses
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,13 +98,9 @@ def files(whole, tmp_path_factory):
     classes = [f"Größtdampfschifffahrt Nr. {number}" for number in range(12)]
     counts = {split: dict.fromkeys(classes, 12_345) for split in ("train", "validation", "test")}
     figures = {"pictures": 12_345, "precision": 0.5, "recall": 0.5, "f1": 0.5}
-    twelve = dataclasses.replace(
-        whole[0],
-        classes=classes,
-        counts=counts,
-        confusion=[[1_234] * 12] * 12,
-        of_classes=[{"class": label} | figures for label in classes],
-    )
+    twelve = SimpleNamespace(**vars(whole[0]))
+    twelve.classes, twelve.counts, twelve.confusion = classes, counts, [[1_234] * 12] * 12
+    twelve.of_classes = [{"class": label} | figures for label in classes]
     folder = tmp_path_factory.mktemp("page")
     written = {2: whole[1], 12: page.render(twelve)}
     for count, text in written.items():
