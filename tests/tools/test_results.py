@@ -106,8 +106,6 @@ def test_the_ways_of_the_panel_are_compared_on_the_splits_of_both(workspace):
         "-0.050",
         "1,234 / 1,234 / 1,234",
     ]
-    write("panel/trash", {"plain": splits["plain"]})
-    assert row("trash", "The panel")[3:] == ["", "", "", "", "1,234 /  /"]
 
 
 def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures(workspace):
@@ -128,17 +126,6 @@ def test_a_backbone_s_loss_differs_from_the_first_one_s_fold_by_fold(workspace):
     # The mean of 0 and -0.2, three times, and their deviation: 0.1 · √(6 / 5).
     assert row("`260-px`", section) == ["30 of 3,000", "0.1000", "-0.1000 ± 0.1095"]
     assert row("`300-px`", section) == ["not measured", "", ""]
-
-
-def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others(workspace):
-    cost = {"first_epoch_seconds": 30.0, "epoch_seconds": 10.0, "peak_memory_mb": 1234}
-    path = results.METRICS / "costs/baselines.json"
-    costs = json.loads(path.read_text())
-    costs["networks"]["blog-2016-plain"] = cost
-    path.write_text(json.dumps(costs))
-    found = json.loads((results.METRICS / "baselines/blog-2016-plain.json").read_text())
-    write("baselines/blog-2016-plain", found | {"epochs": 10})
-    assert row("Keras blog, 2016", "From scratch")[-3:] == ["10.0", "2.0", "1,234"]
 
 
 def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):

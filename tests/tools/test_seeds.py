@@ -1,11 +1,9 @@
 import re
 from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 
 from tests.stubs import StubProject
-from tools.measure import report
 
 # The stub's figures for the seeds 1337, 1338 and 1339: of the head 0.37, 0.38 and 0.39, of the
 # fine-tuned model their squares. Mean, deviation of a sample, least and greatest.
@@ -33,20 +31,6 @@ def state(project):
         name: (project.folder / name).read_bytes()
         for name in project.run("git", "ls-files").stdout.split()
     }
-
-
-# --- the report ---
-
-
-def test_the_spread_of_each_metric_by_hand_in_the_order_of_the_file():
-    metrics = pd.DataFrame({"b.loss": [1.0, 2.0, 6.0], "a.x": [1.0, 0.5, 0.0]}, index=[7, 8, 9])
-    said = report(metrics)
-    assert said.startswith("Seeds 7, 8, 9:\n")
-    # Squared distances from the mean of 3: 4, 1 and 9, divided by one less than there are.
-    assert list(rows(said).items()) == [("b.loss", [3, 2.6458, 1, 6]), ("a.x", [0.5, 0.5, 0, 1])]
-
-
-# --- the command ---
 
 
 @pytest.fixture(scope="module")
