@@ -40,11 +40,6 @@ def one_unit(colours, **calibration):
     )
 
 
-def test_one_unit_becomes_two_probabilities(colours, halves):
-    # 1e-7 is the least probability that is told apart.
-    np.testing.assert_allclose(one_unit(colours).probabilities(halves), [[0, 1], [0, 1]], atol=2e-7)
-
-
 def test_the_mirror_image_counts_as_much_where_it_did_in_the_evaluation(colours, halves):
     model = one_unit(colours, mirror=True)
     probabilities = model.probabilities(halves)
