@@ -34,17 +34,11 @@ SMALL = {
     "finetune": {"epochs": 2, "unfreeze_from": "block7a"},
 }
 PICTURES = 22
-# What may differ between two users and must change nothing.
+# What may differ between two users and must change nothing: umask, time zone, language, hash seed.
 USERS = {
-    "one": {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "1", "USER": "one"},
-    "another folder": {
-        "TZ": "America/St_Johns",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONHASHSEED": "2",
-        "USER": "another",
-    },
+    "one": (0o022, "Pacific/Kiritimati", "C", "1"),
+    "another folder": (0o077, "America/St_Johns", "C.UTF-8", "2"),
 }
-UMASKS = {"one": 0o022, "another folder": 0o077}
 # Settings of the second user's own, which would change figures and numbers if they applied.
 SETTINGS = {
     ".keras/keras.json": '{"floatx": "float16", "epsilon": 0.1, "backend": "tensorflow", '
@@ -107,7 +101,12 @@ def reproduce(clone: Path) -> None:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         if clone.name != next(iter(USERS)):
             (home / name).write_text(content)
-    own = USERS[clone.name] | {
+    umask, zone, language, hash_seed = USERS[clone.name]
+    own = {
+        "USER": clone.name,
+        "TZ": zone,
+        "LC_ALL": language,
+        "PYTHONHASHSEED": hash_seed,
         "HOME": str(home),
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
@@ -116,7 +115,7 @@ def reproduce(clone: Path) -> None:
         [*DVC, "repro"],
         cwd=clone,
         env=environment() | own,
-        umask=UMASKS[clone.name],
+        umask=umask,
         capture_output=True,
         text=True,
         check=False,
