@@ -56,7 +56,7 @@ def test_the_interval_of_bonett_and_price_by_hand(paired, middle, squared_error)
     assert paired.interval() == pytest.approx((middle - reach, middle + reach))
 
 
-@pytest.mark.parametrize("counts", product(range(3), repeat=4))
+@pytest.mark.parametrize("counts", [*product(range(3), repeat=4)])
 def test_whatever_happened_the_figures_are_in_their_ranges_and_turn_round(counts):
     """Also with no flips, with nothing but flips, and of one picture."""
     paired = Paired(*counts)

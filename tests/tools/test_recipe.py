@@ -213,12 +213,12 @@ def test_weights_out_of_reach_are_told_at_the_start(refused, no_network):
             ["r-edition", "alexnet"],
             f"alexnet is no convolutional base; there are {', '.join(BACKBONES)}",
         ),
-        (["r-edition", "", "broken.h5"], "broken.h5 is no file of Keras weights"),
-        (["r-edition", "", "missing.h5"], "missing.h5 is neither"),
+        (["r-edition", "", "data/weights/broken.h5"], "broken.h5 is no file of Keras weights"),
+        (["r-edition", "", "data/weights/missing.h5"], "missing.h5 is neither"),
     ],
 )
 def test_what_cannot_be_used_is_told_at_the_start(refused, workspace, arguments, said):
-    (workspace / "broken.h5").write_bytes(b"no weights")
+    (workspace / "data/weights/broken.h5").write_bytes(b"no weights")
     assert said in refused(*arguments)
 
 
