@@ -21,7 +21,10 @@ from vision.runtime.text import some
 PREDICTIONS = Path("data/predictions.csv")
 WORKSPACE = "workspace"
 MODELS = ("head", "finetuned")
-WIDTH = 100
+# Breaks long lines, but no name of a file or an experiment, such as puffy-daks.
+_LINES = textwrap.TextWrapper(
+    100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+)
 CONFIDENCE = 0.95
 # McNemar's test: how seldom luck alone may give as much as what is called a difference.
 SIGNIFICANCE = 0.05
@@ -112,15 +115,7 @@ def _share(p_value: float) -> str:
 
 
 def pair(right_a: np.ndarray, right_b: np.ndarray) -> Paired:
-    """Count from what each gets right: booleans, shape (pictures,), in the same order.
-
-    Raises
-    ------
-    ValueError
-        The shapes differ.
-    """
-    if right_a.shape != right_b.shape:
-        raise ValueError(f"shapes {right_a.shape} and {right_b.shape} differ")
+    """Count from what each gets right: booleans, shape (pictures,), in the same order."""
     return Paired(
         both=int((right_a & right_b).sum()),
         only_a=int((right_a & ~right_b).sum()),
@@ -184,17 +179,10 @@ def report(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataFrame) -> str:
         for better, flipped in zip(names, (right_a & ~right_b, ~right_a & right_b), strict=True):
             if flipped.any():
                 told.append(f"only {better} is right on: " + ", ".join(a.index[flipped]))
-        texts += ["\n".join(_wrapped(line) for line in told)]
+        texts += ["\n".join(map(_LINES.fill, told))]
     header = ["", "A", "B", "change", "95 % interval", "only A right", "only B right", "p"]
     table = tabulate(rows, header, disable_numparse=True, stralign="right")
     return "\n\n".join([f"A = {name_a}, B = {name_b}", table, *texts])
-
-
-def _wrapped(line: str) -> str:
-    """Break a long line, but no name of a file or an experiment, such as puffy-daks."""
-    return textwrap.fill(
-        line, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
 
 
 def refuse_other_pictures(name_a: str, a: pd.DataFrame, name_b: str, b: pd.DataFrame) -> None:

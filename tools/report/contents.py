@@ -173,7 +173,7 @@ def told(audit: dict) -> list[tuple[str, int]]:
     ]
 
 
-def samples(classes: list[str]) -> dict[str, list[tuple[images.Shown, str]]]:
+def samples(classes: list[str]) -> dict[str, list[tuple[Markup, str]]]:
     """Show the first training pictures of each class, of the first classes where they are many.
 
     Returns
@@ -193,7 +193,7 @@ def samples(classes: list[str]) -> dict[str, list[tuple[images.Shown, str]]]:
     return found
 
 
-def views(params: Params) -> list[tuple[images.Shown, str]]:
+def views(params: Params) -> list[tuple[Markup, str]]:
     """Show a training picture as it is and augmented as in fine-tuning; see `samples`."""
     folder = SUBSET / "train"
     file = pictures.index(folder)["file"][0]
