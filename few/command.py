@@ -15,7 +15,7 @@ examples:
   few train ~/pictures              train on your own pictures, a folder for each class
   few train                         go on, as after a correction
   few predict cat.jpg holidays      classify pictures
-  few explain cat.jpg               see where the model saw it
+  few explain cat.jpg               see where in a picture the model looked
   few bundle                        pack the model into one file to pass on
 
 `few COMMAND --help` has more of each. Beside it, all of DVC works as ever: `dvc repro`,
