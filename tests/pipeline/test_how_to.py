@@ -50,7 +50,6 @@ def trained(two_classes, tmp_path_factory):
     yaml.dump(declared, pipeline)
     project.add_pipeline("studies")
     project.let_stages_do_no_work("studies/dvc.yaml", content="same")
-    (project.folder / "data/weights/mobilenet_v2.weights.h5").write_bytes(b"weights")
     project.run("git", "branch", "-M", "main")
     project.run("git", "config", "user.name", "A")
     project.run("git", "config", "user.email", "a@b")
@@ -63,8 +62,9 @@ def trained(two_classes, tmp_path_factory):
 def project(trained, tmp_path):
     """One to change, which came as a clone of another repository."""
     project = trained.copy_to(tmp_path / "project")
-    project.run("git", "init", "--quiet", "--bare", str(tmp_path / "origin.git"))
-    project.run("git", "remote", "add", "origin", str(tmp_path / "origin.git"))
+    origin = str(tmp_path / "origin.git")
+    project.run("git", "init", "--quiet", "--bare", "--initial-branch", "main", origin)
+    project.run("git", "remote", "add", "origin", origin)
     return project
 
 
@@ -122,6 +122,7 @@ def test_run_experiments(project):
             time.sleep(1)
         project.stop_queue()
 
+    (project.folder / "data/weights/mobilenet_v2.weights.h5").write_bytes(b"weights")
     try:
         follow("run-experiments.md", project, then={"dvc queue status": wait})
     finally:
@@ -135,7 +136,7 @@ def test_share(project, s3):
     environment.mkdir()
     for path in Path(sys.prefix).iterdir():
         (environment / path.name).symlink_to(path)
-    for name in (".installed", ".installed-dev"):
+    for name in (".installed", ".installed-dev"):  # which make looks at
         (environment / name).unlink(missing_ok=True)
         (environment / name).touch()
     there = {"/srv/storage": str(project.folder.parent / "storage"), "https://s3.example.org": s3}
