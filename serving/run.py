@@ -1,7 +1,7 @@
 """What a run wrote: that of this folder, with what was changed since, or that of a revision."""
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,19 +85,33 @@ def read_run(lock: Path = LOCK) -> Run:
     Raises
     ------
     UserError
-        There is no dvc.lock, or it is damaged, or in the midst of a merge.
+        There is no dvc.lock, or it or dvc.yaml is damaged, or in the midst of a merge.
     """
+    pipeline, declared = lock.with_name("dvc.yaml"), None
+    if pipeline.exists():
+        try:
+            declared = set(YAML(typ="safe", pure=True).load(pipeline)["stages"])
+        except (YAMLError, TypeError, KeyError):
+            raise UserError(
+                f"{pipeline} can't be read; restore it with `git checkout {pipeline}`"
+            ) from None
     try:
-        return parse(lock.read_text(encoding="utf-8", errors="replace"))
+        return parse(lock.read_text(encoding="utf-8", errors="replace"), declared)
     except FileNotFoundError:
         raise UserError(f"{lock} is missing; run `dvc repro`") from None
 
 
-def parse(lock: str) -> Run:
-    """Parse the content of a dvc.lock."""
+def parse(lock: str, declared: Container[str] | None = None) -> Run:
+    """Parse the content of a dvc.lock.
+
+    Parameters
+    ----------
+    declared : the stages that there are, if not all: DVC leaves what it recorded of others there.
+    """
     refuse_unfinished_merge(LOCK, lock)
     try:
-        stages = YAML(typ="safe", pure=True).load(lock)["stages"].values()
+        recorded = YAML(typ="safe", pure=True).load(lock)["stages"].items()
+        stages = [stage for name, stage in recorded if declared is None or name in declared]
         return Run(
             {
                 name: value

@@ -33,6 +33,17 @@ def test_a_run_has_its_parameters_by_their_full_names_and_its_outputs():
     assert run.outputs == {"models/a": "0cc175b9c0f1b6a831c399e269772661", "data/a": "f00d.dir"}
 
 
+def test_what_a_stage_used_that_is_gone_counts_for_nothing(tmp_path):
+    (tmp_path / "dvc.lock").write_text(LOCK)
+    (tmp_path / "dvc.yaml").write_text("stages: {b: {cmd: x}}")
+    run = read_run(tmp_path / "dvc.lock")
+    assert run.parameters == {"extract.views": 3, "lr": 1e-5}
+    assert run.outputs == {}
+    (tmp_path / "dvc.yaml").write_text("stages: {")
+    with pytest.raises(UserError, match=r"dvc\.yaml can't be read; restore it"):
+        read_run(tmp_path / "dvc.lock")
+
+
 def test_what_the_run_used_goes_before_what_is_there_now():
     now = load_params(ROOT / "params.yaml")
     params = parse(LOCK).params(now)
