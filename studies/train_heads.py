@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss
 
 from studies import logistic, random_subsets
 from studies.groups import read as read_groups
@@ -94,8 +93,7 @@ def measure(
     count = len(labels["validation"])
     losses, accuracies = [], []
     for _, predicted in logistic.fit(rows["train"], labels["train"], chosen, others, strengths):
-        numbers = np.arange(predicted.shape[1])
-        losses.append(log_loss(labels["validation"], predicted[:count], labels=numbers))
+        losses.append(scores.cross_entropy(labels["validation"], predicted[:count]))
         accuracies.append(scores.accuracy(labels["test"], predicted[count:]))
     return accuracies[int(np.argmin(losses))]
 
