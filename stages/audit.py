@@ -14,7 +14,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import pictures
-from vision.audit import copies, duplicates, findings, labels, oddities, outliers, sheets
+from vision.audit import copies, duplicates, findings, labels, missed, oddities, outliers, sheets
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
@@ -78,7 +78,13 @@ def main() -> None:
         findings.of_moments(files, moments),
         findings.of_oddities(files, odd),
     )
-    write(found, judged)
+    splits = picked["split"].to_numpy()
+    related = missed.in_test_and_train(splits, pairs, moments)
+    flattery: dict[str, int | float] = {}
+    if len(related["test"]):
+        flattery["related_in_test"] = len(related["test"])
+        flattery |= missed.accuracies(features, numbers, splits, related)
+    write(found, judged, flattery)
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 
@@ -143,16 +149,24 @@ def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.Da
     return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
 
 
-def write(found: Found, judged: np.ndarray) -> None:
-    """Write the findings, ranked, as a table and as contact sheets, and their counts."""
+def write(found: Found, judged: np.ndarray, flattery: Mapping[str, int | float]) -> None:
+    """Write the findings, ranked, as a table and as contact sheets, and their counts.
+
+    Parameters
+    ----------
+    judged : of which labels something can be said, shape (pictures,).
+    flattery : how many test pictures belong to some that are trained on, and what that does.
+    """
     table = findings.ranked(*found, len(judged))
     counts = summary(found)
+    if missed_groups := count_missed(found) | flattery:
+        counts["missed_groups"] = missed_groups
     write_csv(table, FINDINGS)
     write_json({"pictures": len(judged)} | counts | {"not_judged": int((~judged).sum())}, METRICS)
     draw(table, len(judged))
     if leaks := counts["copies"]["across_splits"]:
         print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
-    report_missed(counts["missed_groups"])
+    report_missed(missed_groups)
     print(f"{len(table):,} findings in {len(judged):,} pictures: {FINDINGS}, {SHEETS}")
 
 
@@ -168,30 +182,43 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
             "across_splits": int(copied["across_splits"].sum()),
             "labels_disagree": int(copied["labels_disagree"].sum()),
         },
-        "missed_groups": {
-            "near_copies": int((copied["across_splits"] & (copied["kind"] == "near copy")).sum()),
-            "same_moment": len(found.moments),
-        },
         "odd": {kind: int((found.odd["kind"] == kind).sum()) for kind in oddities.KINDS},
     }
 
 
-def report_missed(counts: Mapping[str, int]) -> None:
-    """Print how many pictures look as if they belonged to some of another split."""
+def count_missed(found: Found) -> dict[str, int | float]:
+    """Count the pictures that look as if they belonged to some of another split, if there are."""
+    near = found.copies["across_splits"] & (found.copies["kind"] == "near copy")
+    counts = {"near_copies": int(near.sum()), "same_moment": len(found.moments)}
+    return {kind: number for kind, number in counts.items() if number}
+
+
+def report_missed(counts: Mapping[str, int | float]) -> None:
+    """Print how many pictures belong to some of another split, and how that flatters."""
     advice = {
         "near_copies": ("are nearly the same as one", "copies"),
         "same_moment": (
-            f"were taken by the same camera within {findings.SECONDS} seconds of one",
-            f'"{findings.SECONDS} s"',
+            f"were taken by the same camera within {missed.SECONDS} seconds of one",
+            f"{missed.SECONDS}s",
         ),
     }
     for kind, (what, group_by) in advice.items():
-        if counts[kind]:
+        if number := counts.get(kind):
             print(
-                f"{counts[kind]:,} pictures {what} in another split, so that the test may flatter: "
-                f"keep them together by subset.group_by. How good the model is then, tells "
-                f"`dvc exp run -S 'subset.group_by={group_by}'`"
+                f"{number:,} pictures {what} in another split; subset.group_by = {group_by} keeps "
+                "them together"
             )
+    measured = {
+        "related": "{:.3f} on these",
+        "unrelated": "{:.3f} on the other test pictures",
+        "kept_together": "{:.3f} on all if what belongs to them is not trained on",
+    }
+    said = [text.format(counts[name]) for name, text in measured.items() if name in counts]
+    if said:
+        print(
+            f"{counts['related_in_test']:,} test pictures belong to some that are trained on; "
+            f"the accuracy of a linear model is {', '.join(said)}"
+        )
 
 
 def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:

@@ -1,12 +1,12 @@
 """Tables of the audit's findings, and their ranking for review."""
 
-from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
 
+from vision.audit import missed
 from vision.audit.copies import Pairs
 from vision.audit.oddities import Oddity
 from vision.selection.groups import Moment
@@ -16,8 +16,6 @@ COLUMNS = ["file", "split", "label", "kind", "score", "conflicts_with", "action"
 
 # Pictures of one moment, taken by one camera, in different splits.
 MOMENT = "same moment"
-# How far they are apart at most: as long as somebody holds the camera at the same things.
-SECONDS = 5
 
 # What so many of the pictures have is no oddity of one, but how the set is.
 _COMMON = 0.05
@@ -132,31 +130,18 @@ def of_moments(pictures: pd.DataFrame, moments: Sequence[Moment | None]) -> pd.D
     pictures : file, split and label, a row each.
     moments : when each was taken, where its file says it.
     """
-    seen: dict[str, list[tuple[float, int]]] = {}  # of a camera, in time
-    pairs = []
-    for split in ("train", "validation", "test"):
-        own = [
-            (moment, number)
-            for number, moment in enumerate(moments)
-            if moment and moment.camera and pictures["split"].iat[number] == split
-        ]
-        for moment, number in own:
-            before = seen.get(moment.camera, [])
-            place = bisect_left(before, (moment.seconds,))
-            beside = [
-                (abs(seconds - moment.seconds), other)
-                for seconds, other in before[max(0, place - 1) : place + 1]
-            ]
-            if beside and min(beside)[0] <= SECONDS:
-                pairs.append((*min(beside), number))
-        for moment, number in own:
-            insort(seen.setdefault(moment.camera, []), (moment.seconds, number))
+    splits = pictures["split"].to_numpy()
+    train, validation, test = (
+        np.flatnonzero(splits == split) for split in ("train", "validation", "test")
+    )
+    beside = missed.nearest(moments, validation, train)
+    beside |= missed.nearest(moments, test, np.concatenate([train, validation]))
     rows = []
-    for seconds, other, number in sorted(pairs):
+    for number, (seconds, other) in sorted(beside.items(), key=lambda item: item[1]):
         of_other = pictures.iloc[other]
         reason = f"taken by the same camera within {seconds:.3g} s of the other"
         reason += f", in {of_other['split']}"
-        score = 1 - seconds / (2 * SECONDS)
+        score = 1 - seconds / (2 * missed.SECONDS)
         rows.append(_row(pictures, number, MOMENT, score, "group", reason, of_other["file"]))
     return _table(rows)
 
