@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.code import ROOT
-from tests.files import files_below, write_given
-from tests.stages.test_bad_input import complaint_of, set_parameters
+from tests.files import write_given
+from tests.stages.test_bad_input import set_parameters
 from vision import pictures
 from vision.audit.labels import predict
 
@@ -21,7 +21,7 @@ CLASSES = ("cat", "dog")
 
 
 def burst(label, subject, count=5):
-    """Draw a subject's looks, which say far more of the subject than of its class, and shots of it."""
+    """Draw shots of a subject, whose looks say far more of it than of its class."""
     rng = np.random.default_rng([CLASSES.index(label), subject])
     looks = rng.normal(110, 40, (8, 8, 3))
     looks[..., 0] += 12 * CLASSES.index(label)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vision.pictures import SPLITS
 from vision.runtime.errors import UserError
 
 COLUMNS = ["file", "split", "group", "folder", "weight"]
@@ -25,7 +26,7 @@ def read(path: Path, files: Sequence[str]) -> pd.DataFrame:
     Raises
     ------
     UserError
-        The table is missing, or is not that of these pictures.
+        The table is missing, is not that of these pictures, or has another split.
     """
     again = "write it again with `dvc repro --force download`"
     if not path.exists():
@@ -37,4 +38,7 @@ def read(path: Path, files: Sequence[str]) -> pd.DataFrame:
     table = table.set_index("file")
     if len(table) != len(files) or not table.index.is_unique or set(table.index) != set(files):
         raise UserError(f"{path}: its rows are not those of the {len(files):,} pictures; {again}")
+    if not (known := table["split"].isin(["", *SPLITS])).all():
+        file = known.idxmin()
+        raise UserError(f"{path}: {file} is in the split {table['split'][file]}; {again}")
     return table.loc[list(files)]
