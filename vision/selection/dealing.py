@@ -7,13 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from vision.runtime.errors import UserError
+from vision.selection.placing import place
 from vision.selection.splits import TRAIN, Copies, Picked, Place, Splits, count, refuse
-
-# An empty split of a class is worse than any other being too small or too large.
-_EMPTY = 10.0
-# Groups are taken in order as long as that costs no class more than this share of its pictures.
-_ORDER_WORTH = 0.01
-_PASSES = 20
 
 
 class Dealt(NamedTuple):
@@ -61,41 +56,37 @@ def deal(
     """
     given = _followed(given, group_of, [file for files in classes.values() for file in files])
     fixed = {file: split for file, split in given.items() if split != TRAIN}
-    known_splits = set(given.values())
-    open_splits = [split for split in wanted if split == TRAIN or split not in known_splits]
     pool = {label: [f for f in files if f not in fixed] for label, files in classes.items()}
-    amounts = {
-        split: wanted[split] for split in open_splits if split != TRAIN or TRAIN not in known_splits
-    }
+    known_splits = set(given.values())
+    amounts = {split: amount for split, amount in wanted.items() if split not in known_splits}
     groups = _groups(pool, group_of, shuffle)
     contents = [Counter(label for label, _ in group) for group in groups]
-    of_class = Counter(label for content in contents for label in content)
-    train_only = [label for label in pool if of_class[label] < len(open_splits)]
+    number_of = Counter(label for content in contents for label in content)
+    train_only = [label for label in pool if number_of[label] < len({TRAIN, *amounts})]
+    counted = {split: amount for split, amount in amounts.items() if isinstance(amount, int)}
     targets = _targets(pool, amounts, train_only, strict)
-    counted = {split for split, amount in amounts.items() if isinstance(amount, int)}
     pinned = {
         number: TRAIN
         for number, content in enumerate(contents)
         if not content.keys().isdisjoint(train_only)
     }
-    places = place(contents, targets, counted, pinned)
     dealt: dict[str, Splits] = {label: {split: [] for split in wanted} for label in pool}
-    for group, split in zip(groups, places, strict=True):
+    for group, split in zip(groups, place(contents, targets, counted, pinned), strict=True):
         for label, file in group if split else ():
             dealt[label][split].append(file)
     picked = {}
     for label, splits in dealt.items():
-        most = {split: amounts[split] for split in counted}
-        copies = _take(label, splits, most, known)
+        copies = _take(label, splits, counted, known)
         for file in classes[label]:
             if file in fixed:
                 splits[fixed[file]].append(file)
-        if not splits[TRAIN]:
-            raise UserError(
-                f"class {label} has no pictures to train on, as its groups and given splits are; "
-                "give it some for training, or set another subset.group_by"
-            )
         picked[label] = Picked(splits, {}, copies)
+    if untrained := [label for label, of_class in picked.items() if not of_class.splits[TRAIN]]:
+        raise UserError(
+            f"as groups and given splits are, no picture is left to train on of {len(untrained):,} "
+            f"classes: {', '.join(untrained)}; give them some for training, or change "
+            "subset.group_by or download.splits"
+        )
     return Dealt(picked, train_only, _missed(picked, targets, counted))
 
 
@@ -146,20 +137,20 @@ def _targets(
     targets: dict[str, dict[str, int]] = {split: {} for split in (TRAIN, *amounts)}
     too_few = []
     for label, files in pool.items():
-        if label in train_only and not strict:
-            targets[TRAIN][label] = len(files)
+        if label in train_only:
+            if strict:
+                too_few.append(
+                    f"class {label} has too few groups: its {len(files)} pictures are in fewer "
+                    "than there are splits (subset.strict: false trains on them only)"
+                )
+            elif files:
+                targets[TRAIN][label] = len(files)
             continue
         counts = {split: count(amount, len(files)) for split, amount in amounts.items()}
         rest = len(files) - sum(counts.values())
-        if label in train_only:
-            too_few.append(
-                f"class {label} has too few groups: {len(files)} pictures, all in fewer groups "
-                "than there are splits (subset.strict: false trains on them only)"
-            )
-        elif rest < 0 or (TRAIN not in amounts and not rest):
+        if rest < 0 or (TRAIN not in amounts and not rest):
             too_few.append(f"class {label} has too few pictures: {len(files)} can be cut")
-        counts.setdefault(TRAIN, rest)
-        for split, number in counts.items():
+        for split, number in ({TRAIN: rest} | counts).items():
             targets[split][label] = max(1, number)
     if len(train_only) == len(pool) and len(targets) > 1:
         raise UserError(
@@ -169,130 +160,6 @@ def _targets(
     if too_few:
         refuse(too_few, amounts)
     return targets
-
-
-class _Cells:
-    """The pictures of each class that each split has got, and what that costs.
-
-    Parameters
-    ----------
-    targets : what each is to get.
-    counted : splits of which more is no harm, since a part of it is taken.
-    """
-
-    def __init__(self, targets: Mapping[str, Mapping[str, int]], counted: Collection[str]):
-        self.targets, self.counted = targets, counted
-        self.have: dict[str, Counter[str]] = {split: Counter() for split in targets}
-        self.total: Counter[str] = Counter()
-        for of_split in targets.values():
-            self.total.update(of_split)
-
-    def off(self, split: str, label: str, more: int = 0) -> float:
-        """Return how far a class is from its target, as a share of all of its pictures."""
-        off = self.have[split][label] + more - self.targets[split].get(label, 0)
-        return 0.0 if off > 0 and split in self.counted else off / self.total[label]
-
-    def cost(self, split: str, label: str, more: int) -> float:
-        wanted = self.targets[split].get(label, 0)
-        empty = wanted > 0 and self.have[split][label] + more == 0
-        return self.off(split, label, more) ** 2 + _EMPTY * empty
-
-    def change(self, split: str, content: Mapping[str, int], sign: int) -> float:
-        """Return what it costs to put a group into a split, or to take it out."""
-        return sum(
-            self.cost(split, label, sign * number) - self.cost(split, label, 0)
-            for label, number in content.items()
-        )
-
-    def lacks(self, split: str, content: Mapping[str, int]) -> bool:
-        wanted = self.targets[split]
-        return any(self.have[split][label] < wanted.get(label, 0) for label in content)
-
-    def put(self, split: str, content: Mapping[str, int], sign: int = 1) -> None:
-        for label, number in content.items():
-            self.have[split][label] += sign * number
-
-    def worst(self) -> float:
-        return max(
-            abs(self.off(split, label)) + _EMPTY * (not self.have[split][label])
-            for split, of_split in self.targets.items()
-            for label in of_split
-        )
-
-
-def place(
-    contents: Sequence[Mapping[str, int]],
-    targets: Mapping[str, Mapping[str, int]],
-    counted: Collection[str],
-    pinned: Mapping[int, str],
-) -> list[str]:
-    """Choose a split for each group so that classes get what they are to get, as near as may be.
-
-    Groups fill the splits in order. Then each moves to where it does more good, until none does.
-    Where that leaves a class off by more than it does to place the largest groups first, as large
-    ones fit nowhere at the end, these are.
-
-    Parameters
-    ----------
-    contents : the pictures of each class in each group, in the order in which they are taken.
-    targets : for each split, the pictures of each class that it is to get.
-    counted : splits that take no more than that of what they are given.
-    pinned : the splits of some groups.
-
-    Returns
-    -------
-    The split of each group; empty where it isn't needed.
-    """
-
-    def filled(by_size: bool) -> tuple[float, list[str]]:
-        cells, places = _Cells(targets, counted), [""] * len(contents)
-        order = list(range(len(contents)))
-        if by_size:
-            order.sort(key=lambda n: -max(contents[n][k] / cells.total[k] for k in contents[n]))
-        for number in sorted(order, key=lambda n: n not in pinned):
-            content = contents[number]
-            lacking = [split for split in targets if cells.lacks(split, content)]
-            if by_size:
-                lacking.sort(key=lambda split: cells.change(split, content, 1))
-            if number in pinned or lacking:
-                places[number] = pinned.get(number) or lacking[0]
-                cells.put(places[number], content)
-        _improve(cells, contents, places, pinned)
-        return cells.worst(), places
-
-    in_order, places = filled(by_size=False)
-    if in_order > _ORDER_WORTH:
-        largest_first, others = filled(by_size=True)
-        if largest_first < in_order - _ORDER_WORTH:
-            return others
-    return places
-
-
-def _improve(
-    cells: _Cells,
-    contents: Sequence[Mapping[str, int]],
-    places: list[str],
-    pinned: Mapping[int, str],
-) -> None:
-    """Move groups to other splits, one by one, as long as that brings classes nearer."""
-    for _ in range(_PASSES):
-        moved = False
-        for number, content in enumerate(contents):
-            own = places[number]
-            if number in pinned:
-                continue
-            if own:
-                cells.put(own, content, -1)
-            gains = {split: cells.change(split, content, 1) for split in cells.targets}
-            if not own:
-                gains[""] = 0.0
-            best = min(gains, key=gains.__getitem__)
-            if gains[best] < gains[own] - 1e-12:
-                places[number], moved = best, True
-            if places[number]:
-                cells.put(places[number], content)
-        if not moved:
-            return
 
 
 def _take(

@@ -84,7 +84,7 @@ def test_shares_of_classes_are_kept_nearer_than_scikit_learn_keeps_them(seed):
     folds = [labels[part] for _, part in splitter.split(labels, labels, [*group_of.values()])]
     parts = (np.concatenate(folds[:3]), *folds[3:])
     theirs = {label: [(part == label).sum() for part in parts] for label in classes}
-    assert farthest(counts(dealt), sizes) <= min(farthest(theirs, sizes), 4)
+    assert farthest(counts(dealt), sizes) <= farthest(theirs, sizes)
 
 
 def test_a_large_group_that_comes_last_still_finds_its_place():
@@ -170,6 +170,21 @@ def test_pictures_without_a_split_go_where_the_rest_of_their_group_is_given():
     dealt = deal(classes, group_of, {"cat/1": "test", "cat/5": "validation"}, SHARES)
     assert {places(dealt)[file] for file in files("cat", 4)} == {"test"}
     assert {places(dealt)[f"cat/{number}"] for number in range(4, 8)} == {"validation"}
+
+
+def test_classes_of_which_nothing_is_left_to_train_on_are_all_named():
+    classes = {label: files(label, 4) for label in ("ant", "bee", "cow")}
+    given = dict.fromkeys(classes["bee"] + classes["cow"], "test")
+    with pytest.raises(UserError, match="left to train on of 2 classes: bee, cow; give them some"):
+        deal(classes, {}, given, SHARES)
+
+
+def test_validation_pictures_that_training_has_too_few_for_are_refused_with_the_numbers():
+    classes = {"ant": files("ant", 4), "bee": files("bee", 40)}
+    given = {file: "train" for of_class in classes.values() for file in of_class}
+    given |= {"ant/0": "test", "bee/0": "test"}
+    with pytest.raises(UserError, match=r"class ant has too few pictures: 3 can .*validation 5"):
+        deal(classes, {}, given, {"train": 10, "validation": 5, "test": 5})
 
 
 def test_copies_and_groups_across_given_splits_stay_and_are_counted():
