@@ -47,7 +47,7 @@ def write_files(folder: Path, members: dict[str, bytes]) -> Path:
     return folder
 
 
-def write_given(folder: Path, **given: dict[str, str]) -> None:
+def write_given(folder: Path, /, **given: dict[str, str]) -> None:
     """Write data/pictures.csv as the stage `download` does, of the pictures in data/raw.
 
     Parameters
