@@ -87,11 +87,12 @@ def check(
     name : of the parameter that is the count.
     """
     fewest = pd.Series(groups).groupby(classes.to_numpy()).nunique()
-    if fewest.min() < count:
+    least = fewest.min()
+    if least < count:
+        less = f"set it to {least} or less in {PARAMS}, or " if least > 1 else ""
         raise UserError(
-            f"{name} = {count} is too many for class {fewest.idxmin()}, which has "
-            f"{fewest.min()} different pictures for training and validation; "
-            f"set it to {fewest.min()} or less in {PARAMS}, or add pictures"
+            f"{name} = {count} is too many for class {fewest.idxmin()}, which has {least} "
+            f"different pictures or groups of them for training and validation; {less}add pictures"
         )
 
 
