@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,21 @@ MANY_DARK = 0.2
 FEW_GROUPS = 10
 
 
+class Chosen(NamedTuple):
+    """The pictures of the subset.
+
+    Attributes
+    ----------
+    picked : what was picked of each class.
+    group_of : the group of each file that has one.
+    counts : of groups, and of copies across given splits, by split or class.
+    """
+
+    picked: Mapping[str, Picked]
+    group_of: Mapping[str, str]
+    counts: Mapping[str, dict]
+
+
 def main() -> None:
     params = load_params(PARAMS)
     index = pictures.index(RAW)
@@ -48,37 +64,49 @@ def main() -> None:
     found = {label: list(of_class["file"]) for label, of_class in index.groupby("label")}
     decided = corrections.read(CORRECTIONS, found)
     dark: set[str] = set()
-    wanted = {
-        "train": params.subset.train,
-        "validation": params.subset.validation,
-        "test": params.subset.test,
-    }
-    known = Copies(lambda file: pictures.digest(RAW / file))
-    group_of: dict[str, str] = {}
-    notes: dict[str, dict] = {}
+    choose = choose_in_order
     if params.subset.group_by != "none" or told["split"].any():
-        classes = corrections.apply(decided, found)
-        picked, group_of, notes = pick_whole(classes, told, wanted, dark, known, params)
-    else:
-        if params.subset.order == "shuffled":
-            found = shuffled(found, params.seed)
-        picked = pick_all(
-            corrections.apply(decided, found),
-            wanted,
-            partial(why_unreadable, dark=dark),
-            known if params.subset.leave_out_copies else None,
-            params.subset.strict,
-        )
-    report_train_only(picked)
-    left_out = why_left_out(picked, decided)
-    chosen = write_all(table(picked, found, group_of))
-    write_csv(chosen, PICKED)
+        choose = choose_whole
+    chosen = choose(found, decided, told, dark, params)
+    report_train_only(chosen.picked)
+    left_out = why_left_out(chosen.picked, decided)
+    written = write_all(table(chosen, found))
+    write_csv(written, PICKED)
     write_csv(left_out, LEFT_OUT)
-    counts = count_all(picked, left_out, decided)
-    write_json(counts | notes, METRICS)
+    counts = count_all(chosen.picked, left_out, decided)
+    write_json(counts | chosen.counts, METRICS)
     report(counts)
-    report_dark([file for file in chosen["file"] if file in dark], len(chosen))
+    report_dark([file for file in written["file"] if file in dark], len(written))
     draw_samples()
+
+
+def wanted(params: Params) -> dict[str, int | float]:
+    """Return the count or share of each split."""
+    return {split: getattr(params.subset, split) for split in pictures.SPLITS}
+
+
+def choose_in_order(
+    found: Mapping[str, Sequence[str]],
+    decided: Mapping[str, corrections.Correction],
+    told: pd.DataFrame,
+    dark: set[str],
+    params: Params,
+) -> Chosen:
+    """Choose the first pictures of each class, picture by picture."""
+    if params.subset.order == "shuffled":
+        found = shuffled(found, params.seed)
+    picked = pick_all(
+        corrections.apply(decided, found),
+        wanted(params),
+        partial(why_unreadable, dark=dark),
+        Copies(digest) if params.subset.leave_out_copies else None,
+        params.subset.strict,
+    )
+    return Chosen(picked, {}, {})
+
+
+def digest(file: str) -> str:
+    return pictures.digest(RAW / file)
 
 
 def shuffled(found: Mapping[str, Sequence[str]], seed: int) -> dict[str, list[str]]:
@@ -90,29 +118,22 @@ def shuffled(found: Mapping[str, Sequence[str]], seed: int) -> dict[str, list[st
     return drawn
 
 
-def pick_whole(
-    classes: Mapping[str, Sequence[str]],
+def choose_whole(
+    found: Mapping[str, Sequence[str]],
+    decided: Mapping[str, corrections.Correction],
     told: pd.DataFrame,
-    wanted: Mapping[str, int | float],
     dark: set[str],
-    known: Copies,
     params: Params,
-) -> tuple[dict[str, Picked], dict[str, str], dict[str, dict]]:
-    """Pick where groups are to stay whole, or where splits are given.
-
-    Returns
-    -------
-    What was picked of each class; the group of each file that has one; and what was counted.
-    """
+) -> Chosen:
+    """Choose pictures where groups are to stay whole, or splits are given."""
     group_by = params.subset.group_by
+    classes = corrections.apply(decided, found)
     hashes: dict[str, groups.Hashes] | None = {} if group_by == "copies" else None
     files = [file for of_class in classes.values() for file in of_class]
     reasons = dict(zip(files, why_unreadable(files, dark, hashes), strict=True))
-    usable = {
-        label: [file for file in of_class if reasons[file] is None]
-        for label, of_class in classes.items()
-    }
-    told = told[[reasons.get(file, "dropped") is None for file in told.index]]
+    told = told[[file in reasons and reasons[file] is None for file in told.index]]
+    usable = set(told.index)
+    known = Copies(digest)
     group_of: dict[str, str] = {}
     if group_by != "none":
         group_of = groups.find(group_by, told, RAW.joinpath, hashes or {}, known.of)
@@ -121,32 +142,29 @@ def pick_whole(
             f"groups, by subset.group_by = {group_by}; the others are taken one by one"
         )
     splits = {file: split for file, split in told["split"].items() if split}
-    shuffle = params.subset.order == "shuffled"
     dealt = dealing.deal(
-        usable,
+        {label: [file for file in of if file in usable] for label, of in classes.items()},
         group_of,
         splits,
-        wanted,
-        np.random.default_rng(params.seed) if shuffle else None,
+        wanted(params),
+        np.random.default_rng(params.seed) if params.subset.order == "shuffled" else None,
         known if params.subset.leave_out_copies else None,
         params.subset.strict,
     )
-    unusable = {
-        label: {file: reason for file in of_class if (reason := reasons[file]) is not None}
-        for label, of_class in classes.items()
-    }
     picked = {
-        label: of_class._replace(unusable=unusable[label])
+        label: of_class._replace(
+            unusable={file: reasons[file] for file in classes[label] if file not in usable}
+        )
         for label, of_class in dealt.picked.items()
     }
-    notes: dict[str, dict] = {}
+    counts: dict[str, dict] = {}
     if splits:
-        notes["copies_across_given"] = copies = dealing.copies_across(picked, known.of)
+        counts["copies_across_given"] = copies = dealing.copies_across(picked, known.of)
         report_given(splits, sum(copies.values()), dealing.straddling(picked, group_of))
     if group_by != "none":
-        notes["groups"] = dealing.count_groups(picked, group_of)
-        report_groups(notes["groups"], dealt.missed)
-    return picked, group_of, notes
+        counts["groups"] = dealing.count_groups(picked, group_of)
+        report_groups(counts["groups"], dealt.missed)
+    return Chosen(picked, group_of, counts)
 
 
 def why_unreadable(
@@ -176,19 +194,15 @@ def why_unreadable(
         return list(tqdm(reasons, "decode", len(files), unit="picture", disable=None))
 
 
-def table(
-    picked: Mapping[str, Picked],
-    found: Mapping[str, Sequence[str]],
-    group_of: Mapping[str, str],
-) -> pd.DataFrame:
+def table(chosen: Chosen, found: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """List the pictures that were picked: file, split, label, the name that each is to have, group.
 
     The group is empty where a picture is in none.
     """
     owners = corrections.owners(found)
     rows = [
-        (file, split, label, corrections.name(file, label, owners), group_of.get(file, ""))
-        for label, of_class in picked.items()
+        (file, split, label, corrections.name(file, label, owners), chosen.group_of.get(file, ""))
+        for label, of_class in chosen.picked.items()
         for split, files in of_class.splits.items()
         for file in files
     ]
@@ -282,18 +296,20 @@ def report(counts: Mapping[str, Mapping[str, int]]) -> None:
 
 
 def report_train_only(picked: Mapping[str, Picked]) -> None:
-    """Name the classes without validation and test pictures; refuse it if no class has some."""
+    """Name the classes without validation and test pictures; refuse it if one or none has some."""
+    for split in pictures.SPLITS:
+        seen = [label for label, of_class in picked.items() if of_class.splits[split]]
+        if len(seen) < min(2, len(picked)):
+            raise UserError(
+                f"of {len(picked):,} classes, {' and '.join(seen) or 'none'} alone would have "
+                f"pictures for {split}, which tells nothing; add pictures, or change "
+                f"subset.{split} or subset.group_by"
+            )
     rare = [
         label
         for label, of_class in picked.items()
         if not of_class.splits["validation"] and not of_class.splits["test"]
     ]
-    for split in pictures.SPLITS:
-        if not any(of_class.splits[split] for of_class in picked.values()):
-            raise UserError(
-                f"no picture of any class is left for {split}: add pictures, or change "
-                f"subset.{split} or subset.group_by"
-            )
     if rare:
         print(
             f"{len(rare):,} classes are used for training only, for want of pictures or groups, so "

@@ -34,10 +34,10 @@ def set_parameters(folder, **parameters):
     set_params(folder / "params.yaml", values)
 
 
-def complaint_of(stage, capfd):
+def complaint_of(stage, capfd, **given):
     """Run a stage that must fail; give the one line that it says."""
     if stage == "subset" and Path("data/raw").exists():
-        write_given(Path())
+        write_given(Path(), **given)
     with pytest.raises(SystemExit) as exit_:
         run(importlib.import_module(f"stages.{stage}").main)
     assert exit_.value.code == 1
