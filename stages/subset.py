@@ -64,10 +64,10 @@ def main() -> None:
     found = {label: list(of_class["file"]) for label, of_class in index.groupby("label")}
     decided = corrections.read(CORRECTIONS, found)
     dark: set[str] = set()
-    choose = choose_in_order
-    if params.subset.group_by != "none" or told["split"].any():
-        choose = choose_whole
-    chosen = choose(found, decided, told, dark, params)
+    if params.subset.group_by == "none" and not told["split"].any():
+        chosen = choose_in_order(found, decided, dark, params)
+    else:
+        chosen = choose_whole(found, decided, told, dark, params)
     report_train_only(chosen.picked)
     left_out = why_left_out(chosen.picked, decided)
     written = write_all(table(chosen, found))
@@ -82,13 +82,16 @@ def main() -> None:
 
 def wanted(params: Params) -> dict[str, int | float]:
     """Return the count or share of each split."""
-    return {split: getattr(params.subset, split) for split in pictures.SPLITS}
+    return {
+        "train": params.subset.train,
+        "validation": params.subset.validation,
+        "test": params.subset.test,
+    }
 
 
 def choose_in_order(
     found: Mapping[str, Sequence[str]],
     decided: Mapping[str, corrections.Correction],
-    told: pd.DataFrame,
     dark: set[str],
     params: Params,
 ) -> Chosen:
