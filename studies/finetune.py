@@ -51,7 +51,7 @@ def main() -> None:
         params.store.max_gb,
         params.augmentation,
         params.seed,
-        random_subsets.draw(labels, read_groups("train", index["file"]), size, 0, params.seed),
+        random_subsets.draw(labels, read_groups("train", index), size, 0, params.seed),
     )
     settings = params.finetune
     # However good the head is: what does fine-tuning do at each size?

@@ -58,7 +58,7 @@ def read(grouping: str, similarity: float) -> Together:
     features = np.concatenate([stored.rows(split)[0] for split in SPLITS])
     _, labels = np.unique(index["label"], return_inverse=True)
     paths = [SUBSET / file for file in index["path"]]
-    names = np.concatenate([read_groups(split, of["file"]) for split, of in indices.items()])
+    names = np.concatenate([read_groups(split, index) for split, index in indices.items()])
     groups = np.arange(len(index))
     if grouping == "near_duplicates":
         groups = duplicates.group([*map(pictures.digest, paths)], features, similarity)

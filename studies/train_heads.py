@@ -54,9 +54,8 @@ def main() -> None:
     classes = sorted(set(names))
     rows = {split: stored.rows(split) for split in ("train", "validation", "test")}
     labels = {split: np.array([classes.index(k) for k in stored.labels(split)]) for split in rows}
-    groups = read_groups(
-        "train", pd.read_csv(FEATURES / "train.csv", dtype=str, keep_default_na=False)["file"]
-    )
+    index = pd.read_csv(FEATURES / "train.csv", dtype=str, keep_default_na=False)
+    groups = read_groups("train", index)
     drawn = different(names, groups, size, study.learning_curve.draws, params.seed)
     measured = [measure(rows, labels, chosen, study.l2) for chosen in drawn]
 
