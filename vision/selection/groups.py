@@ -68,23 +68,24 @@ def find(
         No picture has a group, while there should be some.
     """
     files = list(table.index)
+    missing = ""
     if group_by == "copies":
-        return _named(files, _near_copies(files, hashes, digest))
-    if group_by in ("column", "folder"):
-        names = table["group" if group_by == "column" else "folder"]
-        missing = {
-            "column": "the table of labels has no column `group`",
-            "folder": "there are no sub-folders in the folders of the classes",
-        }[group_by]
+        names = _named(files, _near_copies(files, hashes, digest))
+    elif group_by == "column":
+        names = dict(table["group"])
+        missing = "the table of labels has no column `group`"
+    elif group_by == "folder":
+        names = dict(table["folder"])
+        missing = "there are no sub-folders in the folders of the classes"
     elif "(" in group_by:
-        found = [re.search(group_by, file.partition("/")[2]) for file in files]
-        names = pd.Series([(match and match[1]) or "" for match in found], files)
+        found = {file: re.search(group_by, file.partition("/")[2]) for file in files}
+        names = {file: match[1] for file, match in found.items() if match}
         missing = f"no picture's name has it, such as {files[0].partition('/')[2]}"
     else:
         moments = {file: moment for file in files if (moment := taken(place(file)))}
         names = _named(files, _moments(moments, float(group_by.removesuffix("s"))))
-        missing = "" if moments else "no file says when it was taken (EXIF DateTimeOriginal)"
-        names = pd.Series(names, dtype=str)
+        if not moments:
+            missing = "no file says when it was taken (EXIF DateTimeOriginal)"
     groups = {file: name for file, name in names.items() if name}
     if not groups and missing:
         raise UserError(f"subset.group_by = {group_by} finds no group: {missing}; set another")
