@@ -22,7 +22,8 @@ BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 FinetuneEpochs = Annotated[int, Field(ge=0, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
-Block = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1)]
+Block = Name
 Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
 
@@ -61,6 +62,14 @@ class Download(Section):
     max_files: Annotated[int, Field(ge=1, le=100_000_000)]
     max_gb: Annotated[float, Field(gt=0, le=10_000)]
     check_names: bool
+    splits: Literal["keep", "merge"]
+    table: Name
+    file_column: Name | None
+    label_column: Name | Annotated[list[Name], Field(min_length=2)] | None
+    split_column: Name | None
+    group_column: Name | None
+    weight_column: Name | None
+    bad_rows: Annotated[float, Field(ge=0, le=1)]
 
 
 class Subset(Section):

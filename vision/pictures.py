@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import io
-import re
 import shutil
 import struct
 import threading
@@ -17,7 +16,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from vision.runtime.text import fitting
+from vision.runtime.text import fitting, natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,15 +119,6 @@ class Form(NamedTuple):
     several: bool
     bits: int
     plain: bool
-
-
-def natural_order(names: Sequence[str]) -> list[str]:
-    """Sort names as people do: cat.2 before cat.10."""
-
-    def parts(name: str) -> list[str | int]:  # no numbers and numbers, in turn
-        return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
-    return sorted(names, key=lambda name: (parts(name), name))
 
 
 def index(folder: Path) -> "pd.DataFrame":

@@ -71,6 +71,15 @@ def some(items: Sequence[str], most: int = 3) -> str:
     return ", ".join(items[:most]) + more
 
 
+def natural_order(names: Sequence[str]) -> list[str]:
+    """Sort names as people do: cat.2 before cat.10."""
+
+    def parts(name: str) -> list[str | int]:  # no numbers and numbers, in turn
+        return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+    return sorted(names, key=lambda name: (parts(name), name))
+
+
 def fitting(name: str) -> str:
     """Shorten the stem of a name too long for a disk; a digest of it tells it from others."""
     if len(name.encode()) <= LONGEST:

@@ -20,6 +20,20 @@ ALLOW = "say `dvc exp run -S download.check_names=false`, or set that key in par
 MEANT = f"if it is meant so, {ALLOW}"
 
 
+# What no folder's name may have, or would hide it; and what looks as if it stood for such.
+_NO_FOLDER = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.|%(?=[0-9A-F]{2})", re.IGNORECASE)
+
+
+def folder_name(label: str) -> str:
+    """Return the name of a label's folder: itself, but for `a/b`, which is `a%2Fb`, and the like.
+
+    `urllib.parse.unquote` gives the label again.
+    """
+    return _NO_FOLDER.sub(
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), label
+    )
+
+
 def check_names(labels: Iterable[str], meant: bool = False) -> None:
     """Refuse classes that are most likely one, all of them at once.
 

@@ -7,6 +7,7 @@ from tests.files import files_below, write_files, write_tar, write_zip, zipped
 from vision.runtime.errors import UserError
 from vision.sources.entries import Bounds
 from vision.sources.external import write_pictures
+from vision.sources.rules import Rules
 
 BOUNDS = Bounds(1000, 1)
 
@@ -120,7 +121,7 @@ def test_pictures_that_a_tar_was_given_again_are_said(source, into, capsys):
 
 def test_names_that_are_alike_are_taken_if_it_is_meant(source, into):
     files = {"glass/0.jpg": b"a", "glasses/0.jpg": b"b"}
-    write_pictures(write_files(source, files), into, BOUNDS, check_names=False)
+    write_pictures(write_files(source, files), into, BOUNDS, Rules(check_names=False))
     assert files_below(into) == files
 
 
