@@ -16,7 +16,7 @@ from tools.dvc_command import dvc
 from vision.params import Download
 from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
-from vision.runtime.text import composed, shown
+from vision.runtime.text import class_name, composed, shown
 from vision.sources import external, unpack
 from vision.sources.entries import Bounds
 from vision.sources.file_names import ARCHIVES, is_archive, listed
@@ -144,7 +144,7 @@ def look(given: Path, download: Download) -> Found:
             )
         used = [*layout.places, *layout.tables]
         files = {below[name].relative_to(source.parent): below[name] for name in used}
-    classes = Counter(label for label, _ in layout.places.values())
+    classes = Counter(class_name(folder) for folder, _ in layout.places.values())
     for label, count in sorted(classes.items()):
         if count < LEAST:
             raise UserError(

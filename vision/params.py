@@ -56,6 +56,14 @@ class Section(BaseModel):
 Schema = TypeVar("Schema", bound=Section)
 
 
+class TableColumns(Section):
+    file: Name | None
+    label: Name | Annotated[list[Name], Field(min_length=2), AfterValidator(all_different)] | None
+    split: Name | None
+    group: Name | None
+    weight: Name | None
+
+
 class Download(Section):
     source: Literal["sample", "microsoft", "external"]
     sample_pictures: Count
@@ -64,11 +72,7 @@ class Download(Section):
     check_names: bool
     splits: Literal["keep", "merge"]
     table: Name
-    file_column: Name | None
-    label_column: Name | Annotated[list[Name], Field(min_length=2)] | None
-    split_column: Name | None
-    group_column: Name | None
-    weight_column: Name | None
+    columns: TableColumns
     bad_rows: Annotated[float, Field(ge=0, le=1)]
 
 

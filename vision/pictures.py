@@ -16,7 +16,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from vision.runtime.text import fitting, natural_order
+from vision.runtime.text import class_name, fitting, natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,9 +132,11 @@ def index(folder: Path) -> "pd.DataFrame":
     import pandas as pd  # here, since it takes longer than all else that decoding pictures needs
 
     rows = [
-        (f"{class_folder.name}/{name}", class_folder.name)
-        for class_folder in sorted(path for path in folder.iterdir() if path.is_dir())
-        for name in natural_order([path.name for path in class_folder.iterdir()])
+        (f"{path.name}/{name}", label)
+        for label, path in sorted(
+            (class_name(path.name), path) for path in folder.iterdir() if path.is_dir()
+        )
+        for name in natural_order([picture.name for picture in path.iterdir()])
     ]
     return pd.DataFrame(rows, columns=["file", "label"])
 

@@ -25,6 +25,7 @@ from vision.models.description import class_probabilities
 from vision.params import Params, load_params
 from vision.runtime.errors import UserError
 from vision.runtime.files import read_json
+from vision.runtime.text import folder_name, natural_order
 
 PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
@@ -183,8 +184,8 @@ def samples(classes: list[str]) -> dict[str, list[tuple[Markup, str]]]:
     of_each = max(1, _SAMPLES // len(classes))
     found = {}
     for label in classes[:_SAMPLES]:
-        folder = SUBSET / "train" / label
-        names = pictures.natural_order([path.name for path in folder.iterdir()])[:of_each]
+        folder = SUBSET / "train" / folder_name(label)
+        names = natural_order([path.name for path in folder.iterdir()])[:of_each]
         found[label] = [
             (shown, name)
             for name in names

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 from vision.runtime.errors import UserError
-from vision.runtime.text import LONGEST, composed, shown, some
+from vision.runtime.text import LONGEST, composed, folder_name, shown, some
 from vision.sources.file_names import folded
 
 # The name of a picture that tells a class and a number: cat.0.jpg, cat_12.png, cat (3).jpg.
@@ -18,20 +18,6 @@ _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0f\ufeff]")
 
 ALLOW = "say `dvc exp run -S download.check_names=false`, or set that key in params.yaml"
 MEANT = f"if it is meant so, {ALLOW}"
-
-
-# What no folder's name may have, or would hide it; and what looks as if it stood for such.
-_NO_FOLDER = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.|%(?=[0-9A-F]{2})", re.IGNORECASE)
-
-
-def folder_name(label: str) -> str:
-    """Return the name of a label's folder: itself, but for `a/b`, which is `a%2Fb`, and the like.
-
-    `urllib.parse.unquote` gives the label again.
-    """
-    return _NO_FOLDER.sub(
-        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), label
-    )
 
 
 def check_names(labels: Iterable[str], meant: bool = False) -> None:
@@ -74,7 +60,7 @@ def check_names(labels: Iterable[str], meant: bool = False) -> None:
             remedy += f"; {MEANT}"
     if told:
         raise UserError(f"the classes {', and '.join(told)}; {remedy}")
-    if long := [label for label in labels if len(label.encode()) > LONGEST]:
+    if long := [label for label in labels if len(folder_name(label).encode()) > LONGEST]:
         raise UserError(
             f"the names of classes {some(long)} are longer than the {LONGEST} bytes that a disk "
             "holds; give them shorter ones, in archives after unpacking these yourself"

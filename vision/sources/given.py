@@ -1,6 +1,6 @@
-"""What is known of a picture beside its class: its split, its group, its weight.
+"""What is known of a picture: its class, and beside that its split, its group, its weight.
 
-It travels in a table beside the pictures.
+The latter travel in a table beside the pictures.
 """
 
 import csv
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vision.runtime.disk import replacing_file
-from vision.runtime.text import natural_order
+from vision.runtime.text import class_name, natural_order
 
 SPLITS = ("train", "validation", "test")
 
@@ -31,6 +31,25 @@ class Given(NamedTuple):
     weight: str = ""
 
 
+class Told(NamedTuple):
+    """What folders and names, or tables, tell of pictures.
+
+    Attributes
+    ----------
+    label : the class of each picture that has one.
+    given : what else is known of these.
+    unlabelled : pictures for the test that nobody has labelled.
+    tables : the names of the tables that were read.
+    said : what was found there, in lines.
+    """
+
+    label: dict[str, str]
+    given: dict[str, Given]
+    unlabelled: list[str]
+    tables: list[str]
+    said: list[str]
+
+
 def settled(given: Mapping[str, Given]) -> dict[str, Given]:
     """Return the same with splits as they are meant, seen all together.
 
@@ -39,12 +58,17 @@ def settled(given: Mapping[str, Given]) -> dict[str, Given]:
     """
     splits = {each.split for each in given.values()}
     if len(splits) == 1:
-        return {name: each._replace(split="") for name, each in given.items()}
+        return merged(given)
     evaluation = "validation" if "test" in splits else "test"
     return {
         name: each._replace(split=evaluation) if each.split == "evaluation" else each
         for name, each in given.items()
     }
+
+
+def merged(given: Mapping[str, Given]) -> dict[str, Given]:
+    """Return the same without splits."""
+    return {name: each._replace(split="") for name, each in given.items()}
 
 
 def write(path: Path, folder: Path, given: Mapping[str, Given]) -> None:
@@ -57,7 +81,7 @@ def write(path: Path, folder: Path, given: Mapping[str, Given]) -> None:
     with replacing_file(path) as new, new.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["file", *Given._fields])
-        for label in sorted(folder.iterdir()):
+        for label in sorted(folder.iterdir(), key=lambda path: class_name(path.name)):
             for name in natural_order([picture.name for picture in label.iterdir()]):
                 picture = f"{label.name}/{name}"
                 table.writerow([picture, *given.get(picture, Given())])

@@ -1,41 +1,22 @@
-"""Find the class of each file of a tree from the names alone."""
+"""Find the class and the split of each file of a tree, from the names and from tables alone."""
 
-import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote
 
 from vision.runtime.errors import UserError
-from vision.runtime.text import shown, some
-from vision.sources import class_names, tables
-from vision.sources.class_folders import (
-    EXPECTED,
-    Folder,
-    around,
-    below_archives,
-    class_folders,
-    is_generic,
-    only_tells_split,
-    split_of,
-    without_archives,
-)
-from vision.sources.file_names import (
-    PICTURES,
-    check_usable,
-    is_archive,
-    is_picture,
-    is_visible,
-    listed,
-    stem,
-)
-from vision.sources.given import SPLITS, Given, settled
+from vision.runtime.text import folder_name, shown, some
+from vision.sources import by_folders, class_names, tables
+from vision.sources.cells import can_read_parquet
+from vision.sources.class_folders import EXPECTED
+from vision.sources.file_names import PICTURES, check_usable, is_picture, is_visible, listed
+from vision.sources.given import SPLITS, Given, Told, merged, settled
 from vision.sources.rules import Rules
 from vision.sources.unique_names import places
 
 DEFAULT = Rules()
-NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
+BY_FOLDERS = "say `dvc exp run -S download.table=none`"
 
 
 class Layout(NamedTuple):
@@ -43,7 +24,7 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    places : name to (class, file).
+    places : name to (folder of the class, file).
     renamed : the names of those among them whose file is called anew, with that name.
     doubled : the names of those that an archive holds more than once.
     left_out : the names of other files.
@@ -63,18 +44,8 @@ class Layout(NamedTuple):
     said: list[str]
 
 
-class _Told(NamedTuple):
-    """What folders and names, or tables, tell: the same attributes as those of a layout."""
-
-    label: dict[str, str]
-    given: dict[str, Given]
-    unlabelled: list[str]
-    tables: list[str]
-    said: list[str]
-
-
 def arrange(
-    names: Iterable[str], rules: Rules = DEFAULT, tables: Mapping[str, Path] | None = None
+    names: Iterable[str], rules: Rules = DEFAULT, files: Mapping[str, Path] | None = None
 ) -> Layout:
     """Find the class of every picture; folders above the class folders are seen through.
 
@@ -87,7 +58,7 @@ def arrange(
 
     Parameters
     ----------
-    tables : copies of the tables among the files, by their names there.
+    files : copies of the tables among the files, by their names there.
 
     Raises
     ------
@@ -112,19 +83,20 @@ def arrange(
         lie = f"; what lies there: {listed(left_out)}" if left_out else ""
         raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}){lie}; {EXPECTED}")
     check_usable([name for found in by_path.values() for name in found])
-    told = _told(by_path, names, rules, tables or {})
+    told = _tell(by_path, names, rules, files or {})
+    given = merged(told.given) if rules.splits == "merge" else settled(told.given)
     labelled = {
-        path: own
-        for path, found in by_path.items()
-        if (own := [name for name in found if name in told.label])
+        path: [name for name in found if name in told.label] for path, found in by_path.items()
     }
-    given = settled(told.given)
-    if rules.splits == "merge":
-        given = {name: each._replace(split="") for name, each in given.items()}
-    own = [name for name in left_out if name not in told.tables]
-    places_of = places(labelled, told.label.__getitem__)
-    said = told.said + _said_of_splits(told.given, given)
-    return Layout(*places_of, doubled, own, given, told.unlabelled, told.tables, said)
+    return Layout(
+        *places(labelled, lambda name: folder_name(told.label[name])),
+        doubled,
+        [name for name in left_out if name not in told.tables],
+        given,
+        told.unlabelled,
+        told.tables,
+        told.said + _said_of_splits(told.given, given),
+    )
 
 
 def _said_of_splits(found: Mapping[str, Given], given: Mapping[str, Given]) -> list[str]:
@@ -143,212 +115,92 @@ def _said_of_splits(found: Mapping[str, Given], given: Mapping[str, Given]) -> l
     return []
 
 
-def _told(
+def _tell(
     by_path: Mapping[str, list[str]], names: list[str], rules: Rules, files: Mapping[str, Path]
-) -> _Told:
-    """Return what folders tell, or tables do."""
-    pictures = {name for found in by_path.values() for name in found}
-    read = tables.read(files, pictures, rules)
+) -> Told:
+    """Return what folders tell, or tables do, or both."""
+    read = tables.read(files, {name for found in by_path.values() for name in found}, rules)
+    labels = read.told.label if read else {}
+    named = rules.columns["label"] or rules.table not in ("auto", "none")
     try:
-        told = _told_by_folders(by_path, names, rules)
+        told = by_folders.tell(by_path, names, rules.check_names)
     except UserError as error:
-        if read is None:
-            raise UserError(f"{error}{_unread_parquet(names)}") from None
-        if not read.label:
-            raise UserError(f"{error}; nor do tables tell it: {read.unusable}") from None
+        if labels:
+            return _told_by_tables(read, rules)
+        why = f"; nor do tables tell it: {read.unusable()}" if read else _unread_parquet(names)
+        raise UserError(f"{error}{why}") from None
+    if read and named:
         return _told_by_tables(read, rules)
-    named = rules.label_column or rules.table not in ("auto", "none")
-    if read is None or not (read.label or named):
+    if not labels:
         return told
-    if named:
-        return _told_by_tables(read, rules)
-    if all(told.label.get(name, label) == label for name, label in read.label.items()):
-        # The table has more to tell of the same.
-        given = {
-            name: each._replace(folder=told.given[name].folder) if name in told.given else each
-            for name, each in read.given.items()
-        }
-        unlabelled = [name for name in told.unlabelled if name not in read.label]
-        said = [read.said, *([read.unusable] if read.unusable else [])]
-        label = told.label | read.label
-        return _Told(label, told.given | given, unlabelled, read.tables, told.said + said)
-    labels, folders = set(read.label.values()), set(told.label.values())
-    names_of = some([shown(name) for name in read.tables])
-    if labels & folders:
-        raise UserError(
-            f"classes may be told by folders ({some(sorted(folders))}) or by {names_of} "
-            f"({some(sorted(labels))}), which say different things of "
-            f"{_first_at_odds(told, read)}; if by the table, say "
-            "`dvc exp run -S download.label_column=NAME`, with its column; if by the folders, say "
-            "`dvc exp run -S download.table=none`"
-        )
-    if 2 * len(read.label) < len(told.label):
-        return told
-    found = _told_by_tables(read, rules)
-    found.said.append(
-        f"folders ({some(sorted(folders))}) aren't classes here; if they are, and not the table's, "
-        "say `dvc exp run -S download.table=none`"
-    )
-    return found
-
-
-def _first_at_odds(told: _Told, read: tables.Labels) -> str:
-    return shown(
-        min(name for name, label in read.label.items() if told.label.get(name, label) != label)
-    )
+    if all(told.label.get(name, label) == label for name, label in labels.items()):
+        return _told_by_both(told, read.where_folders_tell(), rules)
+    return _told_by_one(told, read, rules)
 
 
 def _unread_parquet(names: list[str]) -> str:
     """Tell that a table may be there that can't be read; nothing where there is none."""
     found = [name for name in names if name.lower().endswith(".parquet")]
-    if not found or tables.can_read_parquet():
+    if not found or can_read_parquet():
         return ""
     return f"; {some(found)} may tell it, if you `pip install pyarrow`, which reads it"
 
 
-def _told_by_tables(read: tables.Labels, rules: Rules) -> _Told:
+def _told_by_tables(read: tables.Labels, rules: Rules) -> Told:
     read.check(rules.bad_rows)
-    labels = set(read.label.values())
-    if len(labels) < 2:
+    told = read.told
+    classes = set(told.label.values())
+    if len(classes) < 2:
         raise UserError(
-            f"all pictures with {read.said} are of one class, {', '.join(map(shown, labels))}; "
-            "name another column by download.label_column"
+            f"all pictures with {told.said[0]} are of one class, {', '.join(map(shown, classes))}; "
+            "name another column by download.columns.label"
         )
-    class_names.check_names(labels, not rules.check_names)
-    said = [read.said, *([f"left out: {read.unusable}"] if read.unusable else [])]
-    if mapped := sorted(label for label in labels if unquote(label) != label):
+    class_names.check_names(classes, not rules.check_names)
+    said = told.said + read.left_out()
+    if mapped := sorted(label for label in classes if folder_name(label) != label):
         said.append(
-            "no folder can be called as these classes are, which are written otherwise: "
-            + some([f"{unquote(label)!r} as {label}" for label in mapped])
+            "no folder can be called as these classes are: "
+            + some([f"{shown(label)}, in {folder_name(label)}" for label in mapped])
         )
-    return _Told(read.label, read.given, read.unlabelled, read.tables, said)
+    return told._replace(said=said)
 
 
-def _told_by_folders(by_path: Mapping[str, list[str]], names: list[str], rules: Rules) -> _Told:
-    folder_of, packed = below_archives(by_path)
-    files: dict[Folder, list[str]] = defaultdict(list)
-    for path, found in by_path.items():
-        files[folder_of[path]] += found
-    label_of: dict[Folder, Folder] | None = None
-    splits = _told_by_names(files)
-    if splits:
-        where = {folder: folder for folder in splits}
-    else:
-        examples = {folder: found[0] for folder, found in files.items()}
-        label_of = class_folders(examples, meant=not rules.check_names)
-        _check_none_empty(label_of, files, names, packed)
-        _check_several(label_of, files)
-        if rules.check_names:
-            classes: dict[str, list[str]] = defaultdict(list)
-            for folder, label in label_of.items():
-                classes[label[-1]] += files[folder]
-            class_names.check_files(classes)
-            _check_folders_tell(classes, packed)
-        splits = {folder: {label[-1]} for folder, label in label_of.items()}
-        where = {folder: label[:-1] for folder, label in label_of.items()}
-    class_names.check_names(set().union(*splits.values()), not rules.check_names)
-    sets: dict[str, set[str]] = defaultdict(set)
-    for folder, labels in splits.items():
-        sets["/".join(where[folder]) or "the folder itself"] |= labels
-    class_names.check_splits(sets)
-    labels: dict[str, str] = {}
-    given: dict[str, Given] = {}
-    unlabelled: list[str] = []
-    for path, found in by_path.items():
-        folder = folder_of[path]
-        if folder not in where:
-            unlabelled += found
-            continue
-        above, below = around(path, None if label_of is None else len(where[folder]), packed)
-        between = "/".join(
-            name for name in below if not (is_generic(name) or only_tells_split(name))
+def _told_by_both(told: Told, read: tables.Labels, rules: Rules) -> Told:
+    """Return what folders tell, and what a table of the same classes adds to it."""
+    read.check(rules.bad_rows)
+    label, given, _, names, said = read.told
+    of_both = {
+        name: each._replace(folder=told.given[name].folder) if name in told.given else each
+        for name, each in given.items()
+    }
+    return Told(
+        told.label | label,
+        told.given | of_both,
+        [name for name in told.unlabelled if name not in label],
+        names,
+        said + read.left_out(),
+    )
+
+
+def _told_by_one(told: Told, read: tables.Labels, rules: Rules) -> Told:
+    """Return what a table tells where folders tell something else, if that isn't of a class."""
+    labels = read.told.label
+    classes, folders = sorted(set(labels.values())), sorted(set(told.label.values()))
+    names = some([shown(name) for name in read.told.tables])
+    if set(classes) & set(folders):
+        odd = min(name for name in labels if told.label.get(name, labels[name]) != labels[name])
+        raise UserError(
+            f"classes may be told by folders ({some(folders)}) or by {names} ({some(classes)}), "
+            f"which say different things of {shown(odd)}; if by the table, say "
+            "`dvc exp run -S download.columns.label=NAME`, with its column; if by the folders, "
+            f"{BY_FOLDERS}"
         )
-        what = Given(split_of(above, below), between, between)
-        for name in found:
-            file = name.rpartition("/")[2]
-            labels[name] = file.partition(".")[0] if label_of is None else label_of[folder][-1]
-            given[name] = what
-    return _Told(labels, given, unlabelled, [], [])
-
-
-def _told_by_names(files: Mapping[Folder, list[str]]) -> dict[Folder, set[str]] | None:
-    """Return the classes that names tell in each folder; None where folders tell them.
-
-    Missing are folders such as `test1` in which they don't, while in others they do.
-    """
-    told = {folder: _labels(found) for folder, found in files.items()}
-    told = {path: found for path, found in told.items() if found or split_of(path) != "test"}
-    if len({tuple(part for part in path if not only_tells_split(part)) for path in told}) > 1:
-        return None
-    return told if all(told.values()) and len(set().union(*told.values())) > 1 else None
-
-
-def _labels(names: list[str]) -> set[str]:
-    """Return the classes that the names of pictures tell; none unless every one does."""
-    found = set()
-    for name in names:
-        match = NUMBERED.fullmatch(name, name.rfind("/") + 1)
-        if match is None:
-            return set()
-        found.add(match[1])
+    if 2 * len(labels) < len(told.label):
+        of_few = f"{names} isn't used, since it tells the classes of {len(labels):,} pictures only"
+        return told._replace(said=[of_few])
+    found = _told_by_tables(read, rules)
+    found.said.append(
+        f"folders ({some(folders)}) aren't classes here; if they are, and not the table's, "
+        f"{BY_FOLDERS}"
+    )
     return found
-
-
-def _check_folders_tell(classes: Mapping[str, list[str]], packed: bool) -> None:
-    """Refuse classes that may as well be pools of several: pets/cat.0.jpg and pets/dog.0.jpg.
-
-    What has a digit in it, as P001.001.png has, is the name of no class. An archive may hold a part
-    of a set, so that its name is to be the one that its pictures tell.
-    """
-    told = {label: _labels(names) for label, names in classes.items()}
-    words = {label: found for label, found in told.items() if not re.search(r"\d", "".join(found))}
-    if len(set().union(*words.values())) < 2:
-        return
-    for label, found in words.items():
-        if len(found) > 1 or (packed and found and not class_names.are_one(label, *found)):
-            by = "archive" if packed else "folder"
-            raise UserError(
-                f"the class of {classes[label][0]} may be told by its {by} or by its name; if by "
-                "the name, put all pictures into one folder, or into train and test; if by the "
-                f"{by}, {class_names.ALLOW}"
-            )
-
-
-def _check_none_empty(
-    label_of: Mapping[Folder, Folder], files: Collection[Folder], names: list[str], packed: bool
-) -> None:
-    """Refuse folders without pictures beside those of classes, or archives where they are these."""
-    labels = set(label_of.values())
-    parents = {label[:-1] for label in labels}
-    on_the_way = {folder[:depth] for folder in files for depth in range(1, len(folder) + 1)}
-    held: dict[Folder, list[str]] = defaultdict(list)
-    for name in names:
-        if not is_visible(name):
-            continue
-        top, slash, _ = name.partition("/")
-        if packed and slash and is_archive(top):
-            folder = (stem(top),)
-        else:
-            folder = without_archives(name.rpartition("/")[0])
-        for depth in range(1, len(folder) + 1):
-            path = folder[:depth]
-            if path[:-1] in parents and path not in on_the_way:
-                held[path] += [] if name.endswith("/") else [name]
-    if held:
-        told = []
-        for folder, found in sorted(held.items()):
-            told.append(shown("/".join(folder)) + (f" ({listed(found)})" if found else ""))
-        folders = f"the folder {told[0]} holds" if len(told) == 1 else f"{some(told, 5)} hold"
-        raise UserError(
-            f"{folders} no pictures beside folders that do; fill, or remove, what is empty"
-        )
-
-
-def _check_several(label_of: Mapping[Folder, Folder], files: Mapping[Folder, list[str]]) -> None:
-    if len({label[-1:] for label in label_of.values()}) == 1:
-        names = [name for folder in label_of for name in files[folder]]
-        # Of names of which most tell a class, the odd one out is the one to show.
-        odd = next((name for name in names if not _labels([name])), names[0])
-        raise UserError(
-            f"all pictures ({len(names):,}, such as {odd}) are of one class; {EXPECTED}"
-        )

@@ -1,6 +1,9 @@
 """What the user chooses about how pictures, their classes and their splits are found."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
+
+COLUMNS = ("file", "label", "split", "group", "weight")
 
 
 class Rules(NamedTuple):
@@ -11,32 +14,19 @@ class Rules(NamedTuple):
     check_names : refuse classes whose names are alike, and files named after another class.
     splits : whether pictures stay in the split that a folder or a table gives them.
     table : of labels: the name of its file, `auto` for those that are recognised, or `none`.
-    file_column, label_column, split_column, group_column, weight_column : the names of a table's
-        columns; None: they are recognised. Several for the labels are one for each class.
+    columns : the names of a table's COLUMNS; None: it is recognised. Several for the label are one
+        for each class.
     bad_rows : the share of rows that may be unusable, and of pictures without one.
     """
 
     check_names: bool = True
     splits: Literal["keep", "merge"] = "keep"
     table: str = "auto"
-    file_column: str | None = None
-    label_column: str | list[str] | None = None
-    split_column: str | None = None
-    group_column: str | None = None
-    weight_column: str | None = None
+    columns: Mapping[str, str | list[str] | None] = dict.fromkeys(COLUMNS)
     bad_rows: float = 0
 
     @classmethod
     def of(cls, section: object) -> "Rules":
         """Return what a section of parameters says, which has attributes of these names."""
-        return cls(*(getattr(section, name) for name in cls._fields))
-
-    def of_table(self) -> dict[str, str | list[str] | None]:
-        """Return the names of columns by what they hold."""
-        return {
-            "file": self.file_column,
-            "label": self.label_column,
-            "split": self.split_column,
-            "group": self.group_column,
-            "weight": self.weight_column,
-        }
+        rules = cls(*(getattr(section, name) for name in cls._fields))
+        return rules._replace(columns=dict(rules.columns))

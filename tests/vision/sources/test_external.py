@@ -102,7 +102,7 @@ def test_what_was_renamed_and_how_names_were_read_is_said(source, into, capsys):
     (source / "a.zip").write_bytes(data.replace(b"dXg", "d\u00f6g".encode("cp437")))
     write_pictures(source, into, BOUNDS)
     assert "d\u00f6g/val-0.jpg" in files_below(into)
-    read, renamed = capsys.readouterr().out.splitlines()
+    read, split, renamed = capsys.readouterr().out.splitlines()
     assert "names in a.zip don't say how they are encoded and were read as cp437" in read
     assert renamed.startswith("1 pictures have names")
     assert renamed.endswith("such as val-0.jpg")
