@@ -61,7 +61,7 @@ def _encoding(path: Path) -> str:
         if (encoding := encoding_of(beginning)) != "utf-8-sig":
             return encoding
         try:
-            for content in chain([beginning], iter(lambda: file.read(1 << 20), b"")):
+            for content in chain([beginning], iter(lambda: file.read(1 << 16), b"")):
                 decoder.decode(content)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:

@@ -16,8 +16,8 @@ from vision.sources.file_names import folded, is_archive, stem
 Folder = tuple[str, ...]
 
 EXPECTED = (
-    "expected one folder per class, side by side, names such as cat.0.jpg and dog.0.jpg, or a table of "
-    "labels"
+    "expected one folder per class, side by side, names such as cat.0.jpg and dog.0.jpg, or a "
+    "table of labels"
 )
 
 # The split that a word tells. What `evaluation` is, the others decide (given.settled).

@@ -104,6 +104,7 @@ def test_what_was_renamed_and_how_names_were_read_is_said(source, into, capsys):
     assert "d\u00f6g/val-0.jpg" in files_below(into)
     read, split, renamed = capsys.readouterr().out.splitlines()
     assert "names in a.zip don't say how they are encoded and were read as cp437" in read
+    assert split.startswith("others have split these pictures: train 2, validation 2; that stays")
     assert renamed.startswith("1 pictures have names")
     assert renamed.endswith("such as val-0.jpg")
 
