@@ -6,6 +6,7 @@ nothing is guessed.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import NoReturn
 
 from vision.runtime.errors import UserError
@@ -51,6 +52,7 @@ def tells_split(name: str) -> bool:
     return not _SPLITS.keys().isdisjoint(_words(name))
 
 
+@lru_cache(1000)  # of a table with a million rows
 def split_told(name: str) -> str:
     """Return the split that a folder's name tells: train, validation, evaluation or test.
 

@@ -49,7 +49,7 @@ class Finder:
             raise UnusableError(NO_FILE)
         folder = table.rpartition("/")[0]
         whole = composed(text)
-        for name in (whole, whole.strip(), whole.strip().replace("\\", "/")):
+        for name in dict.fromkeys((whole, whole.strip(), whole.strip().replace("\\", "/"))):
             path = posixpath.normpath(posixpath.join(folder, name))
             if path in self.pictures:
                 return path
