@@ -137,12 +137,12 @@ def look(given: Path, download: Download) -> Found:
     files = {Path(source.name): source}
     if source.is_dir():
         below = {composed(str(path.relative_to(source.parent))): path for path in _files(source)}
-        if packed := [name for name in [*layout.places, *layout.tables] if name not in below]:
+        used = [*layout.places, *layout.unlabelled, *layout.tables]
+        if packed := [name for name in used if name not in below]:
             raise UserError(
                 f"{source} holds an archive with pictures in it, such as {shown(packed[0])}; "
                 "unpack it there, or name the archive alone"
             )
-        used = [*layout.places, *layout.tables]
         files = {below[name].relative_to(source.parent): below[name] for name in used}
     classes = Counter(class_name(folder) for folder, _ in layout.places.values())
     for label, count in sorted(classes.items()):

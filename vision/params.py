@@ -70,6 +70,7 @@ class Download(Section):
     max_files: Annotated[int, Field(ge=1, le=100_000_000)]
     max_gb: Annotated[float, Field(gt=0, le=10_000)]
     check_names: bool
+    class_folder: Literal["auto", "first"]
     splits: Literal["keep", "merge"]
     table: Name
     columns: TableColumns

@@ -21,7 +21,7 @@ CHANGES = """
 seed: 7
 lr: 1.0e-5
 download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false,
-  splits: merge, table: labels.csv, bad_rows: 0.1,
+  class_folder: first, splits: merge, table: labels.csv, bad_rows: 0.1,
   columns: {file: a, label: [b, c], split: d, group: e, weight: f}}
 subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false}
 backbone: {name: vgg16, weights: random, preprocessing: rescale, pooling: none, image_size: 96}

@@ -13,6 +13,7 @@ from vision.sources.class_folders import (
     around,
     below_archives,
     class_folders,
+    first_folders,
     is_generic,
     only_tells_split,
     split_of,
@@ -20,18 +21,20 @@ from vision.sources.class_folders import (
 )
 from vision.sources.file_names import is_archive, is_visible, listed, stem
 from vision.sources.given import Given, Told
+from vision.sources.rules import Rules
 
+# Folders of a test that nobody has labelled; some programs want one there.
+_NO_CLASS = {"all", "unclassified", "unknown", "unlabeled", "unlabelled"}
 NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
 
 
-def tell(by_path: Mapping[str, list[str]], names: list[str], check_names: bool) -> Told:
+def tell(by_path: Mapping[str, list[str]], names: list[str], rules: Rules) -> Told:
     """Return the classes and splits of pictures.
 
     Parameters
     ----------
     by_path : the names of the pictures in each folder.
     names : of all files.
-    check_names : refuse classes whose names are alike, and files named after another class.
 
     Raises
     ------
@@ -43,11 +46,11 @@ def tell(by_path: Mapping[str, list[str]], names: list[str], check_names: bool) 
     files: dict[Folder, list[str]] = defaultdict(list)
     for path, found in by_path.items():
         files[folder_of[path]] += found
-    classes = _told_by_names(files)
-    label_of = {} if classes else _told_by_folders(files, names, packed, check_names)
-    classes = classes or {folder: {label[-1]} for folder, label in label_of.items()}
+    classes = None if rules.class_folder == "first" else _told_by_names(files)
+    label_of = {} if classes else _told_by_folders(files, names, packed, rules)
+    classes = classes or {folder: {label[-1]} for folder, label in _labelled(label_of).items()}
     where = {folder: label_of[folder][:-1] if label_of else folder for folder in classes}
-    class_names.check_names(set().union(*classes.values()), not check_names)
+    class_names.check_names(set().union(*classes.values()), not rules.check_names)
     sets: dict[str, set[str]] = defaultdict(set)
     for folder, labels in classes.items():
         sets["/".join(where[folder]) or "the folder itself"] |= labels
@@ -56,7 +59,7 @@ def tell(by_path: Mapping[str, list[str]], names: list[str], check_names: bool) 
     for path, found in by_path.items():
         folder = folder_of[path]
         if folder not in where:
-            told.unlabelled += found
+            told.unlabelled.extend(found)
             continue
         above, below = around(path, len(where[folder]) if label_of else None, packed)
         between = "/".join(
@@ -70,15 +73,28 @@ def tell(by_path: Mapping[str, list[str]], names: list[str], check_names: bool) 
     return told
 
 
+def _labelled(label_of: Mapping[Folder, Folder]) -> dict[Folder, Folder]:
+    """Return the same without folders of a test such as `test/unknown`."""
+    known = {label[-1] for label in label_of.values() if split_of(label[:-1]) != "test"}
+    return {
+        folder: label
+        for folder, label in label_of.items()
+        if label[-1] in known or label[-1].lower() not in _NO_CLASS
+    }
+
+
 def _told_by_folders(
-    files: Mapping[Folder, list[str]], names: list[str], packed: bool, check_names: bool
+    files: Mapping[Folder, list[str]], names: list[str], packed: bool, rules: Rules
 ) -> dict[Folder, Folder]:
     """Return the folder that names the class of each folder, all of which were checked."""
-    examples = {folder: found[0] for folder, found in files.items()}
-    label_of = class_folders(examples, meant=not check_names)
+    if rules.class_folder == "first":
+        label_of = first_folders(files)
+    else:
+        examples = {folder: found[0] for folder, found in files.items()}
+        label_of = class_folders(examples, meant=not rules.check_names)
     _check_none_empty(label_of, files, names, packed)
     _check_several(label_of, files)
-    if check_names:
+    if rules.check_names:
         classes: dict[str, list[str]] = defaultdict(list)
         for folder, label in label_of.items():
             classes[label[-1]] += files[folder]

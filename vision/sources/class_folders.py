@@ -4,6 +4,7 @@ A folder is the tuple of the names on the way to it. Where two of its levels cou
 nothing is guessed.
 """
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
@@ -199,6 +200,30 @@ def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Fo
     return found
 
 
+def first_folders(folders: Collection[Folder]) -> dict[Folder, Folder]:
+    """Return the first folder that each lies in that may name a class, or is one itself.
+
+    It is below those that all lie in, and those that tell splits and nothing else.
+
+    Raises
+    ------
+    UserError
+        Pictures lie in no such folder.
+    """
+    telling = {
+        folder: [at for at, part in enumerate(folder) if not only_tells_split(part)]
+        for folder in folders
+    }
+    names = {tuple(folder[at] for at in places) for folder, places in telling.items()}
+    common = len(posixpath.commonprefix(list(names)))
+    if loose := ["/".join(folder) for folder in folders if len(telling[folder]) == common]:
+        raise UserError(
+            f"pictures lie in {some([repr(name) for name in loose])}, where with "
+            f"download.class_folder=first only folders of classes should be; {EXPECTED}"
+        )
+    return {folder: folder[: places[common] + 1] for folder, places in telling.items()}
+
+
 def _that_says_something(folder: Folder) -> Folder:
     while folder and (is_generic(folder[-1]) or only_tells_split(folder[-1])):
         folder = folder[:-1]
@@ -224,6 +249,7 @@ def _check_side_by_side(found: Mapping[Folder, Folder], folders: Mapping[Folder,
     raise UserError(
         f"{folders[one]} and {folders[other]} don't lie in folders side by side, so that {why}; "
         "put all pictures of one class into one folder beside those of the other classes; or, if "
+        "the first folders are those, say `dvc exp run -S download.class_folder=first`; or, if "
         "these are parts of one set, call the folders of the parts train and test, or take one away"
     )
 

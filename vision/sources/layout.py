@@ -123,7 +123,7 @@ def _tell(
     labels = read.told.label if read else {}
     named = rules.columns["label"] or rules.table not in ("auto", "none")
     try:
-        told = by_folders.tell(by_path, names, rules.check_names)
+        told = by_folders.tell(by_path, names, rules)
     except UserError as error:
         if labels:
             return _told_by_tables(read, rules)

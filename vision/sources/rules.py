@@ -12,6 +12,7 @@ class Rules(NamedTuple):
     Attributes
     ----------
     check_names : refuse classes whose names are alike, and files named after another class.
+    class_folder : whether the first folder names the class, or the one that is plainly meant.
     splits : whether pictures stay in the split that a folder or a table gives them.
     table : of labels: the name of its file, `auto` for those that are recognised, or `none`.
     columns : the names of a table's COLUMNS; None: it is recognised. Several for the label are one
@@ -20,6 +21,7 @@ class Rules(NamedTuple):
     """
 
     check_names: bool = True
+    class_folder: Literal["auto", "first"] = "auto"
     splits: Literal["keep", "merge"] = "keep"
     table: str = "auto"
     columns: Mapping[str, str | list[str] | None] = dict.fromkeys(COLUMNS)

@@ -198,6 +198,80 @@ def test_folders_whose_names_tell_a_split_are_put_together(splits):
     assert labels_of(names) == {"cat", "dog"}
 
 
+@pytest.mark.parametrize(
+    ("folders", "wanted"),
+    [
+        (["train", "val", "test"], ["train", "validation", "test"]),
+        (["Train", "VALID", "Testing"], ["train", "validation", "test"]),
+        (["training", "validation", "holdout"], ["train", "validation", "test"]),
+        (["data/train", "data/dev", "data/test"], ["train", "validation", "test"]),
+        (["seg_train/seg_train", "seg_test/seg_test"], ["train", "test"]),
+        (["train2017", "val2017"], ["train", "validation"]),
+        (["train", "eval"], ["train", "test"]),
+        (["train", "eval", "test"], ["train", "validation", "test"]),
+        (["train.zip", "test.zip"], ["train", "test"]),
+        (["train"], [""]),
+        (["train_val", "test"], ["", "test"]),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}/{}/1.jpg", "{}/{}/images/1.jpg", "{}/{}.1.jpg"])
+def test_splits_that_folders_tell_are_kept(folders, wanted, form):
+    names = {form.format(folder, label): folder for folder in folders for label in ("cat", "dog")}
+    given = arrange(names).given
+    assert [given[name].split for name in names] == [split for split in wanted for _ in range(2)]
+    merged = arrange(names, Rules(splits="merge"))
+    assert {each.split for each in merged.given.values()} == {""}
+    assert labels_of(names) == {"cat", "dog"}
+
+
+def test_splits_may_lie_below_the_classes():
+    names = [f"{label}/{split}/1.jpg" for label in ("cat", "dog") for split in ("train", "test")]
+    given = arrange(names).given
+    assert [given[name].split for name in names] == ["train", "test"] * 2
+
+
+def test_splits_are_said_and_that_they_are_merged():
+    names = [f"{split}/{label}/1.jpg" for split in ("train", "val") for label in ("cat", "dog")]
+    (said,) = arrange(names).said
+    assert said == (
+        "others have split these pictures: train 2, validation 2; that stays so, unless "
+        "download.splits is merge"
+    )
+    (said,) = arrange(names, Rules(splits="merge")).said
+    assert said == "the splits of others are put together, since download.splits is merge"
+
+
+@pytest.mark.parametrize("unlabelled", ["test/1.jpg", "test1/unknown/2.jpg", "test/images/3.jpg"])
+def test_pictures_for_the_test_without_classes_are_none_to_train_on(unlabelled):
+    names = ["train/cat/1.jpg", "train/dog/1.jpg"]
+    found = arrange([*names, unlabelled])
+    assert list(found.places) == names
+    assert found.unlabelled == [unlabelled]
+    assert found.given[names[0]].split == ""
+
+
+def test_a_class_may_be_called_unknown():
+    names = [f"{split}/{label}/1.jpg" for split in ("train", "test") for label in ("a", "unknown")]
+    assert labels_of(names) == {"a", "unknown"}
+    assert labels_of(["a/1.jpg", "unknown/1.jpg"]) == {"a", "unknown"}
+
+
+@pytest.mark.parametrize("above", ["", "pets/", "train/", "images/train/"])
+def test_sub_folders_of_a_class_are_groups_where_that_is_said(above):
+    names = [f"{above}cat/tom/1.jpg", f"{above}cat/tim/a/1.jpg", f"{above}dog/1.jpg"]
+    with pytest.raises(UserError, match="class_folder=first"):
+        arrange(names)
+    found = arrange(names, Rules(class_folder="first"))
+    assert [found.places[name][0] for name in names] == ["cat", "cat", "dog"]
+    assert [found.given[name].folder for name in names] == ["tom", "tim/a", ""]
+    assert [found.given[name].group for name in names] == ["tom", "tim/a", ""]
+
+
+def test_where_the_first_folder_is_the_class_there_is_one():
+    with pytest.raises(UserError, match="pictures lie in '', where with"):
+        arrange([*PAIR, "1.jpg"], Rules(class_folder="first"))
+
+
 def test_a_last_folder_that_says_nothing_is_seen_through():
     for generic in ("images", "IMG", "photos", "images/jpg", "JPEGImages"):
         assert labels_of(f"train/{c}/{generic}/0.jpg" for c in ("n01", "n02")) == {"n01", "n02"}
