@@ -17,6 +17,7 @@ from vision.audit import copies, duplicates, findings, labels, oddities, outlier
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
+from vision.runtime.text import folder_name
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -90,7 +91,7 @@ def read_files() -> pd.DataFrame:
         pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False).assign(split=split)
         for split in pictures.SPLITS
     )
-    places = picked["split"] + "/" + picked["label"] + "/" + picked["name"]
+    places = picked["split"] + "/" + picked["label"].map(folder_name) + "/" + picked["name"]
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
     undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
     return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]

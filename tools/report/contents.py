@@ -333,4 +333,6 @@ def of_test_pictures(findings: pd.DataFrame, picked: pd.DataFrame) -> dict[str, 
         return {}
     of_test = findings[findings["split"] == "test"].drop_duplicates("file")
     found = of_test.merge(picked[["file", "name"]], on="file")
-    return dict(zip(found["label"] + "/" + found["name"], found["kind"], strict=True))
+    return dict(
+        zip(found["label"].map(folder_name) + "/" + found["name"], found["kind"], strict=True)
+    )
