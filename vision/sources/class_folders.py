@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import some
-from vision.sources.class_names import ALLOW
+from vision.sources.class_names import ALLOW, say
 from vision.sources.file_names import folded, is_archive, stem
 
 Folder = tuple[str, ...]
@@ -249,8 +249,8 @@ def _check_side_by_side(found: Mapping[Folder, Folder], folders: Mapping[Folder,
     raise UserError(
         f"{folders[one]} and {folders[other]} don't lie in folders side by side, so that {why}; "
         "put all pictures of one class into one folder beside those of the other classes; or, if "
-        "the first folders are those, say `dvc exp run -S download.class_folder=first`; or, if "
-        "these are parts of one set, call the folders of the parts train and test, or take one away"
+        f"the first folders are those, {say('download.class_folder=first')}; or, if these are "
+        "parts of one set, call the folders of the parts train and test, or take one away"
     )
 
 

@@ -16,7 +16,13 @@ _TELLS = re.compile(r"(.*?)[\s._-]*\(?\d+\)?\.[^.]+")
 _BETWEEN_WORDS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0f\ufeff]")
 
-ALLOW = "say `dvc exp run -S download.check_names=false`, or set that key in params.yaml"
+
+def say(setting: str) -> str:
+    """Return how a parameter is set."""
+    return f"say `dvc exp run -S {setting}`, or set that key in params.yaml"
+
+
+ALLOW = say("download.check_names=false")
 MEANT = f"if it is meant so, {ALLOW}"
 
 

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import folder_name, shown, some
@@ -16,7 +16,6 @@ from vision.sources.rules import Rules
 from vision.sources.unique_names import places
 
 DEFAULT = Rules()
-BY_FOLDERS = "say `dvc exp run -S download.table=none`"
 
 
 class Layout(NamedTuple):
@@ -133,9 +132,9 @@ def _tell(
         return _told_by_tables(read, rules)
     if not labels:
         return told
-    if all(told.label.get(name, label) == label for name, label in labels.items()):
-        return _told_by_both(told, read.where_folders_tell(), rules)
-    return _told_by_one(told, read, rules)
+    if any(told.label.get(name, label) != label for name, label in labels.items()):
+        _refuse_both(told, read.told)
+    return _told_by_both(told, read.where_folders_tell(), rules)
 
 
 def _unread_parquet(names: list[str]) -> str:
@@ -182,25 +181,14 @@ def _told_by_both(told: Told, read: tables.Labels, rules: Rules) -> Told:
     )
 
 
-def _told_by_one(told: Told, read: tables.Labels, rules: Rules) -> Told:
-    """Return what a table tells where folders tell something else, if that isn't of a class."""
-    labels = read.told.label
-    classes, folders = sorted(set(labels.values())), sorted(set(told.label.values()))
-    names = some([shown(name) for name in read.told.tables])
-    if set(classes) & set(folders):
-        odd = min(name for name in labels if told.label.get(name, labels[name]) != labels[name])
-        raise UserError(
-            f"classes may be told by folders ({some(folders)}) or by {names} ({some(classes)}), "
-            f"which say different things of {shown(odd)}; if by the table, say "
-            "`dvc exp run -S download.columns.label=NAME`, with its column; if by the folders, "
-            f"{BY_FOLDERS}"
-        )
-    if 2 * len(labels) < len(told.label):
-        of_few = f"{names} isn't used, since it tells the classes of {len(labels):,} pictures only"
-        return told._replace(said=[of_few])
-    found = _told_by_tables(read, rules)
-    found.said.append(
-        f"folders ({some(folders)}) aren't classes here; if they are, and not the table's, "
-        f"{BY_FOLDERS}"
+def _refuse_both(told: Told, read: Told) -> NoReturn:
+    """Raise a UserError, since folders and tables tell different classes of the same pictures."""
+    labels = read.label
+    odd = min(name for name in labels if told.label.get(name, labels[name]) != labels[name])
+    by_folders, by_tables = (some(sorted(set(each.label.values()))) for each in (told, read))
+    raise UserError(
+        f"classes may be told by folders ({by_folders}) or by {some(read.tables)} ({by_tables}), "
+        f"which say different things of {shown(odd)}; if by the table, name its column: "
+        f"{class_names.say('download.columns.label=NAME')}; if by the folders, "
+        f"{class_names.say('download.table=none')}"
     )
-    return found

@@ -135,7 +135,7 @@ def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) ->
 
     Returns
     -------
-    None where no table has such columns, or no row of any has a file that is there.
+    None where no table has such columns.
 
     Raises
     ------

@@ -126,7 +126,7 @@ def test_a_table_may_be_named_or_passed_over(arranged):
 def test_files_are_found_with_or_without_suffix_and_in_sub_folders(arranged, cells, pictures):
     rows = zip(cells, ["cat", "dog"] * 2, strict=True)
     table = "file,label\n" + "".join(f"{file},{label}\n" for file, label in rows)
-    found = arranged(table, pictures)
+    found = arranged(table, pictures, {"label": "label"})
     assert found.label == dict(zip(pictures, ["cat", "dog"] * 2, strict=True))
 
 
@@ -161,7 +161,7 @@ def test_files_that_are_not_there_or_elsewhere_are_refused_with_what_to_do(refus
 
 def test_a_name_that_several_pictures_have_needs_its_folder(refusal):
     pictures = ["a/1.jpg", "b/1.jpg", "b/2.jpg"]
-    said = refusal("file,label\n1,cat\nb/1,dog\n2,cat\n", pictures)
+    said = refusal("file,label\n1,cat\nb/1,dog\n2,cat\n", pictures, {"label": "label"})
     assert "1 with a name that several pictures have, so that the folder has to stand" in said
 
 
@@ -294,30 +294,21 @@ def test_a_table_of_the_same_classes_adds_what_folders_dont_tell(arranged, refus
     assert "1 with a split other than" in refusal(table.replace("d,test", "d,x"), pictures)
 
 
-def test_a_table_at_odds_with_folders_of_the_same_classes_is_refused(arranged, refusal):
+@pytest.mark.parametrize("others", [["cat", "dog"], ["in", "out"]])
+def test_a_table_at_odds_with_folders_is_refused_unless_one_of_them_is_named(
+    arranged, refusal, others
+):
     pictures = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
-    table = "file,label\n1,cat\n2,dog\n3,dog\n4,dog\n"
+    one, other = others
+    table = f"file,label\n1,{one}\n2,{other}\n3,{other}\n4,{one}\n"
     said = refusal(table, pictures)
-    assert "which say different things of cat/2.jpg" in said
+    assert "by folders (cat, dog) or by labels.csv (" in said
     assert "-S download.columns.label=NAME" in said
     assert "-S download.table=none" in said
-    assert arranged(table, pictures, columns={"label": "label"}).label["cat/2.jpg"] == "dog"
-
-
-def test_folders_that_are_no_classes_give_way_to_a_table_and_are_told(arranged):
-    pictures = ["monday/1.jpg", "monday/2.jpg", "friday/3.jpg", "friday/4.jpg"]
-    found = arranged("id,species\n" + TABLE.partition("\n")[2], pictures, {"label": "species"})
-    assert found.given["friday/3.jpg"].folder == "friday"
-    found = arranged(TABLE, pictures)
-    assert found.label == dict(zip(pictures, WANTED.values(), strict=True))
-    assert "folders (friday, monday) aren't classes here" in found.said[-1]
-
-
-def test_a_table_of_a_few_of_the_pictures_is_passed_over_and_that_is_said(arranged):
-    pictures = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
-    found = arranged("file,label\ncat/1.jpg,blurred\n", pictures)
-    assert set(found.label.values()) == {"cat", "dog"}
-    assert found.said == ["labels.csv isn't used, since it tells the classes of 1 pictures only"]
+    found = arranged(table, pictures, columns={"label": "label"})
+    assert [found.label[name] for name in pictures] == [one, other, other, one]
+    assert found.given["dog/4.jpg"].folder == "dog"
+    assert arranged({}, pictures, table="none").label["dog/4.jpg"] == "dog"
 
 
 def test_a_table_of_other_things_is_left_out(arranged):
