@@ -72,7 +72,6 @@ def fit(
         progress.add(measure("train", *train) | measure("validation", *validation))
         if on_epoch:
             on_epoch(progress.history())
-        progress.print()
         if progress.finished:
             raise StopIteration
 
