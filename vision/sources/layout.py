@@ -166,7 +166,8 @@ def _told_by_tables(read: tables.Labels, rules: Rules) -> Told:
 
 def _told_by_both(told: Told, read: tables.Labels, rules: Rules) -> Told:
     """Return what folders tell, and what a table of the same classes adds to it."""
-    read.check(rules.bad_rows)
+    by_folders = class_names.say("download.table=none")
+    read.check(rules.bad_rows, f"; or, since folders tell the classes, {by_folders}")
     label, given, _, names, said = read.told
     of_both = {
         name: each._replace(folder=told.given[name].folder) if name in told.given else each

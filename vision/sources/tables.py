@@ -83,13 +83,18 @@ class Labels(NamedTuple):
         """Return the same as lines to print."""
         return [f"left out: {unusable}"] if (unusable := self.unusable()) else []
 
-    def check(self, most: float) -> None:
-        """Raise a UserError where more can't be used than `download.bad_rows` allows."""
+    def check(self, most: float, otherwise: str = "") -> None:
+        """Raise a UserError where more can't be used than `download.bad_rows` allows.
+
+        Parameters
+        ----------
+        otherwise : what else there is to do about it.
+        """
         share = self.complaints.counts.total() / max(self._total, 1)
         if share > most:
             raise UserError(
                 f"{self.unusable()}; mend that, or allow a share of it by download.bad_rows, which "
-                f"is {most:g} (found: {share:.2g})"
+                f"is {most:g} (found: {share:.2g}){otherwise}"
             )
 
     @property

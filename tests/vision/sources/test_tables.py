@@ -291,7 +291,9 @@ def test_a_table_of_the_same_classes_adds_what_folders_dont_tell(arranged, refus
     assert found.label["cat/2.jpg"] == "cat"
     some = table.replace("4,dog,d,test\n", "")
     assert arranged(some, pictures).given["dog/4.jpg"] == ("", "", "", "")
-    assert "1 with a split other than" in refusal(table.replace("d,test", "d,x"), pictures)
+    said = refusal(table.replace("d,test", "d,x"), pictures)
+    assert "1 with a split other than" in said
+    assert "or, since folders tell the classes, say `dvc exp run -S download.table=none`" in said
 
 
 @pytest.mark.parametrize("others", [["cat", "dog"], ["in", "out"]])
