@@ -47,8 +47,10 @@ class Finder:
         """
         if not text.strip():
             raise UnusableError(NO_FILE)
-        folder = table.rpartition("/")[0]
-        whole = composed(text)
+        folder, slash, _ = table.rpartition("/")
+        below, whole = folder + slash, composed(text)
+        if (path := below + whole) in self.pictures:
+            return path
         for name in dict.fromkeys((whole, whole.strip(), whole.strip().replace("\\", "/"))):
             path = posixpath.normpath(posixpath.join(folder, name))
             if path in self.pictures:
@@ -59,7 +61,6 @@ class Finder:
             raise UnusableError(ABSOLUTE)
         if path.startswith(".."):
             raise UnusableError(OUTSIDE)
-        below = f"{folder}/" if folder else ""
         for found in self._called(posixpath.normpath(name)):
             near = [name for name in found if name.startswith(below)] or found
             if len(near) > 1 and split:
@@ -73,12 +74,10 @@ class Finder:
         """Yield pictures whose paths end so, the likeliest first: with and without a suffix."""
         file = posixpath.basename(path)
         for key, without in ((posixpath.splitext(file)[0], False), (file, True)):
-            if not without and not is_picture(file):
+            found = self._by_stem.get(folded(key), ()) if without or is_picture(file) else ()
+            if not found:
                 continue
-            ends = {
-                name: f"/{posixpath.splitext(name)[0] if without else name}"
-                for name in self._by_stem.get(folded(key), ())
-            }
+            ends = {name: f"/{posixpath.splitext(name)[0] if without else name}" for name in found}
             exact = [name for name, end in ends.items() if end.endswith(f"/{path}")]
             alike = [name for name, end in ends.items() if folded(end).endswith(folded(f"/{path}"))]
             if exact or alike:
