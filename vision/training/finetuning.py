@@ -19,7 +19,7 @@ from vision.features import activations
 from vision.models.description import Description
 from vision.models.engine import Engine
 from vision.networks import backbones, cut, parts
-from vision.params import Augmentation, Finetune
+from vision.params import Augmentation, ClassWeight, Finetune
 from vision.runtime.errors import UserError
 from vision.training import batches, loop
 from vision.training.batches import Batches
@@ -64,7 +64,8 @@ def unfreeze_gradually(
 
     A block from which no epoch lowers the validation loss is the last one. None is tried where the
     head gets so few validation pictures wrong that they can't tell what is better. The model is
-    left with the best weights of all.
+    left with the best weights of all. Losses are weighted by `finetune.class_weight`; see
+    `loop.fit`.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def unfreeze_gradually(
         the disk has too little room.
     """
     _check_order(model, description, settings.blocks)
-    best = before = _measure_head(model, description, source)
+    best = before = _measure_head(model, description, source, settings.class_weight)
     parts: list[pd.DataFrame] = []  # the history, by blocks
     tried: dict[str, dict[str, float | int]] = {}
     best_epoch, lowest = 0, None
@@ -156,15 +157,16 @@ def _to_try(settings: Finetune, before: Mapping[str, float], source: Source) -> 
     return settings.blocks
 
 
-def _measure_head(model: keras.Model, description: Description, source: Source) -> dict[str, float]:
+def _measure_head(
+    model: keras.Model, description: Description, source: Source, class_weight: ClassWeight
+) -> dict[str, float]:
     """Give the validation loss and accuracy of a model whose base is as it was for its features."""
     _, head = cut.split(model, description.backbone, None)
     index = pictures.index(source.subset / "validation")
     labels = index["label"].map(description.classes.index).to_numpy()
     features = np.load(source.features)
-    return loop.calibrated_measures(
-        head, batches.from_features([features], labels, _AT_ONCE, None)
-    )()
+    validation = batches.from_features([features], labels, _AT_ONCE, None)
+    return loop.calibrated_measures(head, validation, class_weight)()
 
 
 def fit(
@@ -207,6 +209,7 @@ def fit(
             checkpoint,
             on_epoch,
             calibrated=True,
+            class_weight=settings.class_weight,
         )
 
 

@@ -13,7 +13,7 @@ from vision.models import calibration
 from vision.models.description import Description, class_probabilities
 from vision.networks import backbones, parts
 from vision.params import TrainHead
-from vision.training import batches, lbfgs, loop
+from vision.training import batches, lbfgs, loop, optimization
 from vision.training.batches import Batches
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
@@ -69,7 +69,7 @@ class _Trained:
     ----------
     history, summary : of `loop.fit`; the summary has the strength of the penalty besides, l2, and
         whether the head takes the means of larger maps, levels.
-    losses : of each validation picture, shape (pictures,).
+    losses : of each validation picture, times what it counts, shape (pictures,).
     """
 
     head: keras.Model
@@ -98,6 +98,7 @@ def fit(
     the last maps alone and one that takes the means of larger ones as well, the first, unless its
     loss is higher by more than a standard error: of models that the validation pictures can't tell
     apart, the simplest (L. Breiman and others, "Classification and regression trees", 1984).
+    All of these losses are weighted by `train_head.class_weight`; see `loop.fit`.
 
     Parameters
     ----------
@@ -116,6 +117,8 @@ def fit(
         split: np.array([classes.index(label) for label in stored.labels(split)])
         for split in ("train", "validation")
     }
+    of_validation = labels["validation"]
+    counts = optimization.class_weights(settings.class_weight, of_validation)[of_validation]
     if chosen is None:
         chosen = np.arange(len(labels["train"]))
     at_once = settings.optimizer == "lbfgs"
@@ -137,12 +140,19 @@ def fit(
             rows = stored.rows("train")[0][chosen] if settings.standardize else None
             head.get_layer(_SCALE).set_weights(_scale(last_maps | levels, rows))
         if at_once:
-            history, summary = lbfgs.fit(head, *sets, own, on_epoch)
+            history, summary = lbfgs.fit(head, *sets, own, on_epoch, own.class_weight)
         else:
-            history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=on_epoch)
+            history, summary = loop.fit(
+                head,
+                *sets,
+                own,
+                own.learning_rate,
+                on_epoch=on_epoch,
+                class_weight=own.class_weight,
+            )
         probabilities = class_probabilities(head.predict(stored.rows("validation")[0], verbose=0))
-        of_labels = probabilities[np.arange(len(probabilities)), labels["validation"]]
-        losses = -np.log(np.maximum(of_labels, calibration.LEAST))
+        of_labels = probabilities[np.arange(len(probabilities)), of_validation]
+        losses = counts * -np.log(np.maximum(of_labels, calibration.LEAST))
         return _Trained(head, history, summary | {"l2": l2, "levels": levels}, losses)
 
     strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]

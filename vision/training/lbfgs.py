@@ -11,6 +11,7 @@ import pandas as pd
 import tensorflow as tf
 from scipy.optimize import minimize
 
+from vision.params import ClassWeight
 from vision.training import optimization
 from vision.training.progress import OnEpoch, Progress, Settings
 
@@ -24,6 +25,7 @@ def fit(
     validation: tuple[np.ndarray, np.ndarray],
     settings: Settings,
     on_epoch: OnEpoch | None = None,
+    class_weight: ClassWeight = "none",
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train a model without dropout, and leave it with its best weights, as `loop.fit` does.
 
@@ -35,6 +37,7 @@ def fit(
     train, validation : inputs, shape (examples, features), and class numbers, shape (examples,).
     settings : the epochs at most, and the patience.
     on_epoch : called after each epoch, with the history so far.
+    class_weight : see `loop.fit`.
 
     Returns
     -------
@@ -42,8 +45,12 @@ def fit(
     """
     progress = Progress(model, settings)
     inputs, labels = (tf.constant(part) for part in (train[0], train[1][:, np.newaxis]))
-    cross_entropy = optimization.loss(model)
-    measures = optimization.measures(model)
+    of_classes = {
+        split: optimization.class_weights(class_weight, numbers)
+        for split, (_, numbers) in (("train", train), ("validation", validation))
+    }
+    cross_entropy = optimization.loss(model, of_classes["train"])
+    measures = {split: optimization.measures(model, own) for split, own in of_classes.items()}
     weights = [variable.value for variable in model.trainable_variables]
     ends = np.cumsum([weight.shape.num_elements() for weight in weights])
 
@@ -63,7 +70,8 @@ def fit(
         return float(value), _flat(gradients)
 
     def measure(split: str, inputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        measured = measures(tf.constant(labels[:, np.newaxis]), model(inputs, training=False))
+        probabilities = model(inputs, training=False)
+        measured = measures[split](tf.constant(labels[:, np.newaxis]), probabilities)
         digits = {name: round(float(value), 7) for name, value in measured.items()}  # float32's
         return optimization.named(split, digits)
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from vision.models import calibration
 from vision.models.description import class_probabilities
+from vision.params import ClassWeight
 from vision.runtime.errors import UserError
 from vision.training import optimization
 from vision.training.batches import Batches
@@ -33,6 +34,7 @@ def fit(
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
     calibrated: bool = False,
+    class_weight: ClassWeight = "none",
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
@@ -49,6 +51,9 @@ def fit(
     calibrated : whether validation losses are those at the temperature that suits the epoch, as
         the model is used in the end. A network that grows too sure of itself, as one does that
         learns its training pictures by heart, is not taken for one that grows worse.
+    class_weight : balanced: in all losses each class counts the same, in those of validation by
+        the validation pictures' own numbers; else the epoch would be chosen that is best for the
+        commonest class. Accuracies are the share that is right in any case.
 
     Returns
     -------
@@ -65,8 +70,10 @@ def fit(
         settings.optimizer, learning_rate, settings.schedule, len(train) * settings.epochs
     )
     optimizer.build(model.trainable_variables)
-    train_steps = _compiled_steps(model, optimizer)
-    evaluate = (calibrated_measures if calibrated else _uncalibrated_measures)(model, validation)
+    of_classes = optimization.class_weights(class_weight, train.labels)
+    train_steps = _compiled_steps(model, of_classes, optimizer)
+    measure = calibrated_measures if calibrated else _uncalibrated_measures
+    evaluate = measure(model, validation, class_weight)
 
     progress = Progress(model, settings, optimizer)
     stored = checkpoint.load() if checkpoint else None
@@ -93,15 +100,21 @@ def fit(
 
 
 def _uncalibrated_measures(
-    model: keras.Model, validation: Batches
+    model: keras.Model, validation: Batches, class_weight: ClassWeight
 ) -> Callable[[], dict[str, float]]:
     """Give what measures a model as it is."""
-    steps = _compiled_steps(model)
+    steps = _compiled_steps(model, optimization.class_weights(class_weight, validation.labels))
     return lambda: _run(steps, validation, 0, "validation", "validation")
 
 
-def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
-    """Give what measures a model at the temperature that suits it."""
+def calibrated_measures(
+    model: keras.Model, validation: Batches, class_weight: ClassWeight = "none"
+) -> Callable[[], dict[str, float]]:
+    """Give what measures a model at the temperature that suits it: the loss is least there.
+
+    That loss is weighted, too, where `class_weight` says so; see `fit`.
+    """
+    weights = optimization.class_weights(class_weight, validation.labels)[validation.labels]
     signature = tf.TensorSpec((None, *model.input.shape[1:]))
     predict = tf.function(lambda inputs: model(inputs, training=False), [signature])
 
@@ -110,10 +123,10 @@ def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[],
         if not np.isfinite(outputs).all():
             return named("validation", dict.fromkeys(("cross_entropy", "accuracy"), math.nan))
         labels, probabilities = validation.labels, class_probabilities(outputs)
-        temperature = calibration.fit_temperature(labels, probabilities)
+        temperature = calibration.fit_temperature(labels, probabilities, weights)
         of_labels = calibration.scale(probabilities, temperature)[np.arange(len(labels)), labels]
         measures = {
-            "cross_entropy": -np.log(np.maximum(of_labels, calibration.LEAST)).mean(),
+            "cross_entropy": (weights * -np.log(np.maximum(of_labels, calibration.LEAST))).mean(),
             "accuracy": (probabilities.argmax(axis=1) == labels).mean(),
         }
         return named("validation", {name: float(value) for name, value in measures.items()})
@@ -126,14 +139,16 @@ _CompiledSteps = Callable[[np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
 
 
 def _compiled_steps(
-    model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
+    model: keras.Model,
+    class_weights: np.ndarray,
+    optimizer: keras.optimizers.Optimizer | None = None,
 ) -> _CompiledSteps:
     """Compile steps on many batches, one after the other; without an optimizer, they only measure.
 
     TensorFlow is called once for all of them: a step of a head takes less than the call.
     """
-    wanted = optimization.loss(model)
-    measured = optimization.measures(model)
+    wanted = optimization.loss(model, class_weights)
+    measured = optimization.measures(model, class_weights)
     variables = model.trainable_variables
 
     def step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.utils.class_weight import compute_sample_weight
 
 from tests.vision.training.test_heads import settings, two_clouds
 from vision.models.description import class_probabilities
@@ -14,7 +15,7 @@ from vision.networks import backbones
 from vision.networks.extractor import build_extractor
 from vision.params import BackboneSettings
 from vision.runtime.errors import UserError
-from vision.training import loop
+from vision.training import loop, optimization
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
 from vision.training.heads import build_head
@@ -79,6 +80,54 @@ def test_how_sure_a_model_is_changes_no_calibrated_loss(rng, classes):
     assert surer == pytest.approx(as_it_is, rel=0.02)  # the prior holds the temperature a little
     assert before(4, False)[0] > 1.2 * before(1, False)[0]
     assert as_it_is[0] <= before(1, False)[0] + 1e-6
+
+
+# --- unequal classes ---
+
+
+def test_balanced_weights_are_scikit_learn_s_and_1_in_the_mean():
+    labels = np.array([0, 2, 2, 2, 0, 2])  # of a third class, there are none here
+    weights = optimization.class_weights("balanced", labels)[labels]
+    np.testing.assert_allclose(weights, compute_sample_weight("balanced", labels))
+    assert weights.mean() == 1
+    assert (optimization.class_weights("none", labels) == 1).all()
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_balanced_losses_are_those_of_as_many_pictures_of_each_class(rng, calibrated):
+    """Here made by repetition: the rare class's three times, in training and in validation."""
+    inputs, labels = two_clouds(rng, 78, distance=1.0)
+    kept = (labels == 0) | (np.arange(78) % 3 == 0)
+    inputs, labels = inputs[kept], labels[kept]
+    assert np.bincount(labels).tolist() == [39, 13]
+    repeated = np.repeat(np.arange(len(labels)), np.where(labels == 1, 3, 1))
+    chosen = settings(optimizer="sgd", epochs=3, patience=3)
+    found = []
+    for rows, weight in ((np.arange(len(labels)), "balanced"), (repeated, "none")):
+        head = build_head(4, 2, settings(), seed=0)
+        # All in one step.
+        every = batches(inputs[rows], labels[rows], batch_size=len(rows))
+        options = {"calibrated": calibrated, "class_weight": weight}
+        history, _ = fit(head, every, every, chosen, 0.5, **options)
+        found.append((history.filter(like="loss"), np.concatenate(head.get_weights(), axis=None)))
+    (weighted, weights), (expected, of_repeated) = found
+    # float32; and the prior of the temperature counts for less, the more pictures there are.
+    rtol = 5e-3 if calibrated else 1e-5
+    np.testing.assert_allclose(weighted, expected, rtol=rtol)
+    np.testing.assert_allclose(weights, of_repeated, rtol=1e-4, atol=1e-6)
+
+
+def test_accuracies_stay_the_share_that_is_right(rng):
+    inputs, labels = two_clouds(rng, 60, distance=1.0)
+    some = batches(inputs[:40], np.sort(labels[:40] * (np.arange(40) % 4 == 1)))
+    measured = [
+        fit(build_head(4, 2, settings(), 0), some, some, settings(), 1e-9, class_weight=weight)[1]
+        for weight in ("none", "balanced")
+    ]
+    of_none, of_balanced = (each["validation_accuracy_before"] for each in measured)
+    assert of_none == of_balanced
+    of_none, of_balanced = (each["validation_loss_before"] for each in measured)
+    assert of_none != of_balanced
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
