@@ -189,7 +189,8 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
     """Return the figures on the test pictures, each with its 95 % interval.
 
     Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities, and
-    with `_before` of uncalibrated ones.
+    with `_before` of uncalibrated ones. Where classes are unequal, there are the balanced accuracy
+    and the evaluation's baseline as well.
 
     Parameters
     ----------
@@ -215,6 +216,9 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
             scores.accuracy_interval(int(predictions["unsure"].sum()), len(predictions)),
         ),
     }
+    if predictions["label"].value_counts().nunique() > 1:
+        figures |= _with_interval("balanced_accuracy", final["recall"], before["recall"])
+        figures["baseline"] = evaluation["baseline"]
     for name in ("loss", "brier", "calibration_error"):
         for when, ends in (("_before", before), ("", after)):
             value = (calibration | of_brier)[name + when]

@@ -172,6 +172,7 @@ def _counts(counts: dict[str, dict[str, int]]) -> str:
 def _metrics(figures: dict) -> str:
     rows = [
         ["accuracy", _ranged(figures, "accuracy")],
+        *_beside_accuracy(figures),
         ["share of predictions called unsure", _ranged(figures, "unsure")],
         ["accuracy of the others", _ranged(figures, "sure_accuracy")],
         ["area under the ROC curve", _ranged(figures, "roc_auc")],
@@ -183,6 +184,17 @@ def _metrics(figures: dict) -> str:
         ["the same before calibration", _ranged(figures, "calibration_error_before")],
     ]
     return _table(rows, ["figure", "on the test pictures"])
+
+
+def _beside_accuracy(figures: dict) -> list[list[str]]:
+    """Return what an accuracy is to be held against where classes are unequal."""
+    if "baseline" not in figures:
+        return []
+    commonest = _escaped(figures["baseline"]["class"])
+    return [
+        [f"accuracy of always saying {commonest}", _ranged(figures["baseline"], "accuracy")],
+        ["balanced accuracy: all classes count the same", _ranged(figures, "balanced_accuracy")],
+    ]
 
 
 def _of_classes(classes: dict[str, dict[str, float]]) -> str:

@@ -247,6 +247,20 @@ def written(manifest, *predictions):
 RIGHT = ("c/1.jpg", "c", "c", 0.99, False)
 
 
+def test_the_card_tells_what_always_saying_the_commonest_class_would_score(manifest):
+    """Where classes are unequal, and so the manifest has it."""
+    assert "always saying" not in written(manifest, RIGHT)
+    baseline = {"class": "a|b", "accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+    balanced = {f"balanced_accuracy{end}": 0.5 for end in ("", "_low", "_high")}
+    manifest["metrics"] |= balanced | {"baseline": baseline}
+    text = written(manifest, RIGHT)
+    for row in (
+        r"\| accuracy of always saying a\\\|b +\| 0.700 \(0.600–0.800\) +\|",
+        r"\| balanced accuracy: all classes count the same +\| 0.500 \(0.500–0.500\) +\|",
+    ):
+        assert re.search(row, text)
+
+
 def test_the_card_has_the_sections_of_model_cards_and_its_figures(manifest):
     text = written(manifest, RIGHT)
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [

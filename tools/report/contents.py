@@ -46,7 +46,7 @@ _FIGURES = {
     "accuracy": "Accuracy",
     "roc_auc": "Area under the ROC curve",
     "precision": "Precision",
-    "recall": "Recall",
+    "recall": "Recall (balanced accuracy)",
     "f1": "F1",
     "loss": "Loss (cross-entropy, nats)",
     "brier": "Brier score",

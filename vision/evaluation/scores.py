@@ -2,8 +2,8 @@
 
 Everything is defined for any number of classes. What is common for two - precision, recall, F1,
 ROC and precision-recall curves and the areas under them - is the mean over the classes, each
-against the rest (macro average). With two classes the area under the ROC curve so defined is
-the usual one.
+against the rest (macro average). The recall so defined is the balanced accuracy, and with two
+classes the area under the ROC curve is the usual one.
 
 Throughout, `labels` are class numbers of shape (pictures,), and `probabilities` have the shape
 (pictures, classes).
@@ -49,6 +49,29 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "calibration_error": calibration_error(labels, probabilities, calibration_bins),
     }
     return {name: float(value) for name, value in figures.items()}
+
+
+def baseline(trained_on: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict:
+    """Score always saying the commonest class, which needs no model.
+
+    Parameters
+    ----------
+    trained_on : the class number of each training picture, by which the class is the commonest;
+        of several, it is the first.
+
+    Returns
+    -------
+    class, its name; and accuracy, accuracy_low and accuracy_high, as in `score`.
+    """
+    commonest = np.bincount(trained_on).argmax()
+    correct = int((labels == commonest).sum())
+    low, high = accuracy_interval(correct, len(labels))
+    return {
+        "class": classes[commonest],
+        "accuracy": correct / len(labels),
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:

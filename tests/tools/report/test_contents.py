@@ -71,6 +71,19 @@ def test_a_run_without_an_audit_has_no_word_of_it(within):
     assert "What changed" not in text
 
 
+def test_only_where_classes_are_unequal_it_says_what_always_saying_one_would_score(whole, folder):
+    assert "Recall (balanced accuracy)" in whole[1]
+    assert "always saying" not in whole[1]
+    counts = json.loads((folder / "metrics/subset.json").read_text())
+    counts["test"] = dict(zip(whole[0].classes, (7, 9), strict=True))
+    (folder / "metrics/subset.json").write_text(json.dumps(counts))
+    text = page.render(contents.gather(None))
+    assert (
+        "always saying Größtdampfschifffahrt &amp; mehr would have an accuracy of 0.500 "
+        '<span class="note">0.280–0.720</span>'
+    ) in text
+
+
 def test_parameters_are_those_of_the_run(folder):
     unchanged = contents.gather(None)
     assert not unchanged.changed

@@ -1,5 +1,8 @@
+import json
+
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from vision.evaluation import scores
 
@@ -47,6 +50,26 @@ def test_figures_by_hand(labels, probabilities, expected):
     figures = scores.score(labels, probabilities, 10)
     assert {name: figures[name] for name in expected} == pytest.approx(expected)
     assert {type(value) for value in figures.values()} == {float}  # as JSON takes it
+
+
+@pytest.mark.parametrize(
+    ("labels", "probabilities"), [(LABELS, PROBABILITIES), (LABELS_3, PROBABILITIES_3)]
+)
+def test_the_recall_is_the_balanced_accuracy(labels, probabilities):
+    balanced = balanced_accuracy_score(labels, probabilities.argmax(axis=1))
+    assert scores.score(labels, probabilities, 10)["recall"] == pytest.approx(balanced)
+
+
+def test_the_baseline_always_says_the_commonest_class_of_the_training_pictures():
+    """Whatever is commonest among those that it is tested on."""
+    figures = scores.baseline(np.array([0, 2, 1, 1]), LABELS_3, ["cat", "dog", "fox"])
+    low, high = scores.accuracy_interval(1, 4)
+    assert figures == {
+        "class": "dog", "accuracy": 1 / 4, "accuracy_low": low, "accuracy_high": high
+    }  # fmt: skip
+    of_equal = scores.baseline(np.array([0, 2, 1]), LABELS_3, ["cat", "dog", "fox"])
+    assert (of_equal["class"], of_equal["accuracy"]) == ("cat", 1 / 4)
+    json.dumps(figures)
 
 
 @pytest.mark.parametrize(("right", "pictures"), [(0, 10), (3, 10), (10, 10), (985, 1000)])
