@@ -24,17 +24,11 @@ VALIDATION = {"color": "#D55E00", "linestyle": "-", "label": "validation picture
 
 
 def main() -> None:
-    histories = {
-        (network, form): pd.read_csv(HISTORIES / f"{network}-{form}.csv")
-        for network in NETWORKS
-        for form in FORMS
-    }
-    figure = draw(histories)
     CURVES.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(CURVES)
+    draw().savefig(CURVES)
 
 
-def draw(histories: dict[tuple[str, str], pd.DataFrame]) -> Figure:
+def draw() -> Figure:
     """Draw accuracy by epoch, a row for each network and a column for each form.
 
     The epoch whose weights are kept, that of the least validation loss, is marked.
@@ -44,7 +38,7 @@ def draw(histories: dict[tuple[str, str], pd.DataFrame]) -> Figure:
     grid = figure.subplots(len(NETWORKS), len(FORMS), sharey=True, squeeze=False)
     for row, (network, title) in zip(grid, NETWORKS.items(), strict=True):
         for axes, (form, form_title) in zip(row, FORMS.items(), strict=True):
-            history = histories[network, form]
+            history = pd.read_csv(HISTORIES / f"{network}-{form}.csv")
             best = history.loc[history["validation_loss"].idxmin()]
             axes.plot(history["epoch"], history["train_accuracy"], **TRAIN)
             axes.plot(history["epoch"], history["validation_accuracy"], **VALIDATION)

@@ -9,12 +9,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 
-from benchmarks import extraction, finetuning, growth, start_up
+from benchmarks import extraction, growth, start_up
 from benchmarks.document import keep
 
 BENCHMARKS: dict[str, Callable[[], Iterator[str]]] = {
     "extraction": extraction.report,
-    "finetuning": finetuning.report,
     "start_up": start_up.report,
     "growth": growth.report,
 }

@@ -6,25 +6,31 @@ After a run, whose training pictures are taken, in copies that differ by some by
 of the picture. Each stage runs by itself. Then `dvc commit` takes in what they wrote: hashes it and
 puts it into the cache; `dvc status` finds that nothing changed; and `dvc checkout` brings it back
 where it is gone.
+
+Memory is anonymous memory, what a command and the processes below it allocate. Pages of files that
+they map come and go as the system has room. Nor would the peak that the system keeps of a process
+do: it begins at that of the process which started it.
 """
 
 import argparse
-import math
 import random
 import shutil
+import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import psutil
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
 from benchmarks.document import markdown
-from benchmarks.memory import watched
 from benchmarks.project import ROOT, SUBSET, clone
 from tools.dvc_command import DVC
 
@@ -55,6 +61,8 @@ PARAMS = {
 # Okabe and Ito's, which colour-blind readers can tell apart.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 MARKERS = "osD^vXP"
+# Seconds between two looks at the memory; a peak that is over sooner may be missed.
+INTERVAL = 0.05
 
 
 def report(counts: Sequence[int] = COUNTS, figure: Path = FIGURE) -> Iterator[str]:
@@ -96,6 +104,35 @@ def measure(count: int) -> Iterator[tuple[str, float, float]]:
         yield CHECKOUT, *step(*DVC, "checkout", "--quiet", *RUN)
 
 
+def watched(command: list[str], folder: Path) -> tuple[float, float]:
+    """Run a command in a folder; return its seconds and its peak of memory in MB (1e6)."""
+    start = time.perf_counter()
+    peak = 0
+    with psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, anonymous(process))
+            try:
+                process.wait(INTERVAL)
+            except psutil.TimeoutExpired:
+                continue
+        seconds = time.perf_counter() - start
+    if process.returncode:
+        sys.exit(f"{' '.join(command)} failed; see above")
+    return seconds, peak / 1e6
+
+
+def anonymous(process: psutil.Process) -> int:
+    """Return the bytes of anonymous memory of a process and of all below it."""
+    total = 0
+    try:
+        for one in (process, *process.children(recursive=True)):
+            memory = one.memory_info()
+            total += memory.rss - memory.shared  # shared: of files, and shared memory
+    except psutil.NoSuchProcess:
+        pass  # it ended meanwhile
+    return total
+
+
 def write_archive(count: int, to: Path) -> None:
     """Pack so many pictures, no two of which are the same file."""
     originals = sorted(path for path in PICTURES.rglob("*") if path.is_file())
@@ -115,58 +152,43 @@ def tables(found: pd.DataFrame) -> str:
         )
         for values in ("seconds", "peak_mb")
     )
-    counts = list(seconds.columns)
-    pairs = list(pairwise(counts))
-    rows = [
-        [step, *(shown(of_step[count], ",.1f") for count in counts)]
-        + [shown(1000 * (of_step[b] - of_step[a]) / (b - a), ".1f") for a, b in pairs]
-        + [shown(math.log(of_step[b] / of_step[a]) / math.log(b / a), ".2f") for a, b in pairs[-1:]]
-        for step, of_step in seconds.iterrows()
-    ]
-    header = ["seconds for pictures", *(f"{count:,}" for count in counts)]
-    header += [f"ms for each from {a:,} to {b:,}" for a, b in pairs]
-    header += [f"power, {a:,} to {b:,}" for a, b in pairs[-1:]]
-    of_memory = [
-        [step, *(shown(peak, ",.0f") for peak in of_step)] for step, of_step in memory.iterrows()
-    ]
+    pairs = list(pairwise(seconds.columns))
+    table = seconds.map("{:,.1f}".format)
+    table.columns = counts = [f"{count:,}" for count in seconds.columns]
+    for a, b in pairs:
+        each = 1000 * (seconds[b] - seconds[a]) / (b - a)
+        table[f"ms for each from {a:,} to {b:,}"] = each.map("{:.1f}".format)
+    for a, b in pairs[-1:]:
+        power = np.log(seconds[b] / seconds[a]) / np.log(b / a)
+        table[f"power, {a:,} to {b:,}"] = power.map("{:.2f}".format)
+    table = table.replace("nan", "").reset_index()  # what was not measured yet
+    of_memory = memory.map("{:,.0f}".format).replace("nan", "").reset_index()
     return "\n\n".join(
         (
-            markdown(rows, header),
-            markdown(of_memory, ["MB for pictures", *(f"{count:,}" for count in counts)]),
+            markdown(table.to_numpy(), ["seconds for pictures", *table.columns[1:]]),
+            markdown(of_memory.to_numpy(), ["MB for pictures", *counts]),
             "![Time and memory over the number of pictures](benchmarks/growth.png)",
         )
     )
 
 
-def shown(number: float, form: str) -> str:
-    """Write a number, or nothing for what was not measured."""
-    return "" if math.isnan(number) else f"{number:{form}}"
-
-
 def draw(found: pd.DataFrame) -> Figure:
     """Draw seconds and memory over the number of pictures, both on logarithmic axes."""
     figure = Figure(figsize=(9, 4.2), dpi=110, facecolor="white", layout="constrained")
-    for axes, column, label in zip(
-        figure.subplots(1, 2),
-        ("seconds", "peak_mb"),
-        ("Seconds", "Peak of anonymous memory (MB)"),
-        strict=True,
-    ):
-        for step, colour, marker in zip(STEPS, COLOURS, MARKERS, strict=True):
+    labels = {"seconds": "Seconds", "peak_mb": "Peak of anonymous memory (MB)"}
+    counts = sorted(found["pictures"].unique())
+    for axes, (column, label) in zip(figure.subplots(1, 2), labels.items(), strict=True):
+        axes.set_prop_cycle(color=COLOURS, marker=[*MARKERS])
+        for step in STEPS:
             rows = found[found["step"] == step]
-            axes.plot(rows["pictures"], rows[column], color=colour, marker=marker, label=step)
-        counts = sorted(found["pictures"].unique())
-        axes.set_xscale("log")
-        axes.set_yscale("log")
+            axes.plot(rows["pictures"], rows[column], label=step)
+        axes.set(xscale="log", yscale="log", xlabel="Pictures", ylabel=label)
         axes.set_xticks(counts, [f"{count:,}" for count in counts])
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
-        axes.set_xlabel("Pictures")
-        axes.set_ylabel(label)
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
     axes.set_ylim(bottom=10)
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     figure.suptitle("Stages over more and more pictures, EfficientNet-Lite0 at 224 px")
     return figure
 

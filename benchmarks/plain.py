@@ -61,30 +61,13 @@ def extract(
     return np.concatenate(rows), np.concatenate(labels)
 
 
-def augmented(model: "keras.Model") -> "keras.Model":
-    """Return a model with augmentation layers before it, with the ranges of params.yaml."""
-    import keras
-    from keras import layers
-
-    augmentation = keras.Sequential(
-        [
-            layers.RandomFlip("horizontal"),
-            layers.RandomRotation(10 / 360),
-            layers.RandomZoom(0.1),
-            layers.RandomTranslation(0.05, 0.05),
-            layers.RandomContrast(0.1),
-        ]
-    )
-    inputs = keras.Input(model.input.shape[1:])
-    return keras.Model(inputs, model(augmentation(inputs)))
-
-
 def classify(
     subset: Path, seed: int, size: int = 224, epochs: tuple[int, int] = (10, 12)
 ) -> dict[str, float]:
     """Train EfficientNet-Lite0: a head, then the upper half with it.
 
-    The base is that of the project, whose ImageNet weights are installed.
+    The base is that of the project, whose ImageNet weights are installed; the ranges of the
+    augmentation are those of params.yaml.
 
     Parameters
     ----------
@@ -115,7 +98,16 @@ def classify(
     )
     outputs = layers.Dropout(0.2)(extractor.output)
     outputs = layers.Dense(len(train.class_names), "softmax")(outputs)
-    model = augmented(keras.Model(extractor.input, outputs))
+    classifier = keras.Model(extractor.input, outputs)
+    augmentation = [
+        layers.RandomFlip("horizontal"),
+        layers.RandomRotation(10 / 360),
+        layers.RandomZoom(0.1),
+        layers.RandomTranslation(0.05, 0.05),
+        layers.RandomContrast(0.1),
+    ]
+    inputs = keras.Input(extractor.input.shape[1:])
+    model = keras.Model(inputs, classifier(keras.Sequential(augmentation)(inputs)))
 
     def fit(rate: float, epochs: int) -> None:
         loss = "sparse_categorical_crossentropy"
@@ -124,7 +116,7 @@ def classify(
         model.fit(train, validation_data=validation, epochs=epochs, callbacks=[stop], verbose=2)
 
     fit(1e-3, epochs[0])
-    backbones.unfreeze(parts.conv_base(model.layers[-1]), name, "block4a")
+    backbones.unfreeze(parts.conv_base(classifier), name, "block4a")
     fit(1e-4, epochs[1])
     loss, accuracy = model.evaluate(test, verbose=0)
     return {

@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ FEW = {
     "finetune.epochs": 2,
 }
 VARIANTS: dict[str, dict[str, str]] = {
+    "reference": {},
     "the same again": {},
     "one thread": {"THREADS": "1"},
     "oneDNN held to AVX2": {"ONEDNN_MAX_CPU_ISA": "AVX2"},
@@ -53,12 +55,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as parent:
         prepared = Path(parent) / "prepared"
         prepare(prepared)
-        reference = run_stages(prepared, {}, Path(parent) / "reference")
-        rows = []
+        folders = {}
         for name, variant in VARIANTS.items():
-            folder = run_stages(prepared, variant, Path(parent) / name.replace(" ", "-"))
-            rows.append([name, *movements(reference, folder)])
-            shutil.rmtree(folder)
+            folders[name] = Path(parent) / name.replace(" ", "-")
+            shutil.copytree(prepared, folders[name], symlinks=True)
+            run_stages(STAGES, variant, folders[name])
+        reference, *others = folders.values()
+        rows = [
+            [name, *movements(reference, folder)]
+            for name, folder in zip([*VARIANTS][1:], others, strict=True)
+        ]
     models = [f"{what}, {model}" for model in ("head", "fine-tuned") for what in CHANGES]
     print(tabulate(rows, ["", "features", *models], floatfmt=".1e"))
 
@@ -71,24 +77,18 @@ def prepare(folder: Path) -> None:
     (folder / "data").mkdir()
     for name in ("data/raw", "data/corrections.csv"):
         (folder / name).symlink_to(ROOT / name)
-    run_stage("subset", {}, folder)
+    run_stages(["subset"], {}, folder)
 
 
-def run_stages(prepared: Path, variant: dict[str, str], folder: Path) -> Path:
-    shutil.copytree(prepared, folder, symlinks=True)
-    for stage in STAGES:
-        run_stage(stage, variant, folder)
-    return folder
-
-
-def run_stage(stage: str, variant: dict[str, str], folder: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-c", RUN, stage, repr(variant)],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+def run_stages(stages: Iterable[str], variant: dict[str, str], folder: Path) -> None:
+    for stage in stages:
+        subprocess.run(
+            [sys.executable, "-c", RUN, stage, repr(variant)],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
 
 
 def movements(reference: Path, folder: Path) -> list[float]:

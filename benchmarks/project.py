@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[1]
 PARAMS = Path("params.yaml")
 WEIGHTS = Path("data/weights")
 SUBSET = Path("data/subset")
-FEATURES = Path("data/features/validation.npy")
 # Nobody need have told git who they are.
 GIT = ("git", "-c", "user.name=benchmarks", "-c", "user.email=benchmarks@localhost")
 

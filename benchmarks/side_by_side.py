@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 from statistics import median
 
 from benchmarks.project import ROOT
@@ -66,8 +65,3 @@ def timed(work: Callable[..., object], *arguments: object) -> float:
     start = time.perf_counter()
     _ = work(*arguments)  # freed when the time is taken
     return time.perf_counter() - start
-
-
-def between(ends: Sequence[float]) -> float:
-    """Return the median of the times from the end of one epoch to that of the next."""
-    return median(end - begin for begin, end in pairwise(ends))

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from statistics import median
 
@@ -136,34 +137,24 @@ def make_empty(folder: Path, empty: Path) -> None:
     pipeline = yaml.load(folder / "dvc.yaml")
     for stage in pipeline["stages"].values():
         stage["cmd"] = "true"
-        for path in [*stage["deps"], *files_of(stage, "outs", "metrics", "plots")]:
+        for entry in chain(*(stage.get(kind, []) for kind in ("deps", "outs", "metrics", "plots"))):
+            path = entry if isinstance(entry, str) else next(iter(entry))
             mimic(folder / path, empty / path)
     yaml.dump({"stages": pipeline["stages"]}, empty / "dvc.yaml")
     dvc("commit", "--force", "--quiet", folder=empty)
 
 
-def files_of(stage: dict, *kinds: str) -> list[str]:
-    return [
-        entry if isinstance(entry, str) else next(iter(entry))
-        for kind in kinds
-        for entry in stage.get(kind, [])
-    ]
-
-
 def mimic(path: Path, copy: Path) -> None:
     """Write a few bytes for each file that is there."""
-    if copy.exists():
-        return
     copy.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_dir():
-        copy.write_text(copy.name)
-        return
-    for file in path.rglob("*"):
-        to = copy / file.relative_to(path)
-        to.parent.mkdir(parents=True, exist_ok=True)
-        if file.is_file():
-            to.write_text(to.name)
-    copy.mkdir(exist_ok=True)
+    if path.is_dir():
+        shutil.copytree(path, copy, copy_function=write_name, dirs_exist_ok=True)
+    else:
+        write_name(path, copy)
+
+
+def write_name(_: str | Path, copy: str | Path) -> None:
+    Path(copy).write_text(Path(copy).name)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ PREDICT = """\
 Classifies pictures. The model is that of this folder's last run, unless --rev or --bundle says
 otherwise. A probability is calibrated: of many predictions of 0.9, nine in ten should be right. A
 prediction is called unsure below a probability that was chosen on the validation pictures.
-What is no picture is named on stderr, the rest goes on, and the exit status is 1 at the end.
+A file that is no picture is named on stderr, the others are classified, and the exit status is 1.
 """
 PREDICT_EXAMPLES = """\
   few predict cat.jpg dog.png
@@ -28,11 +28,11 @@ PREDICT_EXAMPLES = """\
   few predict --csv holidays > found.csv
   few predict --json cat.jpg | jq '.[].class'
   few predict -- -1.jpg                     a name that begins with a dash
-  few predict --rev main holidays           as the model of a branch says
+  few predict --rev main holidays           by the model of a branch
   few predict --bundle bundle.zip cat.jpg
 """
 EXPLAIN = """\
-Classifies pictures, and draws each with the heat of what spoke for its class (Grad-CAM).
+Classifies pictures, and draws each with a heat map of what in it spoke for its class (Grad-CAM).
 """
 EXPLAIN_EXAMPLES = """\
   few explain cat.jpg                       heat/cat.jpg.png
@@ -48,8 +48,8 @@ BUNDLE_EXAMPLES = """\
   few bundle cats-and-dogs.zip
 """
 SERVE = """\
-Opens a page onto which one drops pictures; it says their class and its probability, and shows
-where in the picture the model saw it. Gradio, which it needs, is installed the first time.
+Shows a page onto which one drops pictures; it says their class and its probability, and shows
+where in the picture the model looked. Gradio, which it needs, is installed the first time.
 The page is for this machine alone unless --host says otherwise, and it asks nobody for a password.
 """
 SERVE_EXAMPLES = """\
@@ -80,7 +80,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     predict.set_defaults(form="table", to=None)
 
     explain = add_command(
-        commands, "explain", _predict, "draw where the model saw it", EXPLAIN, EXPLAIN_EXAMPLES
+        commands, "explain", _predict, "draw where the model looked", EXPLAIN, EXPLAIN_EXAMPLES
     )
     _add_pictures(explain)
     _add_model(explain)
@@ -106,11 +106,11 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
 
     serve = add_command(
-        commands, "serve", _serve, "open a page to drop pictures onto", SERVE, SERVE_EXAMPLES
+        commands, "serve", _serve, "show a page to drop pictures onto", SERVE, SERVE_EXAMPLES
     )
     _add_model(serve)
-    serve.add_argument("--host", default="127.0.0.1", help="the address to serve; 127.0.0.1")
-    serve.add_argument("--port", default=7860, type=int, help="the port to serve at; 7860")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at; 127.0.0.1")
+    serve.add_argument("--port", default=7860, type=int, help="the port to listen at; 7860")
 
 
 def _add_pictures(command: argparse.ArgumentParser) -> None:

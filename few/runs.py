@@ -62,7 +62,7 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         help="a folder of class folders, or an archive (.zip, .tar.gz and others)",
     )
     train.add_argument(
-        "--preset", choices=PRESETS, help="how much time it may take; params.yaml comes with good"
+        "--preset", choices=PRESETS, help="how long it may take; params.yaml comes with good"
     )
 
 
@@ -113,7 +113,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         "  few seeds\n  few seeds 10\n",
     )
     seeds.add_argument(
-        "count", nargs="?", default=5, type=_at_least(2), metavar="N", help="how many; 5"
+        "count", nargs="?", default=5, type=_at_least(2), metavar="N", help="how many seeds; 5"
     )
 
     measure = add_command(
@@ -125,13 +125,17 @@ def add(commands: argparse._SubParsersAction) -> None:
         MEASURE_EXAMPLES,
     )
     measure.add_argument("name", help="a run of results/runs.yaml", metavar="NAME")
-    measure.add_argument("--seeds", default=1, type=_at_least(1), metavar="N", help="how many; 1")
+    measure.add_argument(
+        "--seeds", default=1, type=_at_least(1), metavar="N", help="how many seeds; 1"
+    )
 
     recipe = add_command(
         commands, "recipe", _recipe, "run a recipe of the literature", RECIPE, RECIPE_EXAMPLES
     )
     recipe.add_argument("name", help="a file of recipes/, without its suffix", metavar="NAME")
-    recipe.add_argument("--backbone", help="another convolutional base", default="")
+    recipe.add_argument(
+        "--backbone", help="another network, such as backbone.name in params.yaml lists", default=""
+    )
     recipe.add_argument("--weights", help="a file in data/weights/, or random", default="")
     recipe.add_argument(
         "--preprocessing",

@@ -105,8 +105,8 @@ def figures(evaluation: Mapping, calibration: Mapping, tested: Mapping[str, int]
     else:
         lines.append("  accuracy where sure      -     (it is sure of none)")
     head = (
-        f"On {count:,} test pictures, which it never saw; in brackets, where the figure may well "
-        "lie\non other pictures like these (95 % interval):"
+        f"On {count:,} test pictures, which the model never saw; in brackets, the range in which "
+        "each\nfigure may lie on other pictures like these (95 % interval):"
     )
     return "\n".join([head, *lines])
 

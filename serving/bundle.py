@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from serving import card, classifier, intervals
 from serving.classifier import FILES, Classifier
-from serving.run import changed_since_run, read_run
+from serving.run import changed_since_run, read_run, read_table
 from vision import pictures
 from vision.evaluation import scores
 from vision.models.description import class_probabilities
@@ -27,7 +27,6 @@ from vision.runtime.files import make_room, read_json
 from vision.runtime.prefetch import load_ahead
 
 PARAMS = Path("params.yaml")
-TEST = Path("data/subset/test")
 SUBSET = Path("data/subset")
 PREDICTIONS = Path("data/predictions.csv")
 COUNTS = Path("metrics/subset.json")
@@ -56,15 +55,22 @@ def write(to: Path) -> None:
     make_room(to)  # this and what else may be refused, before all the work
     commit = read_commit()
     params = load_params(PARAMS)
-    model = classifier.from_workspace()
+    model = classifier.open_model()
     run = read_run()
-    refuse_changes()
-    table = read_predictions()
+    if changed := changed_since_run():  # commit, parameters or figures may not be the model's own
+        raise UserError(
+            f"changed since the last run: {', '.join(changed)}; `dvc repro` makes the run anew, "
+            "`git checkout` and `dvc checkout` bring back what it was made of"
+        )
+    for path in (SUBSET, PREDICTIONS):
+        if not path.exists():
+            raise UserError(f"{path} is missing; `dvc checkout` brings it")
+    table = read_table(PREDICTIONS)
     stored = class_probabilities(  # they were rounded
         table[[f"finetuned_{label}" for label in model.classes]].to_numpy()
     )
     predictions = predicted(model, table, model.calibration.apply(stored))
-    paths = [TEST / file for file in predictions["file"]]
+    paths = [SUBSET / "test" / file for file in predictions["file"]]
     difference = greatest_difference(model, paths)
     if not difference <= AGREEMENT:  # nor if it is no number
         raise UserError(
@@ -76,7 +82,7 @@ def write(to: Path) -> None:
     manifest = describe(params, model, commit, run.outputs, figures)
     members = {
         "README.md": card.render(manifest, params, predictions).encode(),
-        "manifest.json": _as_json(manifest),
+        "manifest.json": (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(),
         "params.yaml": PARAMS.read_bytes(),
         "predict.py": SCRIPT.read_bytes(),
         **{name: path.read_bytes() for name, path in FILES.items()},
@@ -86,18 +92,6 @@ def write(to: Path) -> None:
         f"{to}: {to.stat().st_size / 1e6:.1f} MB. On {len(paths):,} test pictures its two forms "
         f"differ by {difference:.1e} at most."
     )
-
-
-def refuse_changes() -> None:
-    """Raise a UserError if commit, parameters or figures may not be those of the model here."""
-    if changed := changed_since_run():
-        raise UserError(
-            f"changed since the last run: {', '.join(changed)}; `dvc repro` makes the run anew, "
-            "`git checkout` and `dvc checkout` bring back what it was made of"
-        )
-    for path in (SUBSET, PREDICTIONS):
-        if not path.exists():
-            raise UserError(f"{path} is missing; `dvc checkout` brings it")
 
 
 def pack(members: dict[str, bytes], to: Path) -> None:
@@ -145,7 +139,7 @@ def describe(
     outputs : the MD5 digests of what the run wrote, by path.
     figures : on the test pictures; see `metrics`.
     """
-    size = model.image_size
+    size, block = model.image_size, model.description.trained_from
     return {
         **commit,
         "data": {
@@ -154,7 +148,8 @@ def describe(
             "pictures": read_json(COUNTS),
         },
         "backbone": model.description.backbone,
-        "fine_tuning": _fine_tuning(model),
+        # Fine-tuning that makes nothing better is dropped.
+        "fine_tuning": f"trained from {block} up" if block else "its head alone is trained",
         "image_size": size,
         "classes": model.classes,
         "preprocessing": {
@@ -177,12 +172,6 @@ def describe(
         "forms_agree_within": AGREEMENT,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
-
-
-def _fine_tuning(model: Classifier) -> str:
-    """Say what of the network was trained; fine-tuning that makes nothing better is dropped."""
-    block = model.description.trained_from
-    return f"trained from {block} up" if block else "its head alone is trained"
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bins: int) -> dict:
@@ -243,11 +232,6 @@ def of_class(predictions: pd.DataFrame, label: str) -> dict[str, float]:
     return figures
 
 
-def read_predictions() -> pd.DataFrame:
-    """Read the evaluation's table: file, label, and the probabilities by each model."""
-    return pd.read_csv(PREDICTIONS, dtype={"file": str, "label": str}, keep_default_na=False)
-
-
 def predicted(model: Classifier, table: pd.DataFrame, calibrated: np.ndarray) -> pd.DataFrame:
     """Return file, label, predicted class, its probability and `unsure` of the test pictures."""
     return table[["file", "label"]].assign(
@@ -266,13 +250,11 @@ def read_commit() -> dict[str, str | bool]:
         There is no git here, or no commit.
     """
     why = "the bundle names the commit that it comes from"
+    commands = (["rev-parse", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
     try:
         commit, changes = (
             subprocess.run(["git", *command], capture_output=True, text=True)
-            for command in (
-                ["rev-parse", "HEAD"],
-                ["status", "--porcelain", "--untracked-files=no"],
-            )
+            for command in commands
         )
     except FileNotFoundError:
         raise UserError(f"{why}; install git") from None
@@ -282,7 +264,3 @@ def read_commit() -> dict[str, str | bool]:
             "after `git init` where there is no repository"
         )
     return {"commit": commit.stdout.strip(), "uncommitted_changes": bool(changes.stdout)}
-
-
-def _as_json(content: dict) -> bytes:
-    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -4,6 +4,7 @@ It runs in LiteRT, so that nobody waits for TensorFlow; `keras_model` loads the 
 gradients.
 """
 
+import os
 import tempfile
 import zipfile
 import zlib
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from serving.revision import read_revision
 from vision.models.calibration import Calibration
 from vision.models.description import Description, class_probabilities
 from vision.models.litert import Network
@@ -33,6 +33,40 @@ FILES = {
 
 # Returns the content of one of FILES by its name there; raises a UserError where it can't.
 Reader = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction of one picture.
+
+    Attributes
+    ----------
+    file : as it was named.
+    label : the most probable class.
+    probability : of that class, calibrated, 0 to 1.
+    unsure : whether that is too little to rely on.
+    probabilities : of each class, calibrated, in the order of the classes.
+    """
+
+    file: str
+    label: str
+    probability: float
+    unsure: bool
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A file that is no picture, or can't be read, and why."""
+
+    file: str
+    reason: str
+
+
+def what_failed(error: Exception) -> str:
+    """Return why a file can't be read, without its name, which stands beside it."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error)
 
 
 @dataclass(frozen=True)
@@ -75,6 +109,13 @@ class Classifier:
         """
         return self.combined([self.network(view) for view in self.views(batch)])
 
+    def predict(self, file: str, batch: np.ndarray) -> Prediction:
+        """Classify the picture of a file, as a batch of one."""
+        each = self.probabilities(batch)
+        best = int(each[0].argmax())
+        unsure = bool(self.is_unsure(each)[0])
+        return Prediction(file, self.classes[best], float(each[0, best]), unsure, each[0])
+
     def views(self, batch: np.ndarray) -> list[np.ndarray]:
         """Return the pictures, and their mirror images where those count as well."""
         return [batch, batch[:, :, ::-1]] if self.calibration.mirror else [batch]
@@ -100,49 +141,27 @@ class Classifier:
             return saving.open_model(Path(file.name))
 
 
-def open_model(revision: str | None, bundle: Path | None) -> Classifier:
-    """Open the classifier of a revision or of a bundle, or that of the workspace."""
-    if revision is not None:
-        return from_revision(revision)
-    return from_bundle(bundle) if bundle is not None else from_workspace()
+def open_model(revision: str | None = None, bundle: Path | None = None) -> Classifier:
+    """Open the classifier of a revision or of a bundle; without either, of the run in this folder.
 
-
-def from_workspace() -> Classifier:
-    """Open the classifier of the run in this folder.
+    Parameters
+    ----------
+    revision : a branch, a tag, a commit or an experiment.
+    bundle : the archive that `few bundle` packed, or the folder it was unpacked to.
 
     Raises
     ------
     UserError
-        There is no finished run.
+        There is no such thing, its models can't be had, or they are broken.
     """
-    return _build(read_workspace, "this folder")
 
+    def read(name: str) -> bytes:
+        if revision is not None:
+            from serving.run import read_revision  # here, since it brings in much that is large
 
-def from_revision(revision: str) -> Classifier:
-    """Open the classifier of a branch, a tag, a commit or an experiment.
+            return read_revision(revision, FILES[name])
+        return read_workspace(name) if bundle is None else read_bundle(bundle, name)
 
-    DVC takes its files from the cache, or from a remote.
-
-    Raises
-    ------
-    UserError
-        There is no such revision, or its models can't be had.
-    """
-    return _build(lambda name: read_revision(revision, FILES[name]), revision)
-
-
-def from_bundle(path: Path) -> Classifier:
-    """Open the classifier that `few bundle` packed: the archive, or the folder it was unpacked to.
-
-    Raises
-    ------
-    UserError
-        It is missing or no bundle.
-    """
-    return _build(lambda name: read_bundle(path, name), str(path))
-
-
-def _build(read: Reader, origin: str) -> Classifier:
     try:
         model = Classifier(
             Description.from_json(read("model.json")),
@@ -152,6 +171,7 @@ def _build(read: Reader, origin: str) -> Classifier:
         )
         _refuse_mismatch(model)
     except (ValueError, TypeError, ArithmeticError) as error:
+        origin = revision or bundle or "this folder"
         raise UserError(
             f"the model of {origin} is broken, or of another version: {error}"
         ) from None

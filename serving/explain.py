@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from serving.classifier import Classifier
+from serving.classifier import Classifier, Prediction, Unread, what_failed
 from serving.gradcam import GradCam
-from serving.prediction import Prediction, Unread, what_failed
 from vision import pictures
 from vision.runtime.errors import UserError
 from vision.runtime.files import make_room
@@ -69,27 +68,21 @@ def write_all(
     explainer = Explainer.from_classifier(model)
     results = iter(results)
     while batch := list(islice(results, _BATCH_SIZE)):
-        found = [_decoded(result) for result in batch]
-        explained = [result for result, picture in found if picture]
-        decoded = [picture for _, picture in found if picture]
+        explained, decoded = [], []
+        for number, result in enumerate(batch):
+            if isinstance(result, Prediction):
+                try:
+                    decoded.append(decode(Path(result.file)))
+                    explained.append(result)
+                except (pictures.UnreadablePictureError, OSError) as error:
+                    batch[number] = Unread(result.file, what_failed(error))
         if explained:
             drawn = explainer.draw(decoded, [result.label for result in explained])
             for result, drawing in zip(explained, drawn, strict=True):
                 path = place(result.file, to)
                 make_room(path)
                 drawing.save(path)
-        yield from (result for result, _ in found)
-
-
-def _decoded(result: Prediction | Unread) -> tuple[Prediction | Unread, Image.Image | None]:
-    if isinstance(result, Unread):
-        return result, None
-    try:
-        return result, decode(Path(result.file))
-    except pictures.UnreadablePictureError as reason:
-        return Unread(result.file, str(reason)), None
-    except OSError as error:
-        return Unread(result.file, what_failed(error)), None
+        yield from batch
 
 
 def place(file: str, to: Path) -> Path:

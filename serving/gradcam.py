@@ -13,7 +13,7 @@ Two things are settled here that the paper leaves open:
   for faithful explanations of convolutional neural networks", arXiv:2011.08891).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import keras
 import matplotlib as mpl
@@ -25,8 +25,6 @@ from scipy.ndimage import map_coordinates
 
 from vision.networks import parts
 
-# Pictures at once: the maps of all layers of so many are in memory together.
-_BATCH_SIZE = 16
 # Heat in a colour that grows lighter with it, so that it shows in print as well.
 _COLOURS = mpl.colormaps["inferno"]
 # Of the picture's own colours, what is left where there is no heat, and of it where it is greatest.
@@ -55,6 +53,8 @@ class GradCam:
     def heat(self, pictures: np.ndarray, classes: Sequence[int]) -> np.ndarray:
         """Return how much each position of the last maps adds to the log-odds of a class.
 
+        The maps of all layers of all pictures are in memory together.
+
         Parameters
         ----------
         pictures : RGB values 0-255, shape (pictures, image_size, image_size, 3).
@@ -64,18 +64,13 @@ class GradCam:
         -------
         Shape (pictures, height, width) of the maps, float32. What speaks against is 0.
         """
-        return np.concatenate(list(self._heats(pictures, np.asarray(classes))))
-
-    def _heats(self, pictures: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
-        for start in range(0, len(pictures), _BATCH_SIZE):
-            batch = slice(start, start + _BATCH_SIZE)
-            prepared = self._preprocessing(pictures[batch].astype(np.float32))
-            maps = self._conv_base(prepared, training=False)
-            with tf.GradientTape() as tape:
-                tape.watch(maps)
-                log_odds = _log_odds(self._to_logits(maps, training=False), classes[batch])
-            contributions = tf.reduce_sum(tape.gradient(log_odds, maps) * _placed(maps), axis=-1)
-            yield tf.nn.relu(contributions).numpy()
+        prepared = self._preprocessing(pictures.astype(np.float32))
+        maps = self._conv_base(prepared, training=False)
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            log_odds = _log_odds(self._to_logits(maps, training=False), classes)
+        contributions = tf.reduce_sum(tape.gradient(log_odds, maps) * _placed(maps), axis=-1)
+        return tf.nn.relu(contributions).numpy()
 
     def spread(self, heat: np.ndarray, width: int, height: int) -> np.ndarray:
         """Lay the heat of one picture over it, however large it is.
@@ -154,7 +149,7 @@ def _from_maps_to_logits(model: keras.Model) -> keras.Model:
     return keras.Model(maps, outputs)
 
 
-def _log_odds(logits: tf.Tensor, classes: np.ndarray) -> tf.Tensor:
+def _log_odds(logits: tf.Tensor, classes: Sequence[int]) -> tf.Tensor:
     """Return the log-odds of each picture's class against all others, shape (pictures,)."""
     if logits.shape[1] == 1:  # a sigmoid unit is a softmax whose first logit is 0
         logits = tf.concat([tf.zeros_like(logits), logits], axis=1)

@@ -12,10 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from serving.classifier import Classifier
+from serving.classifier import Classifier, what_failed
 from serving.explain import Explainer
-from serving.predict import predict
-from serving.prediction import what_failed
 from vision import pictures
 
 # Of one drop; the rest is named and left alone.
@@ -62,13 +60,11 @@ def _article(model: Classifier, explainer: Explainer, file: Path) -> str:
     try:
         batch = pictures.load_batch([file], model.image_size)
         picture = pictures.decode(file, SHOWN_SIZE)
-    except pictures.UnreadablePictureError as reason:
-        return _not_read(name, str(reason))
     except FileNotFoundError:
         return _not_read(name, "it waited too long; drop it again")
-    except OSError as error:
+    except (pictures.UnreadablePictureError, OSError) as error:
         return _not_read(name, what_failed(error))
-    prediction = predict(model, file.name, batch)
+    prediction = model.predict(file.name, batch)
     label = html.escape(prediction.label)
     unsure = " - unsure" if prediction.unsure else ""
     picture.thumbnail((SHOWN_SIZE, SHOWN_SIZE))

@@ -9,12 +9,10 @@ from glob import glob, has_magic
 from pathlib import Path
 from typing import TextIO
 
-import numpy as np
 from tqdm import tqdm
 from wcwidth import wcswidth
 
-from serving.classifier import Classifier
-from serving.prediction import Prediction, Unread, what_failed
+from serving.classifier import Classifier, Prediction, Unread, what_failed
 from vision import pictures
 from vision.runtime.errors import UserError
 from vision.runtime.prefetch import load_ahead
@@ -76,26 +74,11 @@ def classify(model: Classifier, files: Iterable[str | Unread]) -> Iterator[Predi
             return file
         try:
             batch = pictures.load_batch([Path(file)], model.image_size)
-        except pictures.UnreadablePictureError as reason:
-            return Unread(file, str(reason))
-        except OSError as error:
+        except (pictures.UnreadablePictureError, OSError) as error:
             return Unread(file, what_failed(error))
-        return predict(model, file, batch)
+        return model.predict(file, batch)
 
     return load_ahead(result, files)
-
-
-def predict(model: Classifier, file: str, batch: np.ndarray) -> Prediction:
-    """Classify a picture of the model's size, as a batch of one."""
-    probabilities = model.probabilities(batch)
-    best = int(probabilities[0].argmax())
-    return Prediction(
-        file,
-        model.classes[best],
-        float(probabilities[0, best]),
-        bool(model.is_unsure(probabilities)[0]),
-        probabilities[0],
-    )
 
 
 def find(paths: Iterable[str]) -> Iterator[str | Unread]:

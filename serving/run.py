@@ -1,13 +1,15 @@
-"""The last run in this folder: its parameters and outputs, and what was changed since."""
+"""What a run wrote: that of this folder, with what was changed since, or that of a revision."""
 
-from collections.abc import Iterator
+import io
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from serving.revision import dvc_may_start
 from vision.params import Params
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
@@ -83,25 +85,39 @@ def read_run(lock: Path = LOCK) -> Run:
     Raises
     ------
     UserError
-        There is no dvc.lock, or it is damaged, or in the midst of a merge.
+        There is no dvc.lock, or it or dvc.yaml is damaged, or in the midst of a merge.
     """
+    pipeline, declared = lock.with_name("dvc.yaml"), None
+    if pipeline.exists():
+        try:
+            declared = set(YAML(typ="safe", pure=True).load(pipeline)["stages"])
+        except (YAMLError, TypeError, KeyError):
+            raise UserError(
+                f"{pipeline} can't be read; restore it with `git checkout {pipeline}`"
+            ) from None
     try:
-        return parse(lock.read_text(encoding="utf-8", errors="replace"))
+        return parse(lock.read_text(encoding="utf-8", errors="replace"), declared)
     except FileNotFoundError:
         raise UserError(f"{lock} is missing; run `dvc repro`") from None
 
 
-def parse(lock: str) -> Run:
-    """Parse the content of a dvc.lock."""
+def parse(lock: str, declared: Container[str] | None = None) -> Run:
+    """Parse the content of a dvc.lock.
+
+    Parameters
+    ----------
+    declared : the stages that there are, if not all: DVC leaves what it recorded of others there.
+    """
     refuse_unfinished_merge(LOCK, lock)
     try:
-        stages = YAML(typ="safe", pure=True).load(lock)["stages"].values()
+        recorded = YAML(typ="safe", pure=True).load(lock)["stages"].items()
+        stages = [stage for name, stage in recorded if declared is None or name in declared]
         return Run(
             {
                 name: value
                 for stage in stages
                 for content in stage.get("params", {}).values()
-                for name, value in flat(content)
+                for name, value in flatten(content).items()
             },
             {
                 out["path"]: out["md5"]
@@ -114,10 +130,55 @@ def parse(lock: str) -> Run:
         raise UserError(f"{LOCK} can't be read; restore it with `git checkout {LOCK}`") from None
 
 
-def flat(content: dict, before: str = "") -> Iterator[tuple[str, object]]:
-    """Yield parameters by their full names, as `finetune.epochs`."""
-    for name, value in content.items():
-        if isinstance(value, dict):
-            yield from flat(value, f"{before}{name}.")
-        else:
-            yield before + name, value
+def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
+    """Name parameters as dvc does: `{"finetune": {"epochs": 1}}` has `finetune.epochs`."""
+    flat: dict[str, object] = {}
+    for name, value in values.items():
+        nested = isinstance(value, Mapping)
+        flat |= flatten(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return flat
+
+
+def read_table(table: Path | bytes) -> pd.DataFrame:
+    """Read a table, from its file or its content. Names stay text, numbers become such."""
+    text = dict.fromkeys(("file", "label", "md5"), str)
+    source = io.BytesIO(table) if isinstance(table, bytes) else table
+    return pd.read_csv(source, dtype=text, keep_default_na=False)
+
+
+@contextmanager
+def dvc_may_start() -> Iterator[None]:
+    """Import DVC within this: it raises a UserError where DVC finds no home for its settings.
+
+    Import it where it is needed, since that takes longer than all else.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        raise UserError(f"dvc cannot start ({error}); set HOME to a folder of yours") from None
+
+
+def read_revision(revision: str, path: Path) -> bytes:
+    """Read a file that the run of a branch, a tag, a commit or an experiment wrote.
+
+    DVC takes it from its cache, or from a remote.
+
+    Raises
+    ------
+    UserError
+        There is no such revision, or it has no such file that can be had.
+    """
+    with dvc_may_start():
+        from dvc.api import read
+        from dvc.exceptions import DvcException, PathMissingError
+    try:
+        return read(str(path), rev=revision, mode="rb")
+    except (FileNotFoundError, PathMissingError):
+        raise UserError(
+            f"{revision} has no {path} here; `dvc pull` it, or run `dvc repro` there"
+        ) from None
+    except DvcException as error:
+        raise UserError(
+            f"{revision} is no branch, tag, commit or experiment that can be read ({error}); "
+            "`dvc exp show` lists experiments"
+        ) from None

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from vision import pictures
 from vision.audit import copies, duplicates, findings, labels, oddities, outliers, sheets
-from vision.params import Params, load_params
+from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
 
@@ -44,21 +44,36 @@ class Found(NamedTuple):
 
 def main() -> None:
     params = load_params(PARAMS)
-    files, features = read_files(), read_features()
+    files = read_files()
+    features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
     odd, hashes, digests = examine(list(files["file"]))
     known = with_features(files, digests, len(features))
-    pairs = find_copies(known, features, hashes, digests, params)
+    picked = known[: len(features)]
+    numbers, least = picked["number"].to_numpy(), math.ceil(params.audit.share * len(picked))
+    pairs = copies.find(
+        [digests[file] for file in known.index],
+        hashes[known.index],
+        copies.apart_from_classes(features[known["row"]], known["number"].to_numpy()),
+        params.audit.similarity,
+    )
     groups = duplicates.linked(len(known), pairs.earlier, pairs.later)[: len(features)]
-    probabilities, judged = predict_labels(known, features, groups, params)
+    probabilities, judged = labels.out_of_fold(
+        features, numbers, groups, params.audit.folds, params.seed
+    )
     quality = labels.quality(known["number"].to_numpy(), probabilities[known["row"]])
+    confident = labels.confident(numbers, probabilities)
+    distances = outliers.distances(features, params.audit.neighbours)
+    classes = sorted(picked["label"].unique())
     found = Found(
-        find_doubtful_labels(known[: len(features)], probabilities, quality, params),
-        find_outliers(known[: len(features)], features, params),
+        findings.of_labels(
+            picked, classes, probabilities, quality[: len(picked)], confident, least
+        ),
+        findings.of_outliers(picked, distances, outliers.fence(distances), least),
         findings.of_copies(known, pairs, quality),
         findings.of_oddities(files, odd),
     )
     write(found, judged)
-    report_classes(known["label"].to_numpy()[: len(features)], groups, judged)
+    report_classes(picked["label"].to_numpy(), groups, judged)
 
 
 def read_files() -> pd.DataFrame:
@@ -79,11 +94,6 @@ def read_files() -> pd.DataFrame:
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
     undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
     return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]
-
-
-def read_features() -> np.ndarray:
-    """Read the features of all splits, shape (pictures, features)."""
-    return np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
 
 
 def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str]]:
@@ -118,51 +128,6 @@ def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.Da
     rows = [*range(picked), *map(first.get, digests[picked:])]
     known = files.assign(row=rows).dropna(subset="row").astype({"row": int})
     return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
-
-
-def find_copies(
-    known: pd.DataFrame,
-    features: np.ndarray,
-    hashes: np.ndarray,
-    digests: list[str],
-    params: Params,
-) -> copies.Pairs:
-    """Find the copies among all pictures that have features."""
-    return copies.find(
-        [digests[file] for file in known.index],
-        hashes[known.index],
-        copies.apart_from_classes(features[known["row"]], known["number"].to_numpy()),
-        params.audit.similarity,
-    )
-
-
-def predict_labels(
-    known: pd.DataFrame, features: np.ndarray, groups: np.ndarray, params: Params
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predict each picked picture by the others; see `labels.out_of_fold`."""
-    numbers = known["number"].to_numpy()[: len(features)]
-    return labels.out_of_fold(features, numbers, groups, params.audit.folds, params.seed)
-
-
-def find_doubtful_labels(
-    picked: pd.DataFrame, probabilities: np.ndarray, quality: np.ndarray, params: Params
-) -> pd.DataFrame:
-    """List the pictures that are likelier of another class."""
-    return findings.of_labels(
-        picked,
-        sorted(picked["label"].unique()),
-        probabilities,
-        quality[: len(picked)],
-        labels.confident(picked["number"].to_numpy(), probabilities),
-        least=math.ceil(params.audit.share * len(picked)),
-    )
-
-
-def find_outliers(picked: pd.DataFrame, features: np.ndarray, params: Params) -> pd.DataFrame:
-    """List the pictures that are like no others."""
-    distances = outliers.distances(features, params.audit.neighbours)
-    least = math.ceil(params.audit.share * len(picked))
-    return findings.of_outliers(picked, distances, outliers.fence(distances), least)
 
 
 def write(found: Found, judged: np.ndarray) -> None:

@@ -1,7 +1,8 @@
 """Split the pictures of each class into training, validation and test, as corrected by the user."""
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import repeat
@@ -42,17 +43,17 @@ def main() -> None:
     found = find(params)
     decided = corrections.read(CORRECTIONS, found)
     dark: set[str] = set()
+    wanted = {
+        "train": params.subset.train,
+        "validation": params.subset.validation,
+        "test": params.subset.test,
+    }
+    known = Copies(lambda file: pictures.digest(RAW / file))
     picked = pick_all(
         corrections.apply(decided, found),
-        {
-            "train": params.subset.train,
-            "validation": params.subset.validation,
-            "test": params.subset.test,
-        },
+        wanted,
         partial(why_unreadable, dark=dark),
-        Copies(lambda file: pictures.digest(RAW / file))
-        if params.subset.leave_out_copies
-        else None,
+        known if params.subset.leave_out_copies else None,
     )
     left_out = why_left_out(picked, decided)
     chosen = write_all(table(picked, found))
@@ -67,18 +68,14 @@ def main() -> None:
 
 def find(params: Params) -> dict[str, list[str]]:
     """List the files of each class, in the order in which they are picked."""
-    return {
-        label: in_order(list(files), label, params)
-        for label, files in pictures.index(RAW).groupby("label")["file"]
-    }
-
-
-def in_order(files: list[str], label: str, params: Params) -> list[str]:
-    """Return a class's files in the order in which they are picked."""
-    if params.subset.order == "natural":
-        return files
-    rng = np.random.default_rng([params.seed, zlib.crc32(label.encode())])
-    return [files[number] for number in rng.permutation(len(files))]
+    found = {}
+    for label, index in pictures.index(RAW).groupby("label"):
+        files = list(index["file"])
+        if params.subset.order == "shuffled":
+            rng = np.random.default_rng([params.seed, zlib.crc32(label.encode())])
+            files = [files[number] for number in rng.permutation(len(files))]
+        found[label] = files
+    return found
 
 
 def why_unreadable(files: Sequence[str], dark: set[str]) -> list[str | None]:
@@ -178,22 +175,14 @@ def count_all(
     decided: Mapping[str, corrections.Correction],
 ) -> dict[str, dict[str, int]]:
     """Count the pictures of each class, by split and by what was done to them."""
-    relabelled = [fix.label for fix in decided.values() if fix.action == "relabel"]
+    left = Counter(zip(left_out["kind"], left_out["label"], strict=True))
+    left.update(("relabelled", fix.label) for fix in decided.values() if fix.action == "relabel")
+    kinds = {"left_out": "broken", "copies": "copy"}
+    kinds |= {"dropped": "dropped", "relabelled": "relabelled"}
     return {
         split: {label: len(of_class.splits[split]) for label, of_class in picked.items()}
         for split in pictures.SPLITS
-    } | {
-        "left_out": count(left_out, "broken", picked),
-        "copies": count(left_out, "copy", picked),
-        "dropped": count(left_out, "dropped", picked),
-        "relabelled": {label: relabelled.count(label) for label in picked},
-    }
-
-
-def count(left_out: pd.DataFrame, kind: str, labels: Iterable[str]) -> dict[str, int]:
-    """Count the pictures of one kind, of each class."""
-    of_kind = left_out.loc[left_out["kind"] == kind, "label"]
-    return {label: int((of_kind == label).sum()) for label in labels}
+    } | {name: {label: left[kind, label] for label in picked} for name, kind in kinds.items()}
 
 
 def report(counts: Mapping[str, Mapping[str, int]]) -> None:

@@ -37,25 +37,15 @@ def main() -> None:
     backbone = with_changes(params.backbone, variant)
     determinism.enable()
     extractor = build_extractor(backbone, WEIGHTS)
-    network = Engine(extractor)
     both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
     changes = {"pictures": None} | ({"mirror images": MIRRORED} if params.evaluate.mirror else {})
-    views = [
-        nested_cv.run_base(network, both.paths, progress, params.store.max_gb, named)
-        for progress, named in changes.items()
-    ]
+    views = nested_cv.run_base(Engine(extractor), both.paths, params.store.max_gb, changes)
     both = dataclasses.replace(both, features=views[0])
     predict = partial(
         nested_cv.predict, extractor, backbone.name, params.train_head, params.seed, views
     )
-    measured = nested_cv.validate(
-        both,
-        study.nested.folds,
-        study.nested.parts,
-        study.nested.repeats,
-        params.seed,
-        predict,
-    )
+    cuts = (study.nested.folds, study.nested.parts, study.nested.repeats)
+    measured = nested_cv.validate(both, *cuts, params.seed, predict)
     write_json(
         {
             "set": variant.model_dump(exclude_unset=True),

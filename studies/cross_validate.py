@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import log_loss
 
 from studies import folds, logistic
 from studies.params import Params
@@ -32,23 +31,17 @@ def main() -> None:
     params = load_params(PIPELINE_PARAMS)
     study = load_params(PARAMS, Params)
     both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
-    labels, groups = both.labels, both.groups
-    folds.check(both.classes, groups, study.cross_validate.folds)
-    table = cross_validate(
-        [both.features, *Stored(FEATURES, VIEWS).rows("train")[1:]],
-        labels,
-        folds.folds(
-            labels, groups, study.cross_validate.folds, study.cross_validate.repeats, params.seed
-        ),
-        study.l2,
-    )
+    labels, groups, count = both.labels, both.groups, study.cross_validate.folds
+    folds.check(both.classes, groups, count)
+    splits = folds.folds(labels, groups, count, study.cross_validate.repeats, params.seed)
+    rows = [both.features, *Stored(FEATURES, VIEWS).rows("train")[1:]]
+    table = cross_validate(rows, labels, splits, study.l2)
     curve = summarise(table)
     best = curve.loc[curve["loss"].idxmin()]
     chosen = table[table["l2"] == best["l2"]]
-    figures = ("accuracy", "accuracy_sd", "loss", "loss_sd")
     write_json(
-        {"pictures": len(labels), "groups": int(groups.max()) + 1, "l2": float(best["l2"])}
-        | {name: float(best[name]) for name in figures}
+        {"pictures": len(labels), "groups": int(groups.max()) + 1}
+        | best.drop("log10_l2").to_dict()
         | {"fold_accuracy": dict(zip(chosen["fold"].astype(str), chosen["accuracy"], strict=True))},
         METRICS,
     )
@@ -77,22 +70,17 @@ def cross_validate(
     for number, (train, held_out) in enumerate(splits, 1):
         truth = labels[held_out]
         for l2, predicted in logistic.fit(rows, labels, train, rows[0][held_out], strengths):
-            loss = log_loss(truth, predicted, labels=np.arange(predicted.shape[1]))
-            measured.append((number, l2, scores.accuracy(truth, predicted), float(loss)))
+            loss = scores.cross_entropy(truth, predicted)
+            measured.append((number, l2, scores.accuracy(truth, predicted), loss))
     return pd.DataFrame(measured, columns=["fold", "l2", "accuracy", "loss"])
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Return each strength's mean and standard deviation over the folds, weakest first."""
-    grouped = table.groupby("l2", as_index=False)
-    curve = grouped.agg(
-        accuracy=("accuracy", "mean"),
-        accuracy_sd=("accuracy", "std"),
-        loss=("loss", "mean"),
-        loss_sd=("loss", "std"),
-    )
-    curve.insert(1, "log10_l2", np.log10(curve["l2"]))
-    return curve
+    curve = table.groupby("l2")[["accuracy", "loss"]].agg(["mean", "std"])
+    curve.columns = ["accuracy", "accuracy_sd", "loss", "loss_sd"]
+    curve.insert(0, "log10_l2", np.log10(curve.index))
+    return curve.reset_index()
 
 
 if __name__ == "__main__":

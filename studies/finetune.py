@@ -14,7 +14,7 @@ from vision.evaluation import scores
 from vision.evaluation.inference import SideBySide
 from vision.models import saving
 from vision.networks import determinism
-from vision.params import Finetune, load_params
+from vision.params import load_params
 from vision.runtime import environment
 from vision.runtime.files import write_json
 from vision.runtime.fingerprint import fingerprint
@@ -52,7 +52,9 @@ def main() -> None:
         params.seed,
         random_subsets.draw(labels, size, 0, params.seed),
     )
-    settings = however_good_the_head(params.finetune)
+    settings = params.finetune
+    # However good the head is: what does fine-tuning do at each size?
+    settings = settings.model_copy(update={"least_wrong": 0})
     work = fingerprint(
         [size, params.lr, settings, params.augmentation, params.seed], [SUBSET, head]
     )
@@ -72,23 +74,13 @@ def main() -> None:
     )
     low, high = scores.accuracy_interval(accuracy * len(index), len(index))
     write_json(
-        {
-            "epochs": summary["epochs"],
-            "best_epoch": summary["best_epoch"],
-            "accuracy": accuracy,
-            "accuracy_low": low,
-            "accuracy_high": high,
-        },
+        {name: summary[name] for name in ("epochs", "best_epoch")}
+        | {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high},
         METRICS / f"{size}.json",
     )
     for checkpoint in checkpoints.values():
         checkpoint.remove()
     environment.note(f"studies: finetune {size}", ENVIRONMENT)
-
-
-def however_good_the_head(settings: Finetune) -> Finetune:
-    """Return settings that train on in any case: what does fine-tuning do at each size?"""
-    return settings.model_copy(update={"least_wrong": 0})
 
 
 if __name__ == "__main__":

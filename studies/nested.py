@@ -33,28 +33,22 @@ def main() -> None:
     extractor = build_extractor(params.backbone, WEIGHTS)
     both = folds.read(study.cross_validate.groups, study.cross_validate.similarity)
     ways = study.nested.settings
-    mirrored = None
+    views = [both.features]
     if any(ways[name].mirror for name in ways):
         network, store_gb = Engine(extractor), params.store.max_gb
-        mirrored = nested_cv.run_base(network, both.paths, "mirror images", store_gb, MIRRORED)
-    measured = {
-        name: nested_cv.validate(
-            both,
-            study.nested.folds,
-            study.nested.parts,
-            study.nested.repeats,
+        views += nested_cv.run_base(network, both.paths, store_gb, {"mirror images": MIRRORED})
+    measured = {}
+    for name in ways:
+        predict = partial(
+            nested_cv.predict,
+            extractor,
+            params.backbone.name,
+            with_changes(params.train_head, ways[name]),
             params.seed,
-            partial(
-                nested_cv.predict,
-                extractor,
-                params.backbone.name,
-                with_changes(params.train_head, ways[name]),
-                params.seed,
-                [both.features, mirrored] if ways[name].mirror else [both.features],
-            ),
+            views if ways[name].mirror else views[:1],
         )
-        for name in ways
-    }
+        cuts = (study.nested.folds, study.nested.parts, study.nested.repeats)
+        measured[name] = nested_cv.validate(both, *cuts, params.seed, predict)
     write_json(
         {
             "backbone": params.backbone.name,

@@ -8,7 +8,7 @@ Bioinformatics 7, 2006).
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -27,24 +27,22 @@ from vision.params import TrainHead
 from vision.training import heads
 from vision.training.stored_features import Stored
 
-Predict = Callable[
-    [folds.Together, np.ndarray, np.ndarray, np.ndarray],
-    np.ndarray,
-]
-
 
 def run_base(
     network: Engine,
     paths: Sequence[Path],
-    progress: str,
     store_gb: float,
-    named: extraction.NamedChange | None,
-) -> np.ndarray:
-    """Return the features of pictures, shape (pictures, features); see `extraction.rows`."""
-    found = np.empty((len(paths), network.numbers), np.float32)
-    for number, row in extraction.rows(network, paths, progress, store_gb, named):
-        found[number] = row
-    return found
+    changes: Mapping[str, extraction.NamedChange | None],
+) -> list[np.ndarray]:
+    """Return the features of pictures, of each change, by what its progress is called.
+
+    Each has the shape (pictures, features); see `extraction.rows`.
+    """
+    views = np.empty((len(changes), len(paths), network.numbers), np.float32)
+    for view, (progress, change) in zip(views, changes.items(), strict=True):
+        for number, row in extraction.rows(network, paths, progress, store_gb, change):
+            view[number] = row
+    return [*views]
 
 
 def predict(
@@ -87,7 +85,12 @@ def lay_out(both: folds.Together, splits: dict[str, np.ndarray], folder: Path) -
 
 
 def validate(
-    both: folds.Together, count: int, parts: int, repeats: int, seed: int, predict: Predict
+    both: folds.Together,
+    count: int,
+    parts: int,
+    repeats: int,
+    seed: int,
+    predict: Callable[[folds.Together, np.ndarray, np.ndarray, np.ndarray], np.ndarray],
 ) -> pd.DataFrame:
     """Predict each fold by a head that it had no part in.
 

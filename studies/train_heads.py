@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import log_loss
 
 from studies import logistic, random_subsets
 from studies.params import Params
@@ -89,8 +88,7 @@ def measure(
     count = len(labels["validation"])
     losses, accuracies = [], []
     for _, predicted in logistic.fit(rows["train"], labels["train"], chosen, others, strengths):
-        numbers = np.arange(predicted.shape[1])
-        losses.append(log_loss(labels["validation"], predicted[:count], labels=numbers))
+        losses.append(scores.cross_entropy(labels["validation"], predicted[:count]))
         accuracies.append(scores.accuracy(labels["test"], predicted[count:]))
     return accuracies[int(np.argmin(losses))]
 

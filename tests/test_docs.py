@@ -186,10 +186,13 @@ def test_experiments_set_parameters_to_what_they_may_be(call, tmp_path):
 
 
 def test_the_suite_runs_what_the_pages_call():
-    """Each command of dvc and few, if not with the same options; or it follows the page."""
+    """Each command of dvc and few, if not with the same options; or it follows the page.
+
+    tests/pipeline/test_tutorial.py and test_how_to.py do that.
+    """
     files = [path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__)]
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
-    followed = {DOCS / "tutorial.md", DOCS / "how-to/use-the-model.md"}
+    followed = {DOCS / "tutorial.md", *DOCS.glob("how-to/*.md")}
     for page in {*PAGES} - followed:
         for program, *words in commands(page):
             if program in ("dvc", "few"):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from serving.run import flatten as flatten
 from tools.dvc_command import DVC, environment
 
 
@@ -37,17 +38,6 @@ def sets(values: Mapping[str, object]) -> list[str]:
     """Return dvc's arguments that set parameters."""
     pairs = [("--set-param", f"{key}={written(value)}") for key, value in values.items()]
     return [part for pair in pairs for part in pair]
-
-
-def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, object]:
-    """Name parameters as dvc does: `{"finetune": {"epochs": 1}}` has `finetune.epochs`."""
-    flat: dict[str, object] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat
 
 
 def set_params(file: Path, values: Mapping[str, object]) -> None:

@@ -23,21 +23,20 @@ TO = Path("docs/picture.png")
 
 
 def main() -> None:
-    model = classifier.from_workspace()
+    model = classifier.open_model()
     predictions = read_predictions(WORKSPACE)
     labels = predictions["label"].map(model.classes.index).to_numpy()
     columns = [f"finetuned_{name}" for name in model.classes]
     probabilities = calibrated(predictions[columns].to_numpy())
     unsure = model.is_unsure(probabilities)
     chosen = list(choose(labels, probabilities, unsure))
-    decoded = [decode(SUBSET / "test" / predictions.index[number]) for number in chosen]
-    said = [model.classes[probabilities[number].argmax()] for number in chosen]
-    wrong = probabilities.argmax(axis=1) != labels
-    captions = [
-        f"{label} {probabilities[number].max():.2f}"
-        + (", unsure" if unsure[number] else ", but wrong" if wrong[number] else "")
-        for number, label in zip(chosen, said, strict=True)
-    ]
+    decoded, said, captions = [], [], []
+    for number in chosen:
+        best = probabilities[number].argmax()
+        remark = ", unsure" if unsure[number] else ", but wrong" if best != labels[number] else ""
+        decoded.append(decode(SUBSET / "test" / predictions.index[number]))
+        said.append(model.classes[best])
+        captions.append(f"{said[-1]} {probabilities[number].max():.2f}{remark}")
     heat = Explainer.from_classifier(model).draw(decoded, said)
     where = ["where it looked"] * len(chosen)
     heading = "Drawn pictures that it never saw, and what it says of them"

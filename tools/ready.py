@@ -41,16 +41,12 @@ def main() -> None:
 def without_repository() -> list[str]:
     """Return what to do where this folder is in no git repository, though it should be."""
     here = Path.cwd()
-    if any((folder / ".git").exists() for folder in (here, *here.parents)) or _does_without():
+    if any((folder / ".git").exists() for folder in (here, *here.parents)):
         return []
-    return [NO_REPOSITORY]
-
-
-def _does_without() -> bool:
-    """Check whether the user told dvc to do without git."""
     from dvc.config import Config  # not sooner: it takes a quarter of a second
 
-    return Config(str(Path(".dvc").absolute())).get("core", {}).get("no_scm", False)
+    does_without = Config(str(Path(".dvc").absolute())).get("core", {}).get("no_scm")
+    return [] if does_without else [NO_REPOSITORY]
 
 
 def unfinished_merges() -> list[str]:

@@ -12,7 +12,6 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,17 +34,11 @@ SMALL = {
     "finetune": {"epochs": 2, "unfreeze_from": "block7a"},
 }
 PICTURES = 22
-# What may differ between two users and must change nothing.
+# What may differ between two users and must change nothing: umask, time zone, language, hash seed.
 USERS = {
-    "one": {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "1", "USER": "one"},
-    "another folder": {
-        "TZ": "America/St_Johns",
-        "LC_ALL": "C.UTF-8",
-        "PYTHONHASHSEED": "2",
-        "USER": "another",
-    },
+    "one": (0o022, "Pacific/Kiritimati", "C", "1"),
+    "another folder": (0o077, "America/St_Johns", "C.UTF-8", "2"),
 }
-UMASKS = {"one": 0o022, "another folder": 0o077}
 # Settings of the second user's own, which would change figures and numbers if they applied.
 SETTINGS = {
     ".keras/keras.json": '{"floatx": "float16", "epsilon": 0.1, "backend": "tensorflow", '
@@ -108,7 +101,12 @@ def reproduce(clone: Path) -> None:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         if clone.name != next(iter(USERS)):
             (home / name).write_text(content)
-    own = USERS[clone.name] | {
+    umask, zone, language, hash_seed = USERS[clone.name]
+    own = {
+        "USER": clone.name,
+        "TZ": zone,
+        "LC_ALL": language,
+        "PYTHONHASHSEED": hash_seed,
         "HOME": str(home),
         "DVC_SITE_CACHE_DIR": str(home / "site"),
         "DVC_GLOBAL_CONFIG_DIR": str(home / "dvc"),
@@ -117,7 +115,7 @@ def reproduce(clone: Path) -> None:
         [*DVC, "repro"],
         cwd=clone,
         env=environment() | own,
-        umask=UMASKS[clone.name],
+        umask=umask,
         capture_output=True,
         text=True,
         check=False,
@@ -130,29 +128,17 @@ def reproduce(clone: Path) -> None:
 def differences(one: Path, another: Path) -> list[str]:
     """Return the outputs of two finished clones whose bytes differ, and dvc.lock where it does.
 
-    A lock file that DVC writes from nothing has the stages in the order in which they ran. Where
-    neither of two needs the other, that differs from run to run, and doesn't count.
+    DVC noted the digests of all outputs there. A lock file that it writes from nothing has the
+    stages in the order in which they ran. Where neither of two needs the other, that differs from
+    run to run, and doesn't count.
     """
-    lock, other = (YAML(typ="safe").load(clone / "dvc.lock") for clone in (one, another))
-    outputs = {out["path"] for stage in lock["stages"].values() for out in stage["outs"]}
-    files = {
-        file.relative_to(clone)
-        for clone in (one, another)
-        for file in _files(clone / name for name in outputs)
-    }
-    found = [str(name) for name in sorted(files) if _read(one / name) != _read(another / name)]
-    return found if lock == other else sorted([*found, "dvc.lock"])
-
-
-def _files(paths: Iterable[Path]) -> Iterable[Path]:
-    for path in paths:
-        yield from (file for file in path.rglob("*") if file.is_file())
-        if path.is_file():
-            yield path
-
-
-def _read(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    locks = [YAML(typ="safe").load(clone / "dvc.lock") for clone in (one, another)]
+    digests = [
+        {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
+        for lock in locks
+    ]
+    found = {path for path, _ in digests[0].items() ^ digests[1].items()}
+    return sorted(found | {"dvc.lock"}) if locks[0] != locks[1] else []
 
 
 if __name__ == "__main__":

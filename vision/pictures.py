@@ -8,10 +8,10 @@ import shutil
 import struct
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 import pillow_heif
@@ -21,6 +21,8 @@ from vision.runtime.text import fitting
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Answer = TypeVar("Answer")
 
 SPLITS = ("train", "validation", "test")
 
@@ -122,12 +124,11 @@ class Form(NamedTuple):
 
 def natural_order(names: Sequence[str]) -> list[str]:
     """Sort names as people do: cat.2 before cat.10."""
-    return sorted(names, key=lambda name: (_parts(name), name))
 
+    def parts(name: str) -> list[str | int]:  # no numbers and numbers, in turn
+        return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
-def _parts(name: str) -> list[str | int]:
-    """Cut a name into what is no number and numbers, in turn."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return sorted(names, key=lambda name: (parts(name), name))
 
 
 def index(folder: Path) -> "pd.DataFrame":
@@ -175,7 +176,8 @@ def decode(path: Path, least: int | None = None) -> Image.Image:
             if least:
                 image.draft(None, (least, least))
             image.load()
-        return _as_rgb(_upright(image))
+        turn = _turn(image)
+        return _as_rgb(image if turn is None else image.transpose(turn))
 
 
 @contextmanager
@@ -299,22 +301,21 @@ def _first_webp_frame(path: Path) -> bytes | None:
     return None
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    turn = _turn(image)
-    return image if turn is None else image.transpose(turn)
-
-
 def _turn(image: Image.Image) -> Image.Transpose | None:
     """Tell how a picture is turned upright, as its EXIF data says; if it is broken, not at all.
 
     Pillow's own function writes the data anew, which fails for values that are merely unusual.
     """
+    return _TURNS.get(_answer(lambda: image.getexif().get(_EXIF_ORIENTATION), otherwise=None))
+
+
+def _answer(ask: Callable[[], Answer], otherwise: Answer) -> Answer:
+    """Ask the libraries something of a picture, which may be too broken for them to tell."""
     try:
         with _failures_named():
-            orientation = image.getexif().get(_EXIF_ORIENTATION)
+            return ask()
     except UnreadablePictureError:
-        return None
-    return _TURNS.get(orientation)
+        return otherwise
 
 
 def why_unreadable(path: Path) -> str | None:
@@ -332,19 +333,20 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return _of_16_bits(np.asarray(image))
     with _failures_named():
-        if image.has_transparency_data and not _has_unused_alpha(image):
+        if _is_seen_through(image):
             image = image.convert("RGBA")
             white = Image.new("RGBA", image.size, "white")
             return Image.alpha_composite(white, image).convert("RGB")
         return image.convert("RGB")
 
 
-def _has_unused_alpha(image: Image.Image) -> bool:
-    """Tell whether a BMP has a fourth byte in each pixel that nobody used: it is 0 everywhere.
+def _is_seen_through(image: Image.Image) -> bool:
+    """Tell whether a picture has transparency; of a BMP it is unused where it is 0 everywhere.
 
-    Many programs write 32 bits for the sake of their alignment alone.
+    Many programs write 32 bits for each pixel for the sake of their alignment alone.
     """
-    return image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox()
+    unused = image.format == "BMP" and image.mode == "RGBA" and not image.getchannel("A").getbbox()
+    return image.has_transparency_data and not unused
 
 
 def _of_16_bits(values: np.ndarray) -> Image.Image:
@@ -375,11 +377,7 @@ def brightest(picture: Image.Image) -> int:
 def is_transparent(path: Path) -> bool:
     """Tell whether nothing is seen of a picture that can be decoded, but the white behind it."""
     with _opened(path) as image, _failures_named(path):
-        return (
-            image.has_transparency_data
-            and not _has_unused_alpha(image)
-            and not image.convert("RGBA").getchannel("A").getbbox()
-        )
+        return _is_seen_through(image) and not image.convert("RGBA").getchannel("A").getbbox()
 
 
 def is_plain(path: Path) -> bool:
@@ -394,9 +392,10 @@ def is_plain(path: Path) -> bool:
 def form(path: Path) -> Form:
     """Tell the form of a picture that can be decoded."""
     with _opened(path) as image:
+        # Where what follows the first one is broken, there are several.
+        several = _answer(lambda: bool(getattr(image, "is_animated", False)), otherwise=True)
         with _failures_named():
             transparent = image.has_transparency_data
-        several = _has_several(image)
         return Form(
             image.format,
             several,
@@ -407,14 +406,6 @@ def form(path: Path) -> Form:
             and not several
             and _turn(image) is None,
         )
-
-
-def _has_several(image: Image.Image) -> bool:
-    try:
-        with _failures_named():
-            return bool(getattr(image, "is_animated", False))
-    except UnreadablePictureError:  # what follows the first is broken
-        return True
 
 
 def write_plain(source: Path, folder: Path, name: str) -> str:

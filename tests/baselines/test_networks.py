@@ -110,13 +110,6 @@ def test_the_seed_makes_the_weights_and_dropout_leaves_them(name):
         assert one.ndim == 1 or (one != other).any()  # biases begin at 0
 
 
-def test_no_two_layers_start_from_the_same_numbers(name):
-    kernels = [kernel.ravel() for kernel in build(name, 80, 2, None, 0).get_weights()[::2]]
-    # Scaled by the layer's size, else.
-    beginnings = [tuple(np.round(kernel[:8] / np.abs(kernel[:8]).max(), 4)) for kernel in kernels]
-    assert len(set(beginnings)) == len(kernels)
-
-
 def test_the_networks_are_those_of_the_parameters_and_of_the_figure():
     sections = {
         field.alias for field in Params.model_fields.values() if field.annotation is Network

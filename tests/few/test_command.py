@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -85,6 +86,41 @@ def test_outside_of_the_project_it_says_where_to_go(typed, tmp_path, monkeypatch
     assert capsys.readouterr().err == (
         "error: there is no dvc.yaml here; `cd` to the project's folder first\n"
     )
+
+
+@pytest.fixture
+def nobody(monkeypatch, tmp_path):
+    """Be a user whom the system doesn't know, in a folder of one's own."""
+
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "")  # so that it is as before in the end, whoever sets it
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_who_has_no_name_and_no_home_gets_both(nobody):
+    command.give_name_and_home()
+    assert os.environ["USER"] == str(os.getuid())
+    assert os.environ["HOME"] == str(Path(".venv/home").absolute())
+    assert Path(os.environ["HOME"]).is_dir()
+
+
+def test_a_home_that_is_not_there_is_none(nobody, monkeypatch):
+    monkeypatch.setenv("HOME", "/proc/nobody")
+    command.give_name_and_home()
+    assert os.environ["HOME"] == str(Path(".venv/home").absolute())
+
+
+def test_a_user_s_own_name_and_home_stay(nobody, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USER", "me")
+    command.give_name_and_home()
+    assert (os.environ["HOME"], os.environ["USER"]) == (str(tmp_path), "me")
+    assert not Path(".venv").exists()
 
 
 def test_the_page_goes_on_where_gradio_is(tmp_path, monkeypatch):

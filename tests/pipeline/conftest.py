@@ -12,7 +12,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psutil
 import pytest
+import requests
 from ruamel.yaml import YAML
 
 from tests import forks
@@ -29,6 +31,8 @@ NOBODY = {
 }
 MAKES = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
 OWN_FOLDERS = ("stages", "vision", "serving", "tools", "few", "presets", "recipes")
+# What pages have their readers install is installed here, and active.
+INSTALLING = ("make install", "source .venv/bin/activate", "pip install ")
 OWN_FILES = ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore", "data/corrections.csv")
 
 WORKLESS = """
@@ -124,6 +128,32 @@ class Project:
         ran = [self.run("python", "-m", f"stages.{name}", env=environment) for name in stages]
         return "".join(each.stdout for each in ran)
 
+    def type(self, command: str, **environment: str) -> str:
+        """Type a line of a page into a shell, and tell what it said."""
+        if command.startswith(INSTALLING):
+            return ""
+        typed = f'few() {{ python -m few "$@"; }}\n{command}'
+        return self.run("bash", "-e", "-c", typed, env=environment).stdout
+
+    def stop_queue(self) -> None:
+        """End what the queue of experiments has started, with all that this has started."""
+        self.dvc("queue", "stop", "--kill")
+        _, alive = psutil.wait_procs(self._processes(), timeout=30)
+        for process in alive:
+            process.kill()
+        assert not alive
+
+    def _processes(self) -> list[psutil.Process]:
+        """List the processes that work in the project's folder."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if Path(process.cwd()).is_relative_to(self.folder):
+                    found.append(process)
+            except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+                pass
+        return found
+
     def repro(self) -> list[str]:
         """Run `dvc repro` and tell which stages it ran."""
         return stages_run(self.dvc("repro").stdout)
@@ -167,6 +197,14 @@ class Made(Project):
 
     def __init__(self, folder: Path):
         self.folder = folder
+
+
+def clone_of(origin: Path, folder: Path, *options: str) -> Project:
+    """Make what a colleague gets with `git clone`."""
+    clone = Made(folder.parent)
+    clone.run("git", "clone", "--quiet", *options, str(origin), folder.name)
+    clone.folder = folder
+    return clone
 
 
 def repro_within(pipeline: str, project: Project, *stages: str) -> list[str]:
@@ -240,3 +278,26 @@ def two_classes(new_project, tmp_path_factory):
     project = finished.copy_to(tmp_path_factory.mktemp("two_classes") / "project")
     project.lock = (project.folder / "dvc.lock").read_bytes()
     return project
+
+
+@pytest.fixture
+def s3(monkeypatch, tmp_path):
+    """A server on this machine that speaks S3, with an empty bucket; gives its address."""
+    from moto.server import ThreadedMotoServer  # not sooner: few tests need what it imports
+
+    # Nothing of the user's own settings, and no way out of this machine.
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    (tmp_path / "nothing").touch()
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "nothing"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    running.start()
+    url = "http://{}:{}".format(*running.get_host_and_port())
+    requests.put(f"{url}/bucket", timeout=10).raise_for_status()
+    yield url
+    running.stop()

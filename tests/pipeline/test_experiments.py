@@ -5,35 +5,22 @@ In projects whose stages do no work, but for those that read the user's files.
 
 import io
 import json
-import os
 import re
 import time
 from itertools import product
-from pathlib import Path
 
-import psutil
 import pytest
-import requests
-from moto.server import ThreadedMotoServer
 from PIL import Image
 from ruamel.yaml import YAML
 
 from tests.code import ROOT
 from tests.files import write_zip
-from tests.pipeline.conftest import Made, Project, stages_run
+from tests.pipeline.conftest import clone_of, stages_run
 from tests.stubs import StubProject
 from vision.params import load_params
 
 OUTPUT = "data/predictions.csv"
 GRID = set(product((1, 2), (1e-5, 3e-5)))
-
-
-def clone_of(origin: Path, folder: Path, *options: str) -> Project:
-    """Make what a colleague gets with `git clone`."""
-    clone = Made(folder.parent)
-    clone.run("git", "clone", "--quiet", *options, str(origin), folder.name)
-    clone.folder = folder
-    return clone
 
 
 @pytest.fixture(scope="module")
@@ -178,18 +165,6 @@ def test_a_recipe_is_an_experiment_with_its_name_and_parameters(finished, tmp_pa
 # --- a grid in the queue ---
 
 
-def processes(project):
-    """Processes that work in the project's folder: those that its queue has started."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(project.folder):
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            pass
-    return found
-
-
 def finish(project):
     """Wait until nothing in the queue waits or runs; give its last state, a line a task."""
     deadline = time.monotonic() + 180  # some 25 seconds where nothing else runs
@@ -212,11 +187,7 @@ def grid(finished, tmp_path_factory):
         project.dvc("queue", "start", "-j", "2")
         project.finished = finish(project)
     finally:
-        project.dvc("queue", "stop", "--kill")
-        _, alive = psutil.wait_procs(processes(project), timeout=30)
-        for process in alive:
-            process.kill()
-    assert not alive
+        project.stop_queue()
     return project
 
 
@@ -339,27 +310,6 @@ def share(project, tmp_path, url, *setting):
 
 def test_a_clone_has_every_result_with_a_pull_from_a_directory(finished, tmp_path):
     share(finished.copy_to(tmp_path / "project"), tmp_path, str(tmp_path / "storage"))
-
-
-@pytest.fixture
-def s3(monkeypatch, tmp_path):
-    """A server on this machine that speaks S3, with an empty bucket; gives its address."""
-    # Nothing of the user's own settings, and no way out of this machine.
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "nothing").touch()
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "nothing"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    running.start()
-    url = "http://{}:{}".format(*running.get_host_and_port())
-    requests.put(f"{url}/bucket", timeout=10).raise_for_status()
-    yield url
-    running.stop()
 
 
 def test_a_clone_has_every_result_with_a_pull_from_s3(finished, s3, tmp_path):

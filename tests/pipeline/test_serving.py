@@ -104,8 +104,8 @@ def test_two_bundles_are_the_same_bytes_and_classify_as_the_workspace_does(insid
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     batch = pictures.load_batch([*inside.folder.glob(f"{TEST}/*/*")], 64)
     np.testing.assert_array_equal(
-        classifier.from_bundle(tmp_path / "a.zip").probabilities(batch),
-        classifier.from_workspace().probabilities(batch),
+        classifier.open_model(bundle=tmp_path / "a.zip").probabilities(batch),
+        classifier.open_model().probabilities(batch),
     )
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         manifest = json.loads(archive.read("manifest.json"))

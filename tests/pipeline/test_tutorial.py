@@ -29,13 +29,6 @@ from tests.test_docs import FENCE
 from vision import pictures
 
 PAGE = ROOT / "docs/tutorial.md"
-# These are installed here, and active.
-INSTALLING = (
-    "make install",
-    "source .venv/bin/activate",
-    "pip install ai-edge-litert pillow",
-    "pip install ai-edge-litert pillow pillow-heif",
-)
 CLASSES = ("bowl", "glass", "mug")
 # Of each class, as on the page.
 COUNT = 60
@@ -80,15 +73,8 @@ def followed(new_project):
             with (folder / "data/corrections.csv").open("a") as file:
                 file.write(block)
         for command in block.splitlines() if language == "sh" else []:
-            if command not in INSTALLING:
-                project.said[command] = run(project, command, HOME=str(home))
+            project.said[command] = project.type(command, HOME=str(home))
     return project
-
-
-def run(project, command, **environment):
-    """Type a command; what it says."""
-    typed = f'few() {{ python -m few "$@"; }}\n{command}'
-    return project.run("bash", "-e", "-c", typed, env=environment).stdout
 
 
 def said(project, beginning):
@@ -160,11 +146,11 @@ def test_the_model_is_used_as_the_how_to_page_says(followed, tmp_path):
     for language, block in FENCE.findall(page):
         if language == "python":
             (project.folder / "own.py").write_text(block)
-            run(project, "python own.py")
+            project.type("python own.py")
         for command in block.splitlines() if language == "sh" else []:
             # Below, a server is looked at; it would not end.
-            if command not in INSTALLING and not command.startswith("few serve"):
-                run(project, command)
+            if not command.startswith("few serve"):
+                project.type(command)
             if command.startswith("dvc exp run"):
                 project.commit("Have fewer sure predictions")
     for written in ("found.csv", "heat/holidays/beach.jpg.png", "report.html", "bundle.zip"):
@@ -173,7 +159,7 @@ def test_the_model_is_used_as_the_how_to_page_says(followed, tmp_path):
 
 def test_two_runs_are_compared(followed):
     """Of which there is one: HEAD has what the workspace has."""
-    output = run(followed, "few compare HEAD workspace")
+    output = followed.type("few compare HEAD workspace")
     assert output.startswith("A = HEAD, B = workspace\n")
     assert "+0.00" in output
 

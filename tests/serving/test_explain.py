@@ -17,22 +17,16 @@ from vision.networks import parts
 from vision.runtime.errors import UserError
 
 
-@pytest.fixture(scope="module")
-def explained(colours, module_patch):
+@pytest.fixture
+def explained(colours, monkeypatch):
     """The colours' classifier, whose Keras form sees the same: each class in its own colour."""
     entering = keras.Input((3,))
     outputs = layers.Dense(3, "softmax")(entering)
     head = keras.Model(entering, outputs, name=parts.HEAD)
     head.set_weights([np.eye(3), np.zeros(3)])
     model = classifier(head, SIZE)
-    module_patch.setattr(Classifier, "keras_model", lambda _: model)
+    monkeypatch.setattr(Classifier, "keras_model", lambda _: model)
     return colours
-
-
-@pytest.fixture(scope="module")
-def module_patch():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
 
 
 @pytest.fixture
@@ -78,14 +72,6 @@ def test_what_is_no_picture_is_named_and_the_rest_is_drawn(explained, spotted, c
     assert [path.name for path in Path("out/in").iterdir()] == ["a.png.png"]
 
 
-def test_a_picture_that_goes_meanwhile_is_unread(explained, spotted):
-    results = list(predict.classify(explained, [spotted]))
-    Path(spotted).unlink()
-    (result,) = explain.write_all(explained, results, Path("out"))
-    assert result.file == spotted
-    assert isinstance(result, predict.Unread)
-
-
 @pytest.mark.parametrize(
     ("error", "why"), [(RuntimeError("no memory"), "no memory"), (OSError(5, ""), os.strerror(5))]
 )
@@ -121,18 +107,12 @@ def test_of_large_pictures_no_more_is_held_than_is_drawn(explained, picture, tmp
         ("a.jpg", "out/a.jpg.png"),
         ("./b/../b/a.jpg", "out/b/a.jpg.png"),
         ("/data/a.jpg", "out/data/a.jpg.png"),
+        ("../../../../../../../../a.jpg", "out/a.jpg.png"),
     ],
 )
 def test_a_drawing_lies_where_its_picture_does(file, place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert explain.place(file, Path("out")) == Path(place)
-
-
-def test_a_picture_outside_of_the_folder_stays_inside_of_the_drawings(tmp_path, monkeypatch):
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    found = explain.place("../../a.jpg", Path("out"))
-    assert found == Path("out", *tmp_path.parent.parts[1:], "a.jpg.png")
 
 
 @pytest.mark.parametrize(

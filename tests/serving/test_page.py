@@ -62,13 +62,9 @@ def test_the_most_probable_classes_come_first(answer, picture):
     assert "<h3>red, 58.8% - unsure</h3>" in said
 
 
-def test_a_large_picture_is_shown_small(answer, picture):
-    said = answer(picture("a.png", (9, 9, 9), (3000, 1500)))
+def test_a_large_picture_is_shown_small_and_names_as_they_are(answer, picture):
+    said = answer(picture("<script>&'\".png", (0, 0, 255), (3000, 1500)))
     assert [image.size for image in shown(said)] == [(448, 224)] * 2
-
-
-def test_names_are_shown_as_they_are(answer, picture):
-    said = answer(picture("<script>&'\".png", (0, 0, 255)))
     assert "<script>" not in said
     assert "&lt;script&gt;&amp;&#x27;&quot;.png" in said
     assert "<h3>&lt;b&gt;, 100.0%</h3>" in said
@@ -91,8 +87,6 @@ def test_a_file_that_is_no_picture_is_told_and_the_rest_goes_on(answer, picture,
     ("error", "why"),
     [
         (RuntimeError("<b>no</b>\nmemory"), "&lt;b&gt;no&lt;/b&gt; memory"),
-        (AssertionError("tile"), "broken (AssertionError: tile)"),
-        (PermissionError(errno.EACCES, "no"), "Permission denied"),
         (OSError(errno.EIO, "no"), "Input/output error"),
     ],
 )
@@ -102,11 +96,8 @@ def test_every_file_is_answered_whatever_one_of_them_makes_fail(
     green, bad = picture("a.png", (0, 250, 0)), picture("<i>.gif", (0, 0, 250))
     failing_decoder(GifImagePlugin.GifImageFile, error)
     said = answer(green, bad, green)
-    assert re.findall("<h3>(.*?)</h3>", said) == [
-        "grün, 100.0%",
-        f"Not read: {why}",
-        "grün, 100.0%",
-    ]
+    green_one = "grün, 100.0%"
+    assert re.findall("<h3>(.*?)</h3>", said) == [green_one, f"Not read: {why}", green_one]
     assert said.count("<article") == 3
     assert "<p>&lt;i&gt;.gif</p>" in said
 
@@ -117,13 +108,9 @@ def test_more_than_so_many_are_left_alone(answer, picture):
     assert "3 more were left alone" in said
 
 
-def test_what_was_answered_is_removed_also_where_that_fails(model, picture, monkeypatch, tmp_path):
+def test_what_was_dropped_goes_where_its_answer_fails(model, picture, monkeypatch, tmp_path):
     uploads = Uploads(tmp_path)
     path = picture("a.png", (0, 250, 0))
-    none, said = serve._answer(model, Inverted(), uploads, [path])
-    assert (none, "grün" in said, Path(path).exists()) == (None, True, False)
-
-    picture("a.png", (0, 250, 0))
     monkeypatch.setattr(Inverted, "draw", None)
     with pytest.raises(TypeError):
         serve._answer(model, Inverted(), uploads, [path])

@@ -13,7 +13,7 @@ import pytest
 from PIL import WebPImagePlugin
 
 from serving import predict
-from serving.prediction import Prediction, Unread
+from serving.classifier import Prediction, Unread
 from vision.pictures import FORMAT_NAMES
 from vision.runtime.errors import UserError
 
@@ -73,17 +73,19 @@ def test_json_is_text_whatever_the_name_of_a_file(colours, picture, capsys):
 def test_what_is_no_picture_is_named_and_the_rest_goes_on(colours, three, tmp_path, capsys):
     (tmp_path / "notes.txt").write_text("no picture")
     (tmp_path / "empty.jpg").touch()
-    named = [three[0], str(tmp_path / "notes.txt"), three[1], str(tmp_path / "gone.jpg"), "a\0b"]
-    with pytest.raises(UserError, match="4 of what was named could not be classified"):
-        predict.print_predictions(colours, [*named, str(tmp_path / "empty.jpg")], "csv")
+    (tmp_path / "round.png").symlink_to("round.png")
+    why = {
+        f"{tmp_path}/notes.txt": f"not a {FORMAT_NAMES} picture, or broken at its beginning",
+        f"{tmp_path}/gone.jpg": "No such file or directory",
+        f"{tmp_path}/round.png": "Too many levels of symbolic links",
+        "a\0b": "embedded null byte",
+        f"{tmp_path}/empty.jpg": "empty file",
+    }
+    with pytest.raises(UserError, match="5 of what was named could not be classified"):
+        predict.print_predictions(colours, [three[0], *why, three[1]], "csv")
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 3
-    assert said.err.splitlines() == [
-        f"{tmp_path}/notes.txt: not a {FORMAT_NAMES} picture, or broken at its beginning",
-        f"{tmp_path}/gone.jpg: No such file or directory",
-        "a\0b: embedded null byte",
-        f"{tmp_path}/empty.jpg: empty file",
-    ]
+    assert said.err.splitlines() == [f"{file}: {reason}" for file, reason in why.items()]
 
 
 def test_a_folder_is_all_that_is_below_it_but_what_is_hidden(picture, tmp_path):
@@ -111,16 +113,6 @@ def test_links_are_followed_but_not_in_circles(picture, tmp_path, monkeypatch):
         ]
 
 
-def test_links_to_nothing_and_to_themselves_are_named(colours, tmp_path):
-    (tmp_path / "a.png").symlink_to("gone.png")
-    (tmp_path / "b.png").symlink_to("b.png")
-    found = predict.classify(colours, predict.find([str(tmp_path)]))
-    assert list(found) == [
-        Unread(f"{tmp_path}/a.png", "No such file or directory"),
-        Unread(f"{tmp_path}/b.png", "Too many levels of symbolic links"),
-    ]
-
-
 def test_a_folder_that_may_not_be_read_is_named_once_and_the_rest_goes_on(
     picture, tmp_path, monkeypatch
 ):
@@ -141,24 +133,18 @@ def test_a_folder_that_may_not_be_read_is_named_once_and_the_rest_goes_on(
     assert list(predict.find(["closed"])) == [closed]
 
 
-def test_a_folder_without_files_is_named(tmp_path):
-    named = str(tmp_path)
-    assert list(predict.find([named])) == [Unread(named, "no file is in this folder")]
-
-
 def test_patterns_reach_below_and_leave_folders_out(picture, tmp_path):
     for name in ("1.png", "a/2.png", "a/b.png/3.png"):
         picture(name, "red")
-    found = predict.find([f"{tmp_path}/**/*.png", f"{tmp_path}/*.jpg"])
-    assert list(found) == [
+    (tmp_path / "empty").mkdir()
+    itself = picture("cat[1].jpeg", "red")  # a file whose name looks like a pattern
+    named = [f"{tmp_path}/**/*.png", f"{tmp_path}/*.jpg", f"{tmp_path}/empty", itself]
+    assert list(predict.find(named)) == [
         *(str(tmp_path / name) for name in ("1.png", "a/2.png", "a/b.png/3.png")),
-        Unread(f"{tmp_path}/*.jpg", "no file matches this pattern"),
+        Unread(named[1], "no file matches this pattern"),
+        Unread(named[2], "no file is in this folder"),
+        itself,
     ]
-
-
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(picture):
-    name = picture("cat[1].png", "red")
-    assert list(predict.find([name])) == [name]
 
 
 def test_a_list_comes_on_stdin(monkeypatch, picture, tmp_path):
@@ -176,29 +162,19 @@ def test_a_list_comes_on_stdin(monkeypatch, picture, tmp_path):
         assert list(predict.find(["-"])) == [one, below]
 
 
-@pytest.mark.parametrize("error", [RuntimeError("no memory\nfor it"), KeyError(3), OSError(5, "")])
-def test_whatever_fails_on_one_file_the_others_go_on(
-    colours, three, monkeypatch, error, failing_decoder
-):
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (RuntimeError("no memory\nfor it"), "no memory for it"),
+        (KeyError(3), "broken (KeyError: 3)"),
+        (OSError(5, ""), os.strerror(5)),
+    ],
+)
+def test_whatever_fails_on_one_file_the_others_go_on(colours, three, error, why, failing_decoder):
     failing_decoder(WebPImagePlugin.WebPImageFile, error)
     results = list(predict.classify(colours, [three[2], *three]))
     assert [type(result) for result in results] == [Unread, Prediction, Prediction, Unread]
-    why = {"RuntimeError": "no memory for it", "KeyError": "broken (KeyError: 3)"}
-    assert results[0].reason == why.get(type(error).__name__, os.strerror(5))
-
-
-def test_predictions_come_in_the_order_of_the_files(colours, three):
-    results = predict.classify(colours, iter(three * 20))
-    assert [each.file for each in results if isinstance(each, Prediction)] == three * 20
-
-
-def peak_bytes(model, folder):
-    tracemalloc.start()
-    with Path(os.devnull).open("w") as nowhere:
-        predict.write_csv(predict.classify(model, predict.find([folder])), model.classes, nowhere)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return peak
+    assert results[0].reason == why
 
 
 def test_of_a_folder_of_60_000_files_only_the_names_are_held(tmp_path):
@@ -226,6 +202,11 @@ def test_memory_does_not_grow_with_the_number_of_pictures(colours, picture, tmp_
             copy = tmp_path / name / str(number // 100) / f"{number}.png"
             copy.parent.mkdir(parents=True, exist_ok=True)
             os.link(original, copy)
-        peaks.append(peak_bytes(colours, str(tmp_path / name)))
+        tracemalloc.start()
+        results = predict.classify(colours, predict.find([str(tmp_path / name)]))
+        with Path(os.devnull).open("w") as nowhere:
+            predict.write_csv(results, colours.classes, nowhere)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
     # 2,000 predictions would take 1 MB, and so would the pictures.
     assert peaks[2] - peaks[1] < 200_000

@@ -69,7 +69,8 @@ def test_all_classes_with_too_few_pictures_are_named_at_once(workspace, capfd):
     bee, cow = [line for line in capfd.readouterr().err.splitlines() if line]
     assert bee == "error: class bee has too few pictures: 2 can be used and 0 can't be decoded"
     assert cow.startswith("error: class cow has too few pictures: 6 can be used and 1 can't be")
-    assert "train 3, validation 2, test 2" in cow
+    assert "params.yaml asks for train 3, validation 2, test 2: add pictures" in cow
+    assert "change subset.train, subset.validation, subset.test" in cow
     assert not (workspace / "data/subset").exists()
 
 

@@ -90,16 +90,6 @@ def test_it_measures_as_scikit_learn_does_by_hand(pictures):
         assert row.accuracy == (p > 0.5).mean()
 
 
-def test_views_equal_to_their_pictures_change_nothing(pictures):
-    """They share their picture's weight."""
-    x, y = pictures
-    splits = of_folds(y, np.arange(120))
-    alone, with_views = (
-        study.cross_validate([x, *views], y, splits, [1e-2]) for views in ([], [x[:80], x[:80]])
-    )
-    np.testing.assert_allclose(with_views["loss"], alone["loss"], rtol=1e-3)  # its tolerance
-
-
 def test_views_stay_out_where_their_picture_is_predicted(pictures):
     """Here those of such pictures are no numbers, which a fit refuses."""
     x, y = pictures

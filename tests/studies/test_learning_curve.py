@@ -48,15 +48,10 @@ def test_the_table_has_a_row_for_each_size_that_there_is(measured, capsys):
 
 
 @pytest.mark.parametrize("sizes", [[5, 10], [10]])
-def test_the_figure_says_what_it_shows(measured, sizes):
+def test_the_figure_shows_the_table(measured, sizes):
     table = learning_curve.tabulate(sizes)
-    figure = learning_curve.draw(table)
-    (axes,) = figure.axes
-    assert axes.get_xscale() == "log"
+    (axes,) = learning_curve.draw(table).axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(size) for size in sizes]
-    assert axes.get_title()
-    assert axes.get_xlabel()
-    assert axes.get_ylabel()
     drawn = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) == len(sizes)]
     for model in ("head", "finetuned"):
         assert any(np.array_equal(values, table[model]) for values in drawn)

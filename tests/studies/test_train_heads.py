@@ -40,15 +40,6 @@ def test_the_strength_is_chosen_on_the_validation_pictures_and_measured_on_the_t
     )
 
 
-def test_more_pictures_make_a_better_head(sets):
-    rows, labels = sets
-    few, all_of_them = np.array([0, 40]), np.arange(80)
-    grid = [1e-3, 1e-2, 1e-1]
-    assert train_heads.measure(rows, labels, few, grid) < train_heads.measure(
-        rows, labels, all_of_them, grid
-    )
-
-
 @pytest.mark.parametrize("stage", [train_heads, finetune])
 def test_a_size_above_what_there_is_is_left_out(tmp_path, monkeypatch, capsys, stage):
     for name in ("a/0.png", "a/1.png", "b/0.png"):

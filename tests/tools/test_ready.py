@@ -30,16 +30,12 @@ def said():
     return refused.value.args
 
 
-def test_of_a_project_in_order_nothing_is_said(project):
-    for name in ("dvc.yaml", "dvc.lock"):
-        (project / name).write_bytes((ROOT / name).read_bytes())
-    ready.main()
-
-
 def test_half_a_lock_of_a_killed_dvc_is_cleared_away(project):
     lock = project / ".dvc/tmp/rwlock"
     lock.parent.mkdir(parents=True)
     lock.write_text('{"write": {')
+    for name in ("dvc.yaml", "dvc.lock"):  # of which nothing is said
+        (project / name).write_bytes((ROOT / name).read_bytes())
     ready.main()
     assert not lock.exists()
 
@@ -57,17 +53,19 @@ def test_a_folder_in_no_git_repository_is_told_how_to_become_one(project):
     assert "`git init && git add . && git commit -m " in done.stderr
 
 
-def test_the_repository_may_be_that_of_a_folder_above_or_a_worktree(project):
-    (project / ".git").rename(project.parent / ".git")
-    ready.main()
-    (project / ".git").write_text("gitdir: elsewhere\n")
-    ready.main()
-
-
-def test_who_told_dvc_to_do_without_git_needs_none(project):
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("../.git/HEAD", ""),
+        (".git", "gitdir: elsewhere\n"),
+        (".dvc/config.local", "[core]\n    no_scm = true\n"),
+    ],
+    ids=["of a folder above", "a worktree", "told to do without"],
+)
+def test_there_may_be_other_repositories_or_none_at_will(project, file, content):
     (project / ".git").rmdir()
-    (project / ".dvc").mkdir()
-    (project / ".dvc/config.local").write_text("[core]\n    no_scm = true\n")
+    (project / file).parent.mkdir(exist_ok=True)
+    (project / file).write_text(content)
     ready.main()
 
 
@@ -100,9 +98,6 @@ def test_linked_folders_are_told_where_pictures_are_taken_from_there(project):
     assert f"data/external/cat -> {project}/cats" in line
     set_params(project / "params.yaml", {"download.source": "sample"})
     ready.main()
-
-
-def test_parameters_that_every_stage_would_refuse_are_told(project):
     set_params(project / "params.yaml", {"lr": -1})
     (line,) = said()
     assert line.startswith("params.yaml: lr = -1 is refused")

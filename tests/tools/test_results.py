@@ -38,24 +38,6 @@ def write(name, content):
     path.write_text(json.dumps(content))
 
 
-def run_of(*accuracies, pictures=1000):
-    """A run, by each seed's accuracies of its head and of its fine-tuned model."""
-    seeds = {
-        str(seed): {
-            "head": {"validation_loss": 0.1, "validation_accuracy": head + 0.01},
-            "finetune": {"validation_loss": 0.1, "validation_accuracy": finetuned + 0.01},
-            "evaluate": {
-                "pictures": pictures,
-                "head": {"accuracy": head},
-                "finetuned": {"accuracy": finetuned},
-            },
-        }
-        for seed, (head, finetuned) in enumerate(accuracies)
-    }
-    cost = {"seconds": {}, "total_seconds": 90, "peak_memory_mb": 1234}
-    return {"seeds": seeds, "cost": cost, "processor": {"name": "a processor", "threads": 2}}
-
-
 def test_the_committed_document_is_what_the_committed_metrics_give(workspace, monkeypatch):
     monkeypatch.undo()
     monkeypatch.chdir(workspace)
@@ -105,55 +87,4 @@ def test_the_ways_of_the_panel_are_compared_on_the_splits_of_both(workspace):
         "+0.030 ± 0.010",  # (0.04 + 0.02) / 2, and √((0.01² + 0.01²) / 1) / √2
         "-0.050",
         "1,234 / 1,234 / 1,234",
-    ]
-    write("panel/trash", {"plain": splits["plain"]})
-    assert row("trash", "The panel")[3:] == ["", "", "", "", "1,234 /  /"]
-
-
-def test_seeds_are_told_as_mean_and_deviation_with_the_interval_of_the_test_pictures(workspace):
-    write("results/lite2", run_of((0.99, 0.99), (0.98, 0.98)))
-    *_, head, _, minutes, memory = row("`lite2`", "With a pretrained base")
-    # Wilson: (0.985 + z²/2n ± z √(0.985 · 0.015/n + z²/4n²)) / (1 + z²/n), n = 1,000, z = 1.96.
-    assert head == "0.9850 ± 0.0071 (0.9754–0.9909)"
-    assert (minutes, memory) == ("1.5", "1,234")
-
-
-def test_a_backbone_s_loss_differs_from_the_first_one_s_fold_by_fold(workspace):
-    shutil.rmtree(workspace / "metrics/studies/backbones")
-    for name, losses in (("as-it-is", [0.1, 0.3] * 3), ("260-px", [0.1, 0.1] * 3)):
-        folds = {"pictures": [500, 500] * 3, "wrong": [4, 6, 5, 5, 3, 7], "loss": losses}
-        write(f"studies/backbones/{name}", {"repeats": 3, "folds": folds})
-    section = "With a pretrained base"
-    assert row("`as-it-is`", section) == ["30 of 3,000", "0.2000", ""]
-    # The mean of 0 and -0.2, three times, and their deviation: 0.1 · √(6 / 5).
-    assert row("`260-px`", section) == ["30 of 3,000", "0.1000", "-0.1000 ± 0.1095"]
-    assert row("`300-px`", section) == ["not measured", "", ""]
-
-
-def test_a_network_s_minutes_are_those_of_its_first_epoch_and_of_the_others(workspace):
-    cost = {"first_epoch_seconds": 30.0, "epoch_seconds": 10.0, "peak_memory_mb": 1234}
-    path = results.METRICS / "costs/baselines.json"
-    costs = json.loads(path.read_text())
-    costs["networks"]["blog-2016-plain"] = cost
-    path.write_text(json.dumps(costs))
-    found = json.loads((results.METRICS / "baselines/blog-2016-plain.json").read_text())
-    write("baselines/blog-2016-plain", found | {"epochs": 10})
-    assert row("Keras blog, 2016", "From scratch")[-3:] == ["10.0", "2.0", "1,234"]
-
-
-def test_a_protocol_s_columns_are_its_network_s_and_its_run_s(workspace):
-    for form, accuracy in (("plain", 0.7), ("augmented", 0.8)):
-        path = f"baselines/book-2nd-edition-{form}"
-        found = json.loads((results.METRICS / f"{path}.json").read_text())
-        for split, moved in (("test", 0), ("validation", 0.01)):
-            found[split]["accuracy"] = accuracy + moved
-        write(path, found)
-    write("results/book-2nd-edition-lite0", run_of((0.9, 0.95)))
-    write("results/book-2nd-edition-lite0-plain", run_of((0.85, 0.93)))
-    assert row("*measured* (book-2nd-edition-lite0)", "The literature, and its protocols here") == [
-        "0.700 (0.710)",
-        "0.800 (0.810)",
-        "0.8500 (0.860)",
-        "0.9000 (0.910)",
-        "0.9500 (0.960)",
     ]

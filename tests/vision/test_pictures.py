@@ -6,6 +6,7 @@ import sys
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import keras
 import numpy as np
@@ -27,6 +28,9 @@ SMOOTH = np.stack([ACROSS, DOWN, 255 - ACROSS], axis=-1).astype(np.uint8)
 
 # What JPEG at quality 95 may change in SMOOTH: 8 of 255 levels were never reached.
 JPEG_LOSS = 8
+
+
+SEVERAL = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
 
 
 def save(path, values, mode=None, **options):
@@ -112,10 +116,10 @@ def coloured():
     return picture
 
 
-def without_transparent_entry():
-    palette = PALETTE.copy()
-    palette[GREY[0, 0]] = 255
-    return palette[GREY]
+WITHOUT_ENTRY = PALETTE.copy()
+WITHOUT_ENTRY[GREY[0, 0]] = 255
+SEEN = np.where(GREY > 99, 0, 255).astype(np.uint8)  # the alpha of half of the pixels
+ON_WHITE = np.where(SEEN == 0, 255, GREY)
 
 
 # A picture, how it is saved, and what it is in RGB.
@@ -124,11 +128,8 @@ EXACT = {
     "grey": (Image.fromarray(GREY), {}, grey_as_rgb(GREY)),
     "black and white": (Image.fromarray(GREY > 99), {}, grey_as_rgb((GREY > 99) * 255)),
     "palette": (coloured(), {}, PALETTE[GREY]),
-    "transparent entry": (
-        coloured(),
-        {"transparency": int(GREY[0, 0])},
-        without_transparent_entry(),
-    ),
+    "transparent entry": (coloured(), {"transparency": int(GREY[0, 0])}, WITHOUT_ENTRY[GREY]),
+    "grey with alpha": (Image.fromarray(np.dstack([GREY, SEEN]), "LA"), {}, grey_as_rgb(ON_WHITE)),
     "16 bits": (Image.fromarray(SHADES), {}, grey_as_rgb(SHADES // 256)),
     "16 bits, big-endian": (Image.fromarray(SHADES.astype(">u2")), {}, grey_as_rgb(SHADES // 256)),
     "16 bits in 32": (Image.fromarray(SHADES.astype(np.int32)), {}, grey_as_rgb(SHADES // 256)),
@@ -140,6 +141,7 @@ EXACT = {
     ("kind", "modes"),
     [
         ("PNG", ["RGB", "grey", "black and white", "palette", "transparent entry", "16 bits"]),
+        ("PNG", ["grey with alpha"]),
         ("BMP", ["RGB", "grey", "black and white", "palette"]),
         ("GIF", ["grey", "black and white", "palette", "transparent entry"]),
         ("TIFF", ["16 bits", "16 bits, big-endian", "16 bits in 32"]),
@@ -163,13 +165,6 @@ def test_what_is_behind_rgba_is_white(tmp_path, kind):
     assert np.abs(decoded(path) - expected).max() <= 1
 
 
-def test_what_is_behind_grey_with_alpha_is_white(tmp_path):
-    alpha = np.where(GREY > 99, 0, 255).astype(np.uint8)
-    Image.merge("LA", [Image.fromarray(GREY), Image.fromarray(alpha)]).save(tmp_path / "a.png")
-    expected = np.where(alpha == 0, 255, GREY)
-    assert np.array_equal(decoded(tmp_path / "a.png"), grey_as_rgb(expected))
-
-
 @pytest.mark.parametrize("header", [108, 124])
 def test_the_alpha_of_a_bmp_counts_unless_it_is_0_throughout(tmp_path, header):
     path = write_bmp(tmp_path / "a.bmp", NOISE, GREY * 0, header)
@@ -177,22 +172,19 @@ def test_the_alpha_of_a_bmp_counts_unless_it_is_0_throughout(tmp_path, header):
         assert image.mode == "RGBA"
     assert np.array_equal(decoded(path), NOISE)
     assert not pictures.is_transparent(path)
-    alpha = np.where(GREY > 99, 0, 255).astype(np.uint8)
-    path = write_bmp(tmp_path / "a.bmp", NOISE, alpha, header)
-    assert np.array_equal(decoded(path), np.where(alpha[..., None] == 0, 255, NOISE))
+    path = write_bmp(tmp_path / "a.bmp", NOISE, SEEN, header)
+    assert np.array_equal(decoded(path), np.where(SEEN[..., None] == 0, 255, NOISE))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
 def test_what_is_transparent_throughout_is_known(tmp_path, kind):
     options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
-    alpha = GREY * 0
-    path = save(tmp_path / "a", np.dstack([NOISE, alpha]), format=kind, **options)
-    assert pictures.is_transparent(path)
-    assert (decoded(path) == 255).all()
-    alpha[3, 4] = 1
-    assert not pictures.is_transparent(
-        save(tmp_path / "a", np.dstack([NOISE, alpha]), format=kind, **options)
-    )
+    for opaque in (0, 1):
+        alpha = GREY * 0
+        alpha[3, 4] = opaque
+        path = save(tmp_path / "a", np.dstack([NOISE, alpha]), format=kind, **options)
+        assert pictures.is_transparent(path) == (not opaque)
+        assert opaque or (decoded(path) == 255).all()
 
 
 def test_png_of_few_or_many_bits_is_scaled(tmp_path):
@@ -261,10 +253,8 @@ def exif_block(orientation, tag, kind, value):
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize(
     ("tag", "value"),
-    [
-        (0x0213, 2**16 + 1),  # where the chroma is, which takes 16 bits
-        (0x0128, 2**31),  # the unit of the resolution, which does, too
-    ],
+    # Where the chroma is, and the unit of the resolution, which both take 16 bits.
+    [(0x0213, 2**16 + 1), (0x0128, 2**31)],
 )
 def test_pictures_are_turned_upright_whatever_else_their_exif_data_say(tmp_path, kind, tag, value):
     stored = np.ascontiguousarray(ORIENTATIONS[6](SMOOTH))
@@ -279,11 +269,10 @@ def test_pictures_are_turned_upright_whatever_else_their_exif_data_say(tmp_path,
 
 @pytest.mark.parametrize(
     ("kind", "orientation"),
-    # BYTE and UNDEFINED, where SHORT should be.
     [
         (3, 65535),
-        *((kind, orientation) for kind in (1, 3, 7) for orientation in (0, *range(2, 10))),
-    ],
+        *product((1, 3, 7), (0, *range(2, 10))),
+    ],  # SHORT, as it should be; BYTE, UNDEFINED
 )
 def test_an_orientation_counts_however_it_is_written_if_it_means_anything(
     tmp_path, kind, orientation
@@ -300,9 +289,6 @@ def test_an_orientation_that_stands_in_xmp_alone_counts(tmp_path):
     path = save(tmp_path / "a.jpg", np.ascontiguousarray(ORIENTATIONS[6](SMOOTH)), xmp=xmp)
     assert decoded(path).shape == SMOOTH.shape
     assert not pictures.is_plain(path)
-
-
-# --- TIFF and AVIF ---
 
 
 @pytest.mark.parametrize("compression", [None, "tiff_lzw", "tiff_adobe_deflate", "packbits"])
@@ -326,21 +312,11 @@ def test_values_of_which_nobody_knows_what_is_white_are_refused(tmp_path, values
     assert why in pictures.why_unreadable(save(tmp_path / "a.tif", values))
 
 
-def test_of_several_pages_the_first_counts_even_if_the_others_are_broken(tmp_path):
-    path = tmp_path / "a.tif"
-    first, second = Image.fromarray(NOISE), Image.fromarray(255 - NOISE)
-    first.save(path, save_all=True, append_images=[second])
-    assert np.array_equal(decoded(path), NOISE)
-    whole = path.read_bytes()
-    for kept in (0.95, 0.7):
-        path.write_bytes(whole[: int(len(whole) * kept)])
-        assert np.array_equal(decoded(path), NOISE)
-        assert pictures.form(path).several
-
-
-@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
-@pytest.mark.parametrize("kept", [1, 0.9, 0.5])
-def test_of_an_animation_the_first_frame_counts_even_if_it_is_broken_further_on(
+@pytest.mark.parametrize(
+    ("kind", "kept"),
+    [*product(["GIF", "PNG", "WEBP"], [1, 0.9, 0.5]), *product(["TIFF"], [1, 0.95, 0.7])],
+)
+def test_of_several_frames_or_pages_the_first_counts_even_if_it_is_broken_further_on(
     tmp_path, kind, kept
 ):
     frames = [Image.fromarray(RNG.integers(0, 256, (48, 48), np.uint8)) for _ in range(3)]
@@ -369,25 +345,19 @@ def test_a_later_frame_that_is_no_picture_does_no_harm_to_the_first(tmp_path):
 
 # --- unreadable files ---
 
+BAD = (b"not a picture", b"\xff\xd8", b"\0" * 1000, b"<svg/>", b"P6 1 1 255 abc")
+LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 123\n"
+
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"", "empty file"),
         *(
-            (content, f"not a {pictures.FORMAT_NAMES} picture, or broken at its beginning")
-            for content in (
-                b"not a picture",
-                b"\xff\xd8",
-                b"\0" * 1000,
-                b"<svg/>",
-                b"P6 1 1 255 abc",
-            )
+            (bad, f"not a {pictures.FORMAT_NAMES} picture, or broken at its beginning")
+            for bad in BAD
         ),
-        (
-            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 123\n",
-            "fetch it with `git lfs pull`",
-        ),
+        (LFS_POINTER, "fetch it with `git lfs pull`"),
     ],
 )
 def test_what_is_no_picture_is_unreadable_though_named_so(tmp_path, content, said):
@@ -446,25 +416,22 @@ def test_of_large_pictures_one_is_decoded_at_a_time(tmp_path, monkeypatch, bound
     assert (max(most) > 1) is at_once
 
 
-def run_python(program, path):
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys; from pathlib import Path\n{program}", path],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    return done.stdout, done.stderr
-
-
 def test_what_pillow_warns_of_is_not_reported_on_stderr(tmp_path):
     """With a line or two for each picture, what is reported would drown."""
     mended = save(tmp_path / "a.jpg", NOISE, exif=exif_block(6, 0x0213, 2, 2**31)[:30])
-    bound = "from PIL import Image; Image.MAX_IMAGE_PIXELS = 500"  # it warns up to twice that
-    said = run_python(f"{bound}; Image.open(sys.argv[1]).getexif()", mended)[1]
+
+    def run(program):  # Pillow warns of pictures up to twice its bound
+        bound = f"import sys; from PIL import Image; Image.MAX_IMAGE_PIXELS = 500; {program}"
+        command = [sys.executable, "-c", bound, mended]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+        return done.stdout, done.stderr
+
+    said = run("Image.open(sys.argv[1]).getexif()")[1]
     assert "DecompressionBombWarning" in said
     assert "UserWarning" in said
-    ours = "from vision import pictures; print(pictures.why_unreadable(Path(sys.argv[1])))"
-    assert run_python(f"{bound}; {ours}", mended) == ("None\n", "")
+    ours = "from pathlib import Path; from vision import pictures"
+    ours += "; print(pictures.why_unreadable(Path(sys.argv[1])))"
+    assert run(ours) == ("None\n", "")
 
 
 # --- what decoders raise ---
@@ -546,34 +513,31 @@ def test_a_mode_that_cannot_be_converted_is_the_pictures(tmp_path):
 # --- large metadata ---
 
 
-def with_metadata(path, size):
-    """Write pictures with metadata of so many bytes, as programs that keep their workflow in it."""
-    texts = PngImagePlugin.PngInfo()
-    texts.add_text("workflow", "x" * size, zip=True)
-    return [
-        save(path / "text.png", NOISE, pnginfo=texts),
-        save(path / "profile.png", NOISE, icc_profile=b"z" * size),
-    ]
-
-
 def test_large_metadata_do_no_harm_up_to_a_bound(tmp_path):
-    for path in with_metadata(tmp_path, 5_000_000):
-        assert path.stat().st_size < 50_000
-        assert np.array_equal(decoded(path), NOISE)
-        assert pictures.is_plain(path)
-    for path in with_metadata(tmp_path, pictures.MAX_METADATA + 1):
-        assert pictures.why_unreadable(path) == (
-            "its metadata (texts or a colour profile) unfold to more than 64 MB; save it again "
-            "without them"
-        )
+    """Some programs keep their workflow in a picture."""
+    for size in (5_000_000, pictures.MAX_METADATA + 1):
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text("workflow", "x" * size, zip=True)
+        for options in ({"pnginfo": texts}, {"icc_profile": b"z" * size}):
+            path = save(tmp_path / "a.png", NOISE, **options)
+            if size > pictures.MAX_METADATA:
+                assert pictures.why_unreadable(path) == (
+                    "its metadata (texts or a colour profile) unfold to more than 64 MB; save it "
+                    "again without them"
+                )
+            else:
+                assert path.stat().st_size < 50_000
+                assert np.array_equal(decoded(path), NOISE)
+                assert pictures.is_plain(path)
 
 
 # --- plain pictures: those that other readers read as we do ---
 
 
-def write_plain(folder):
-    """Write a picture of each plain form; JPEG apart, their names say what they are."""
-    folder.mkdir(parents=True)
+def test_keras_reads_plain_pictures_as_we_do(tmp_path):
+    """In each plain form; JPEG apart, their names say what they are."""
+    folder = tmp_path / "class"
+    folder.mkdir()
     row = RNG.bytes(32 * 6)
     write_png(folder / "16_bit_colours.png", 32, 24, bits=16, colour=2, rows=[row] * 24)
     save(folder / "rgb.png", NOISE)
@@ -581,11 +545,7 @@ def write_plain(folder):
     save(folder / "palette.png", NOISE, "P")
     save(folder / "black_and_white.png", NOISE, "1")
     save(folder / "png_named.jpg", NOISE, format="PNG")
-    return sorted(folder.iterdir())
-
-
-def test_keras_reads_plain_pictures_as_we_do(tmp_path):
-    paths = write_plain(tmp_path / "class")
+    paths = sorted(folder.iterdir())
     assert all(pictures.is_plain(path) for path in paths)
     read = keras.utils.image_dataset_from_directory(
         tmp_path, labels=None, batch_size=None, image_size=(24, 32), shuffle=False, verbose=False
@@ -603,9 +563,11 @@ def test_tensorflow_decodes_plain_jpeg_as_we_do(tmp_path):
         save(tmp_path / "progressive.jpg", smooth, progressive=True),
         save(tmp_path / "grey.jpg", smooth[..., 0]),
         oriented(tmp_path / "upright.jpg", 1),
+        # One that others follow, as telephones write it.
+        save(tmp_path / "mpo.jpg", smooth, format="MPO", quality=95, **SEVERAL),
     ]
     for path in paths:
-        assert pictures.is_plain(path)
+        assert pictures.form(path) == ("JPEG", False, 8, True)
         # With the same cosine transform as Pillow; all else is laid down by the standard.
         exact = tf.io.decode_jpeg(path.read_bytes(), channels=3, dct_method="INTEGER_ACCURATE")
         assert np.array_equal(exact.numpy(), decoded(path)), path.name
@@ -616,19 +578,18 @@ def test_tensorflow_decodes_plain_jpeg_as_we_do(tmp_path):
 
 def not_plain(folder):
     transparent = np.dstack([NOISE, NOISE[..., :1]])
-    options = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
     return [
         save(folder / "rgba.png", transparent),
         save(folder / "grey_with_alpha.png", NOISE, "LA"),
         save(folder / "transparent_palette.png", NOISE, "P", transparency=3),
         save(folder / "transparent_colour.png", NOISE, transparency=(1, 2, 3)),
         save(folder / "16_bit_grey.png", GREY.astype(np.uint16) * 257),
-        save(folder / "animated.png", NOISE, **options),
+        save(folder / "animated.png", NOISE, **SEVERAL),
         save(folder / "cmyk.jpg", NOISE, "CMYK"),
         save(folder / "a.webp", NOISE),
         save(folder / "a.heic", NOISE, format="HEIF"),
         save(folder / "a.gif", NOISE),
-        save(folder / "animated.gif", NOISE, **options),
+        save(folder / "animated.gif", NOISE, **SEVERAL),
         save(folder / "rgb.bmp", NOISE),
         save(folder / "palette.bmp", NOISE, "P"),
         *(oriented(folder / f"{number}.jpg", number) for number in range(2, 9)),
@@ -685,8 +646,7 @@ def test_photographs_that_need_turning_become_jpeg(tmp_path, kind):
 def test_what_is_plain_keeps_its_bytes_under_a_name_that_readers_know(
     tmp_path, name, kind, written
 ):
-    options = {"save_all": True, "append_images": [Image.fromarray(255 - NOISE)]}
-    path = save(tmp_path / name, NOISE, format=kind, **(options if kind == "MPO" else {}))
+    path = save(tmp_path / name, NOISE, format=kind, **(SEVERAL if kind == "MPO" else {}))
     (tmp_path / "plain").mkdir()
     assert pictures.write_plain(path, tmp_path / "plain", name) == written
     assert (tmp_path / "plain" / written).read_bytes() == path.read_bytes()
@@ -714,14 +674,6 @@ def test_a_name_that_would_become_too_long_is_shortened_and_stays_one_of_its_own
     assert pictures.write_plain(path, tmp_path / "plain", fits).startswith(
         fits.removesuffix(suffix)
     )
-
-
-def test_a_jpeg_that_others_follow_is_a_jpeg_wherever_it_is_read(tmp_path):
-    options = {"save_all": True, "append_images": [Image.fromarray(255 - SMOOTH)]}
-    path = save(tmp_path / "a.jpg", SMOOTH, format="MPO", quality=95, **options)
-    assert pictures.form(path) == ("JPEG", False, 8, True)
-    exact = tf.io.decode_jpeg(path.read_bytes(), channels=3, dct_method="INTEGER_ACCURATE")
-    assert np.array_equal(exact.numpy(), decoded(path))
 
 
 # --- loading at the size of a network ---

@@ -21,6 +21,8 @@ _VARIABLES = {
     _FIRST: "var(--first)",
     _SECOND: "var(--second)",
 }
+# Of what stands beside what is in question, and of that itself.
+_LINES = ({"color": _SECOND, "linestyle": (0, (4, 2))}, {"color": _FIRST, "linestyle": "-"})
 _SIZE = (3.9, 2.9)  # inches: as wide as a phone, at the letters' own size
 _STYLE = {
     "svg.fonttype": "none",
@@ -65,15 +67,8 @@ def learning_curve(
 
     def draw(axes: Axes) -> None:
         marker = "o" if len(history) == 1 else ""
-        axes.plot(
-            history["epoch"],
-            train,
-            color=_SECOND,
-            linestyle=(0, (4, 2)),
-            marker=marker,
-            label="training",
-        )
-        axes.plot(epochs, validation, color=_FIRST, marker=marker, label="validation")
+        axes.plot(history["epoch"], train, marker=marker, label="training", **_LINES[0])
+        axes.plot(epochs, validation, marker=marker, label="validation", **_LINES[1])
         axes.plot(best_epoch, kept, "o", color=_FIRST)
         axes.set_xlabel("Epoch")
         axes.set_ylabel(y_label)
@@ -95,21 +90,19 @@ def learning_curve(
     )
 
 
-def curves(
-    tables: dict[str, pd.DataFrame], x: str, y: str, title: str, labels: tuple[str, str]
-) -> Markup:
+def curves(tables: dict[str, pd.DataFrame], title: str, labels: tuple[str, str]) -> Markup:
     """Draw one curve of each model, both axes from 0 to 1.
 
     Parameters
     ----------
-    tables : of at most two models, the one in question last.
+    tables : of two models, the one in question last.
+    labels : of the axes, which are the columns of the tables in words.
     """
+    x, y = (label.lower().replace(" ", "_") for label in labels)
 
     def draw(axes: Axes) -> None:
-        for (name, table), colour, line in zip(
-            tables.items(), (_SECOND, _FIRST), ((0, (4, 2)), "-"), strict=True
-        ):
-            axes.plot(table[x], table[y], color=colour, linestyle=line, label=name)
+        for (name, table), line in zip(tables.items(), _LINES, strict=True):
+            axes.plot(table[x], table[y], label=name, **line)
         _unit(axes, *labels)
         axes.legend(loc="lower center")
 
@@ -128,12 +121,11 @@ def reliability(tables: dict[str, pd.DataFrame]) -> Markup:
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=_MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
-        styles = [(_SECOND, (0, (4, 2))), (_FIRST, "-")][-len(tables) :]
-        for (name, table), (colour, line) in zip(tables.items(), styles, strict=True):
+        for (name, table), line in zip(tables.items(), _LINES, strict=True):
             sizes = 12 + 130 * table["pictures"] / table["pictures"].sum()
             places = table["confidence"], table["accuracy"]
-            axes.plot(*places, color=colour, linestyle=line, label=name)
-            axes.scatter(*places, sizes, color=colour, clip_on=False)
+            axes.plot(*places, label=name, **line)
+            axes.scatter(*places, sizes, color=line["color"], clip_on=False)
         _unit(axes, "Mean probability of the predicted class", "Share that is right")
         least = min(table["confidence"].min() for table in tables.values())
         axes.set_xlim(max(0, least - 0.06), 1.03)
@@ -167,10 +159,7 @@ def changes(rows: Sequence[tuple[str, float, float, float]]) -> Markup:
 
 
 def _unit(axes: Axes, x_label: str, y_label: str) -> None:
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_ylim(-0.02, 1.02)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel=x_label, ylabel=y_label)
 
 
 def _chart(

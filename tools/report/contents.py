@@ -2,17 +2,19 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 
 from serving import intervals
-from serving.run import LOCK, changed_since_run, read_run
+from serving.run import LOCK, changed_since_run, flatten, read_run, read_table
 from tools.compare import MODELS, WORKSPACE, read_predictions
+from tools.experiment import written
 from tools.report import changes, charts, images
 from tools.report.changes import NAMES
 from vision import pictures
@@ -56,82 +58,8 @@ _AUDITED = {"pictures": "pictures looked at", "labels": "doubtful labels"}
 _LESS_IS_BETTER = {"loss", "brier", "calibration_error"}
 
 
-@dataclass(frozen=True)
-class Captioned:
-    """A picture with what stands below it."""
-
-    picture: images.Shown
-    caption: str
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What the audit says of a picture; None for one that can't be shown."""
-
-    picture: images.Shown | None
-    file: str
-    kind: str
-    action: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """A test picture that the final model gets wrong.
-
-    Attributes
-    ----------
-    for_said, for_label : the heat of what spoke for the class that it took it for, and for its own.
-    finding : the kind of what the audit found of it, the worst; empty where it found nothing.
-    """
-
-    file: str
-    label: str
-    said: str
-    probability: float
-    picture: images.Shown
-    for_said: images.Shown
-    for_label: images.Shown
-    finding: str
-
-
-@dataclass(frozen=True)
-class Contents:
-    """All that the page shows; what a run hasn't is None or empty.
-
-    Attributes
-    ----------
-    changed : the paths and parameters that are no longer those of the run.
-    """
-
-    classes: list[str]
-    commit: str
-    changed: list[str]
-    counts: dict[str, dict[str, int]]
-    left_out: int
-    audit: list[tuple[str, int]]
-    findings: list[Finding]
-    count_findings: int
-    samples: dict[str, list[Captioned]]
-    views: list[Captioned]
-    curves: list[tuple[str, bool, list[Markup]]]
-    metrics: dict
-    figures: list[tuple[str, bool, dict[str, tuple[float, float, float]]]]
-    confusion: list[list[int]] | None
-    confused: list[tuple[str, str, int]]
-    of_classes: list[dict]
-    roc: Markup
-    precision_recall: Markup
-    reliability: Markup
-    mistakes: list[Mistake]
-    count_mistakes: int
-    parameters: dict[str, list[tuple[str, str]]]
-    environments: list[dict]
-    changes: changes.Changes | None
-
-
-def gather(revision: str | None) -> Contents:
-    """Collect the contents from the run in this folder.
+def gather(revision: str | None) -> SimpleNamespace:
+    """Collect what page.html names; what this run hasn't is None or empty.
 
     Parameters
     ----------
@@ -142,17 +70,9 @@ def gather(revision: str | None) -> Contents:
     UserError
         There is no finished run here, or the revision can't be read.
     """
-    needed = [
-        *METRICS.values(),
-        *HISTORIES.values(),
-        LOCK,
-        *_PICTURES,
-        MODEL,
-        CALIBRATION,
-        LEFT_OUT,
-    ]
-    missing = [path for path in needed if not path.exists()]
-    if missing:
+    needed = [*METRICS.values(), *HISTORIES.values(), LOCK, *_PICTURES]
+    needed += [MODEL, CALIBRATION, LEFT_OUT]
+    if missing := [path for path in needed if not path.exists()]:
         raise UserError(
             f"{missing[0]} is missing; `few train` runs the pipeline, `dvc checkout` or "
             "`dvc pull` brings what a run wrote"
@@ -166,27 +86,22 @@ def gather(revision: str | None) -> Contents:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
+    table = confusion_matrix(labels, said, labels=range(len(classes)))
     run = read_run()
     params, used = run.params(load_params(PARAMS)), run.parameters
-    findings = read_table(FINDINGS)
+    findings = read_if_there(FINDINGS)
     # First, since a wrong name is told sooner so.
     compared = changes.since(revision, used, metrics["evaluate"]) if revision else None
-    return Contents(
+    return SimpleNamespace(
         classes=classes,
         commit=commit(),
         changed=changed_since_run(),
         counts=metrics["subset"],
-        left_out=len(read_table(LEFT_OUT)),
-        audit=list(told(read_json(AUDIT) if AUDIT.exists() else {})),
+        left_out=len(read_if_there(LEFT_OUT)),
+        audit=told(read_json(AUDIT)) if AUDIT.exists() else [],
         findings=[
-            Finding(
-                images.read(RAW / row.file, f"{row.file}: {row.reason}"),
-                row.file,
-                row.kind,
-                row.action,
-                row.reason,
-            )
-            for row in findings[:_FINDINGS].itertuples()
+            row | {"picture": images.read(RAW / row["file"], f"{row['file']}: {row['reason']}")}
+            for row in findings[:_FINDINGS].to_dict("records")
         ],
         count_findings=len(findings),
         samples=samples(classes),
@@ -194,23 +109,16 @@ def gather(revision: str | None) -> Contents:
         curves=list(learning_curves(metrics)),
         metrics=metrics,
         figures=figures(metrics["evaluate"], labels, probabilities, params),
-        confusion=confusion(labels, said, len(classes)) if len(classes) <= _CLASSES else None,
-        confused=confused(labels, said, classes),
+        confusion=table.tolist() if len(classes) <= _CLASSES else None,
+        confused=confused(table, classes),
         of_classes=scores.score_classes(labels, final, classes).to_dict("records"),
         roc=charts.curves(
-            {name: read_table(PLOTS / f"{model}_roc.csv") for model, name in NAMES.items()},
-            "false_positive_rate",
-            "true_positive_rate",
+            curves_of("roc"),
             "ROC curve, mean over the classes",
             ("False positive rate", "True positive rate"),
         ),
         precision_recall=charts.curves(
-            {
-                name: read_table(PLOTS / f"{model}_precision_recall.csv")
-                for model, name in NAMES.items()
-            },
-            "recall",
-            "precision",
+            curves_of("precision_recall"),
             "Precision and recall, mean over the classes",
             ("Recall", "Precision"),
         ),
@@ -223,11 +131,13 @@ def gather(revision: str | None) -> Contents:
     )
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table; an empty one where there is none. Names stay text, numbers become such."""
-    if not path.exists():
-        return pd.DataFrame()
-    return pd.read_csv(path, dtype={"file": str, "label": str}, keep_default_na=False)
+def read_if_there(path: Path) -> pd.DataFrame:
+    return read_table(path) if path.exists() else pd.DataFrame()
+
+
+def curves_of(name: str) -> dict[str, pd.DataFrame]:
+    """Read the tables of a curve, by the models' names."""
+    return {said: read_table(PLOTS / f"{model}_{name}.csv") for model, said in NAMES.items()}
 
 
 def commit() -> str:
@@ -250,54 +160,53 @@ def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
     found: dict[str, list[tuple[str, str]]] = {"": []}
     for name, value in used.items():
         section, _, key = name.rpartition(".")
-        found.setdefault(section, []).append((key, changes.said(value)))
+        found.setdefault(section, []).append((key, written(value)))
     return found
 
 
-def told(audit: dict, before: str = "") -> list[tuple[str, int]]:
+def told(audit: dict) -> list[tuple[str, int]]:
     """Return the audit's counts, one below another, of what there is."""
-    rows: list[tuple[str, int]] = []
-    for name, value in audit.items():
-        words = before + _AUDITED.get(name, name.replace("_", " "))
-        if isinstance(value, dict):
-            rows += told(value, f"{words}: ")
-        elif value:
-            rows.append((words, value))
-    return rows
+    return [
+        (": ".join(_AUDITED.get(part, part.replace("_", " ")) for part in name.split(".")), count)
+        for name, count in flatten(audit).items()
+        if count
+    ]
 
 
-def samples(classes: list[str]) -> dict[str, list[Captioned]]:
-    """Show the first training pictures of each class, of the first classes where they are many."""
+def samples(classes: list[str]) -> dict[str, list[tuple[Markup, str]]]:
+    """Show the first training pictures of each class, of the first classes where they are many.
+
+    Returns
+    -------
+    By the class, the pictures with what stands below each.
+    """
     of_each = max(1, _SAMPLES // len(classes))
     found = {}
     for label in classes[:_SAMPLES]:
         folder = SUBSET / "train" / label
         names = pictures.natural_order([path.name for path in folder.iterdir()])[:of_each]
         found[label] = [
-            Captioned(shown, name)
+            (shown, name)
             for name in names
             if (shown := images.read(folder / name, f"{label}: {name}"))
         ]
     return found
 
 
-def views(params: Params) -> list[Captioned]:
-    """Show a training picture as it is and augmented as in fine-tuning."""
+def views(params: Params) -> list[tuple[Markup, str]]:
+    """Show a training picture as it is and augmented as in fine-tuning; see `samples`."""
     folder = SUBSET / "train"
     file = pictures.index(folder)["file"][0]
     picture = pictures.decode(folder / file, images.PIXELS)
     picture.thumbnail((images.PIXELS, images.PIXELS))
     pixels = np.asarray(picture)[np.newaxis]
-    drawn = [
-        augment(pixels, [file], view, params.augmentation, params.seed)[0] for view in range(_VIEWS)
-    ]
-    shown = [images.shown(picture, f"{file} as it is")]
-    shown += [
-        images.shown(Image.fromarray(np.rint(view).astype(np.uint8)), f"{file}, view {number}")
-        for number, view in enumerate(drawn, 1)
-    ]
-    names = ["as it is", *(f"view {number}" for number in range(1, _VIEWS + 1))]
-    return [Captioned(*each) for each in zip(shown, names, strict=True)]
+    found = [(images.shown(picture, f"{file} as it is"), "as it is")]
+    for number in range(_VIEWS):
+        (view,) = augment(pixels, [file], number, params.augmentation, params.seed)
+        drawn = Image.fromarray(np.rint(view).astype(np.uint8))
+        name = f"view {number + 1}"
+        found.append((images.shown(drawn, f"{file}, {name}"), name))
+    return found
 
 
 def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
@@ -309,7 +218,7 @@ def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
     """
     found = []
     for stage, title in {"head": "The head", "finetune": "Fine-tuning"}.items():
-        history = read_table(HISTORIES[stage])
+        history = read_if_there(HISTORIES[stage])
         if len(history):
             drawn = [
                 charts.learning_curve(history, figure, label, metrics[stage], title.lower())
@@ -344,19 +253,9 @@ def figures(
     ]
 
 
-def confusion(labels: np.ndarray, said: np.ndarray, classes: int) -> list[list[int]]:
-    """Count the pictures of each class (rows) by what they were taken for (columns)."""
-    table = np.zeros((classes, classes), int)
-    np.add.at(table, (labels, said), 1)
-    return table.tolist()
-
-
-def confused(
-    labels: np.ndarray, said: np.ndarray, classes: list[str]
-) -> list[tuple[str, str, int]]:
+def confused(confusion: np.ndarray, classes: list[str]) -> list[tuple[str, str, int]]:
     """Return the most frequent mistakes: the class, what it was taken for, how often."""
-    table = np.array(confusion(labels, said, len(classes)))
-    np.fill_diagonal(table, 0)
+    table = confusion * (1 - np.eye(len(classes), dtype=int))
     order = np.argsort(-table, axis=None, kind="stable")[:_CLASSES]
     pairs = [divmod(int(place), len(classes)) for place in order]
     return [(classes[a], classes[b], int(table[a, b])) for a, b in pairs if table[a, b]]
@@ -382,8 +281,14 @@ def mistakes(
     final: np.ndarray,
     classes: list[str],
     params: Params,
-) -> list[Mistake]:
-    """Explain the test pictures that the final model is surest of and gets wrong."""
+) -> list[dict]:
+    """Explain the test pictures that the final model is surest of and gets wrong.
+
+    Returns
+    -------
+    Of each its file, its label, what was said of it with which probability, the picture, the heat
+    of what spoke for the one and for the other, and the kind of what the audit found of it.
+    """
     worst = scores.most_confident_mistakes(labels, final, params.evaluate.mistakes)
     if not len(worst):
         return []
@@ -392,24 +297,25 @@ def mistakes(
     from vision.models import saving
 
     files = list(predictions.index[worst])
-    findings = of_test_pictures(read_table(FINDINGS), read_table(PICKED))
+    findings = of_test_pictures(read_if_there(FINDINGS), read_if_there(PICKED))
     explainer = Explainer(saving.load(MODEL)[0], classes, params.evaluate.mirror)
+    heat = "the same with the heat of what spoke for"
     found = []
     for number, file in zip(worst, files, strict=True):
         own, other = classes[labels[number]], classes[final[number].argmax()]
         picture = decode(SUBSET / "test" / file)
         for_other, for_own = explainer.draw([picture, picture], [other, own])
         found.append(
-            Mistake(
-                file,
-                own,
-                other,
-                float(final[number].max()),
-                images.shown(picture, f"{file}, a picture of {own}"),
-                images.shown(for_other, f"the same with the heat of what spoke for {other}"),
-                images.shown(for_own, f"the same with the heat of what spoke for {own}"),
-                findings.get(file, ""),
-            )
+            {
+                "file": file,
+                "label": own,
+                "said": other,
+                "probability": float(final[number].max()),
+                "picture": images.shown(picture, f"{file}, a picture of {own}"),
+                "for_said": images.shown(for_other, f"{heat} {other}"),
+                "for_label": images.shown(for_own, f"{heat} {own}"),
+                "finding": findings.get(file, ""),
+            }
         )
     return found
 

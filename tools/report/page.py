@@ -1,12 +1,12 @@
 """Writes one page about the run in this folder: a single HTML file, with all that it shows."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.report import contents
-from tools.report.contents import Contents
 from vision.runtime.files import make_room
 
 _HERE = Path(__file__).parent
@@ -32,7 +32,7 @@ def write(to: Path, revision: str | None = None) -> None:
     print(f"{to}: open it in a browser")
 
 
-def render(shown: Contents) -> str:
+def render(shown: SimpleNamespace) -> str:
     """Return the page as HTML, with nothing outside of it."""
     environment = Environment(
         loader=FileSystemLoader(_HERE),

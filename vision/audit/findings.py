@@ -45,19 +45,11 @@ def of_labels(
         likeliest = classes[int(probabilities[number].argmax())]
         label = pictures["label"].iat[number]
         own = probabilities[number, classes.index(label)]
-        rows.append(
-            _row(
-                pictures,
-                number,
-                "label",
-                1 - quality[number],
-                action="look" if likeliest == label else f"relabel {likeliest}",
-                reason=f"{label} has probability {own:.2f}, {likeliest} "
-                f"{probabilities[number].max():.2f}"
-                if likeliest != label
-                else f"{label} has probability {own:.2f}",
-            )
-        )
+        action, reason = "look", f"{label} has probability {own:.2f}"
+        if likeliest != label:
+            action = f"relabel {likeliest}"
+            reason += f", {likeliest} {probabilities[number].max():.2f}"
+        rows.append(_row(pictures, number, "label", 1 - quality[number], action, reason))
     return _table(rows)
 
 
@@ -70,18 +62,14 @@ def of_outliers(
     """
     order = np.argsort(-distances, kind="stable")
     count = max(least, int((distances > fence).sum()))
-    return _table(
-        _row(
-            pictures,
-            number,
-            "outlier",
-            distances[number],
-            action="drop" if distances[number] > fence else "look",
-            reason=f"its distance to those most like it is {distances[number]:.2f}, "
-            f"with {np.median(distances):.2f} the median",
-        )
-        for number in order[:count]
-    )
+    rows = []
+    for number in order[:count]:
+        distance = distances[number]
+        action = "drop" if distance > fence else "look"
+        reason = f"its distance to those most like it is {distance:.2f}, "
+        reason += f"with {np.median(distances):.2f} the median"
+        rows.append(_row(pictures, number, "outlier", distance, action, reason))
+    return _table(rows)
 
 
 def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.DataFrame:
@@ -104,32 +92,23 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
     rows = []
     for pair in order[np.sort(first)]:
         one, other = ones[pair], others[pair]
-        reason = (
-            "the same file"
-            if equal[pair]
-            else f"nearly the same picture, cosine {similarity[pair]:.2f}"
-        )
+        reason = "the same file"
+        if not equal[pair]:
+            reason = f"nearly the same picture, cosine {similarity[pair]:.2f}"
         if disagree[pair]:
             reason += f", labelled {labels[other]} there"
         if across[pair]:
             reason += f", in {splits[other]}"
         elif splits[other] == "":
             reason += ", left out"
-        action = "keep one" if not disagree[pair] else "look"
-        if disagree[pair] and quality[one] < 0.5:
-            action = f"relabel {labels[other]}"
-        elif not disagree[pair] and across[pair]:
-            action = "drop"
+        if not disagree[pair]:
+            action = "drop" if across[pair] else "keep one"
+        else:
+            action = f"relabel {labels[other]}" if quality[one] < 0.5 else "look"
+        kind = "equal copy" if equal[pair] else "near copy"
+        copied = pictures["file"].iat[other]
         rows.append(
-            _row(
-                pictures,
-                one,
-                f"{'equal' if equal[pair] else 'near'} copy",
-                similarity[pair],
-                conflicts_with=pictures["file"].iat[other],
-                action=action,
-                reason=reason,
-            )
+            _row(pictures, one, kind, similarity[pair], action, reason, copied)
             | {"labels_disagree": disagree[pair], "across_splits": across[pair]}
         )
     return _table(rows, [*COLUMNS, "labels_disagree", "across_splits"])
@@ -137,22 +116,13 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
 
 def of_oddities(pictures: pd.DataFrame, oddities: Iterable[list[Oddity]]) -> pd.DataFrame:
     """List odd files, the most severe first."""
-    rows = [
-        _row(
-            pictures,
-            number,
-            oddity.kind,
-            oddity.severity,
-            action="none: it is left out"
-            if pictures["split"].iat[number] == ""
-            else "look"
-            if oddity.severity >= _SEVERE
-            else "none",
-            reason=oddity.reason,
-        )
-        for number, found in enumerate(oddities)
-        for oddity in found
-    ]
+    rows = []
+    for number, found in enumerate(oddities):
+        left_out = pictures["split"].iat[number] == ""
+        for kind, severity, reason in found:
+            action = "look" if severity >= _SEVERE else "none"
+            action = "none: it is left out" if left_out else action
+            rows.append(_row(pictures, number, kind, severity, action, reason))
     return _table(rows).sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -173,20 +143,13 @@ def ranked(
     """
     common = odd["kind"].map(odd["kind"].value_counts()) > _COMMON * of
     severe = (odd["score"] >= _SEVERE) & (odd["split"] != "") & ~common
-    turns = [
-        labels,
-        outliers,
-        odd[severe],
-        copies[copies["across_splits"] & ~copies["labels_disagree"]],
-    ]
-    suspects = zip_longest(*(table[COLUMNS].to_dict("records") for table in turns))
+    across, disagree = copies["across_splits"], copies["labels_disagree"]
+    turns = map(_records, (labels, outliers, odd[severe], copies[across & ~disagree]))
     rows = [
-        *copies.loc[copies["labels_disagree"], COLUMNS].to_dict("records"),
-        *(row for turn in suspects for row in turn if row),
-        *copies.loc[~copies["across_splits"] & ~copies["labels_disagree"], COLUMNS].to_dict(
-            "records"
-        ),
-        *odd.loc[~severe, COLUMNS].to_dict("records"),
+        *_records(copies[disagree]),
+        *(row for turn in zip_longest(*turns) for row in turn if row),
+        *_records(copies[~across & ~disagree]),
+        *_records(odd[~severe]),
     ]
     merged: list[dict] = []
     suspected: dict[str, dict] = {}
@@ -200,6 +163,10 @@ def ranked(
     table = _table(merged)
     table.insert(0, "rank", np.arange(1, len(table) + 1))
     return table
+
+
+def _records(table: pd.DataFrame) -> list[dict]:
+    return table[COLUMNS].to_dict("records")
 
 
 def _row(

@@ -14,15 +14,9 @@ _FLAT = 2  # levels of 255 that colours vary by, as the compression of one colou
 
 # In the order of their severity.
 KINDS = (
-    "broken",
-    "transparent",
-    "dark",
-    "one colour",
-    "tiny",
-    "extreme shape",
-    "animated",
+    "broken", "transparent", "dark", "one colour", "tiny", "extreme shape", "animated",
     "wrong extension",
-)
+)  # fmt: skip
 _WHITE = ((255, 255),) * 3
 
 
@@ -52,7 +46,12 @@ def find(path: Path, picture: Image.Image) -> list[Oddity]:
     spread = max(ImageStat.Stat(picture).stddev)
     odd = []
     if pictures.is_dark(picture):
-        odd.append(Oddity("dark", 0.95, _how_dark(pictures.brightest(picture), form.bits)))
+        brightest = pictures.brightest(picture)
+        reason = f"no value is above {brightest} of 255"
+        if form.bits == 16:  # the upper 8 are decoded
+            used = 8 + brightest.bit_length()
+            reason += f": its 16 bits hold {used} at most; scale them up before"
+        odd.append(Oddity("dark", 0.95, reason))
     elif picture.getextrema() == _WHITE and pictures.is_transparent(path):
         odd.append(Oddity("transparent", 0.95, "nothing of it is seen, and so it is white"))
     elif spread < _FLAT:
@@ -67,12 +66,3 @@ def find(path: Path, picture: Image.Image) -> list[Oddity]:
     if path.suffix.lower() not in pictures.SUFFIXES[form.format]:
         odd.append(Oddity("wrong extension", 0.2, f"{form.format} in a file called {path.suffix}"))
     return odd
-
-
-def _how_dark(brightest: int, bits: int) -> str:
-    reason = f"no value is above {brightest} of 255"
-    if bits == 16:
-        # The upper 8 are decoded.
-        used = 8 + brightest.bit_length()
-        reason += f": its 16 bits hold {used} at most; scale them up before"
-    return reason

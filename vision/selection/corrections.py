@@ -93,12 +93,11 @@ def _rows(path: Path) -> list[tuple[int, list[str]]]:
         text = text.replace(first_line, "", 1)
     else:
         separator = max(_SEPARATORS, key=first_line.count)
-    rows = []
-    number = 0
+    # Strict, or a quote that isn't closed would take in all the rows that follow.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    rows, number = [], 0
     try:
-        # Strict, or a quote that isn't closed would take in all the rows that follow.
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
-            number += 1
+        for number, row in enumerate(reader, 1):
             while row and not row[-1].strip():
                 row.pop()
             if row:

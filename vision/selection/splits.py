@@ -1,8 +1,8 @@
 """Pick the training, validation and test pictures of a class."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cache
 from typing import NamedTuple
 
 from vision.runtime.errors import UserError
@@ -25,25 +25,18 @@ class Place(NamedTuple):
     file: str
 
 
-@dataclass
 class Copies:
     """Remembers which content went where, so that no split gets what another one has.
 
     Attributes
     ----------
-    digest : gives what only files of equal content have in common.
+    of : gives what only files of equal content have in common, computed once for each.
     places : of each digest that was picked; the first one counts.
     """
 
-    digest: Callable[[str], str]
-    places: dict[str, Place] = field(default_factory=dict)
-    _digests: dict[str, str] = field(default_factory=dict)
-
-    def of(self, file: str) -> str:
-        """Return a file's digest, computed once."""
-        if file not in self._digests:
-            self._digests[file] = self.digest(file)
-        return self._digests[file]
+    def __init__(self, digest: Callable[[str], str]):
+        self.of = cache(digest)
+        self.places: dict[str, Place] = {}
 
     def keep(self, label: str, splits: Splits) -> None:
         """Remember what a class has picked."""

@@ -5,7 +5,7 @@ nothing is guessed.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import some
@@ -16,32 +16,26 @@ Folder = tuple[str, ...]
 
 EXPECTED = "expected one folder per class, side by side, or names such as cat.0.jpg and dog.0.jpg"
 
-_SPLITS = frozenset(
-    {
-        "train", "training", "validation", "valid", "val", "validate", "dev", "eval",
-        "evaluation", "test", "testing", "holdout", "pred",
-    }
-)  # fmt: skip
+_SPLITS = {
+    "train", "training", "validation", "valid", "val", "validate", "dev", "eval",
+    "evaluation", "test", "testing", "holdout", "pred",
+}  # fmt: skip
 # What stands beside such a word where a folder's name tells a split and nothing else.
-_AROUND = frozenset(
-    {
-        "set", "sets", "data", "dataset", "datasets", "split", "splits", "image", "images",
-        "img", "imgs", "pictures", "folder", "fold", "seg",
-    }
-)  # fmt: skip
+_AROUND = {
+    "set", "sets", "data", "dataset", "datasets", "split", "splits", "image", "images",
+    "img", "imgs", "pictures", "folder", "fold", "seg",
+}  # fmt: skip
 # Folders that say nothing of the class of what is in them.
-_GENERIC = frozenset(
-    {
-        "image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo",
-        "photos", "jpg", "jpgs", "jpeg", "jpegs", "png", "pngs", "frames", "files", "data",
-        "raw", "original", "originals", "orig", "samples", "crops", "jpegimages", "cropped",
-    }
-)  # fmt: skip
+_GENERIC = {
+    "image", "images", "img", "imgs", "picture", "pictures", "pic", "pics", "photo",
+    "photos", "jpg", "jpgs", "jpeg", "jpegs", "png", "pngs", "frames", "files", "data",
+    "raw", "original", "originals", "orig", "samples", "crops", "jpegimages", "cropped",
+}  # fmt: skip
 _JOINED = re.compile(rf"({'|'.join(sorted(_SPLITS, key=len, reverse=True))})(set|sets|data)")
 # Before a capital within a word, as in TrainSet.
 _INNER_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 # Classes may rightly be called so: a means of transport, and what isn't invalid.
-_ALSO_CLASSES = frozenset({"train", "valid"})
+_ALSO_CLASSES = {"train", "valid"}
 
 
 def tells_split(name: str) -> bool:
@@ -52,11 +46,6 @@ def tells_split(name: str) -> bool:
 def only_tells_split(name: str) -> bool:
     """Return whether a folder's name says which split it is, and no more."""
     return tells_split(name) and set(_words(name)) <= _SPLITS | _AROUND
-
-
-def _without_splits(folder: Folder) -> Folder:
-    """Return a folder without the parts that tell a split, to see whether others are its kin."""
-    return tuple(part for part in folder if not tells_split(part))
 
 
 def _words(name: str) -> list[str]:
@@ -95,10 +84,11 @@ def below_archives(folders: Iterable[str]) -> tuple[dict[str, Folder], bool]:
         The archives may as well be parts of one set, numbered.
     """
     plain = {folder: without_archives(folder) for folder in folders}
-    tops = {folder.partition("/")[0] for folder in plain}
+    top_of = {folder: folder.partition("/")[0] for folder in plain}
+    tops = set(top_of.values())
     if len(tops) == 1 or "" in tops:
         return plain, False
-    tails = {top: [plain[f] for f in plain if f.partition("/")[0] == top] for top in tops}
+    tails = {top: [plain[f] for f in plain if top_of[f] == top] for top in tops}
     packed = {
         top
         for top, found in tails.items()
@@ -110,10 +100,8 @@ def below_archives(folders: Iterable[str]) -> tuple[dict[str, Folder], bool]:
     if all(only_tells_split(stem(top)) for top in packed):
         return plain, False
     _check_not_numbered(packed)
-    return {
-        folder: (stem(folder.partition("/")[0]),) if folder.partition("/")[0] in packed else parts
-        for folder, parts in plain.items()
-    }, True
+    named = {top: (stem(top),) for top in packed}
+    return {folder: named.get(top_of[folder], parts) for folder, parts in plain.items()}, True
 
 
 def _check_not_numbered(archives: Collection[str]) -> None:
@@ -145,9 +133,9 @@ def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Fo
     UserError
         The class may be one of several folders, or none.
     """
-    above = {folder: _without_end(folder, _says_nothing) for folder in folders}
+    above = {folder: _that_says_something(folder) for folder in folders}
     found = {folder: folder for folder in folders}
-    seen_through = all(folder and _says_nothing(folder[-1]) for folder in folders)
+    seen_through = all(above[folder] != folder for folder in folders)
     if seen_through and all(above.values()) and len({path[-1] for path in above.values()}) > 1:
         found = above
     if len(folders) > 1:
@@ -156,12 +144,8 @@ def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Fo
     return found
 
 
-def _says_nothing(name: str) -> bool:
-    return _is_generic(name) or only_tells_split(name)
-
-
-def _without_end(folder: Folder, unwanted: Callable[[str], bool]) -> Folder:
-    while folder and unwanted(folder[-1]):
+def _that_says_something(folder: Folder) -> Folder:
+    while folder and (_is_generic(folder[-1]) or only_tells_split(folder[-1])):
         folder = folder[:-1]
     return folder
 
@@ -170,7 +154,9 @@ def _check_side_by_side(found: Mapping[Folder, Folder], folders: Mapping[Folder,
     """Refuse classes that don't lie in one folder, or in those of splits."""
     groups: dict[Folder | None, list[Folder]] = {}
     for folder, label in sorted(found.items()):
-        groups.setdefault(_without_splits(label[:-1]) if label else None, []).append(folder)
+        # Without the parts that tell a split, to see whether the folders are kin.
+        kin = tuple(part for part in label[:-1] if not tells_split(part)) if label else None
+        groups.setdefault(kin, []).append(folder)
     if len(groups) == 1:
         return
     one, other = ([group[0] for group in groups.values()][at] for at in (0, -1))

@@ -45,13 +45,17 @@ def check_names(labels: Iterable[str], meant: bool = False) -> None:
             named = some([f"{shown(one)} and {shown(other)}" for one, other in new], most=5)
             told.append(f"{named} differ in {how} only")
 
-    tell(_alike(labels, folded), "case")
-    tell(_alike(labels, _on_disk), "spaces or dots at their end")
+    tell(_alike(labels, lambda label: {folded(label)}), "case")
+    tell(_alike(labels, lambda label: {_on_disk(label)}), "spaces or dots at their end")
     remedy = "put them into one, or rename one"
     if not meant:
         certain = len(told)
-        tell(_alike(labels, _words), "spaces, hyphens, underscores or the like")
-        tell(_of_one_singular(labels), "singular and plural")
+        tell(
+            _alike(labels, lambda label: {_words(label)}),
+            "spaces, hyphens, underscores or the like",
+        )
+        pairs = _alike(labels, _singulars)
+        tell([(a, b) for a, b in pairs if _words(a) != _words(b)], "singular and plural")
         if len(told) > certain:
             remedy += f"; {MEANT}"
     if told:
@@ -63,12 +67,13 @@ def check_names(labels: Iterable[str], meant: bool = False) -> None:
         )
 
 
-def _alike(labels: list[str], key: Callable[[str], str]) -> list[tuple[str, str]]:
-    """Return pairs of names that a key makes equal."""
+def _alike(labels: list[str], keys: Callable[[str], set[str]]) -> list[tuple[str, str]]:
+    """Return pairs of names that have a key in common."""
     groups: dict[str, list[str]] = defaultdict(list)
     for label in labels:
-        groups[key(label)].append(label)
-    return [pair for group in groups.values() for pair in pairwise(group)]
+        for key in keys(label):
+            groups[key].append(label)
+    return sorted({pair for group in groups.values() for pair in pairwise(group)})
 
 
 def _on_disk(label: str) -> str:
@@ -81,16 +86,6 @@ def _words(label: str) -> str:
     plain = _UNSEEN.sub("", unicodedata.normalize("NFKC", label)).strip()
     sign = "-" * plain.startswith(("-", "\u2212"))  # of a number, as in the classes -1 and 1
     return sign + composed(_BETWEEN_WORDS.sub(" ", plain).strip().casefold()) or label
-
-
-def _of_one_singular(labels: list[str]) -> list[tuple[str, str]]:
-    """Return pairs of names of which one may be the plural of the other."""
-    groups: dict[str, list[str]] = defaultdict(list)
-    for label in labels:
-        for singular in _singulars(label):
-            groups[singular].append(label)
-    pairs = (pair for group in groups.values() for pair in pairwise(group))
-    return sorted({pair for pair in pairs if _words(pair[0]) != _words(pair[1])})
 
 
 def are_one(one: str, other: str) -> bool:
@@ -143,19 +138,18 @@ def check_files(folders: Mapping[str, Iterable[str]]) -> None:
         )
 
 
-def check_splits(splits: Mapping[str, Iterable[str]]) -> None:
+def check_splits(sets: Mapping[str, set[str]]) -> None:
     """Refuse folders such as train and test that hold different classes.
 
     Parameters
     ----------
-    splits : the classes in each such folder.
+    sets : the classes in each such folder.
 
     Raises
     ------
     UserError
         A class is in some of the folders only.
     """
-    sets = {split: set(labels) for split, labels in splits.items()}
     for split, labels in sets.items():
         for other, others in sets.items():
             if missing := sorted(labels - others):

@@ -94,71 +94,56 @@ def _likeliness(page: str, names: list[bytes]) -> float:
     texts = [_read(page, name) for name in names]
     if None in texts:
         return -1
+    if page == UTF8:
+        texts = map(composed, texts)
     score = _unicode if page == UTF8 else _wide if page in _COMMON else _narrow
-    points = [point for text in texts for point in score(page, text)]
+    points = [
+        score(page, before, letter, after)
+        for text in texts
+        for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False)
+        if not letter.isascii()
+    ]
     return sum(points) / max(len(points), 1)
 
 
-def _unicode(page: str, text: str) -> Iterable[float]:
-    """Score each character that isn't ASCII, and that UTF-8 may have by chance."""
-    text = composed(text)
-    for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
-        if letter.isascii():
-            continue
-        if letter < "\u00c0":  # signs, such as that of degrees
-            known = before.isalnum() or after.isalnum()
-        else:  # two bytes that are a letter: others of its script stand beside it
-            known = letter > "\u07ff" or _script(letter) in {_script(before), _script(after)}
-        yield 1.0 if known else 0.5
+def _unicode(page: str, before: str, letter: str, after: str) -> float:
+    """Score a letter that UTF-8 may have by chance, by its neighbours."""
+    if letter < "\u00c0":  # signs, such as that of degrees
+        known = before.isalnum() or after.isalnum()
+    else:  # two bytes that are a letter: others of its script stand beside it
+        known = letter > "\u07ff" or _script(letter) in {_script(before), _script(after)}
+    return 1.0 if known else 0.5
 
 
 def _script(letter: str) -> str:
     return unicodedata.name(letter, "none").partition(" ")[0]
 
 
-def _wide(page: str, text: str) -> Iterable[float]:
-    """Score each character that isn't ASCII, of a code page of East Asia."""
+def _wide(page: str, before: str, letter: str, after: str) -> float:
+    """Score a letter of a code page of East Asia."""
     encoding, first, last = _COMMON[page]
-    for letter in text:
-        if letter.isascii():
-            continue
-        if page == "cp932" and _KANA.match(letter):
-            yield 1.0
-        elif page == "cp949":
-            yield (
-                1.2 if letter in _SYLLABLES else 0.83 if _lead(letter, encoding, first, last) else 0
-            )
-        elif _WIDE.match(letter):
-            yield 0.8
-        elif _lead(letter, encoding, first, last):
-            yield 0.9
-        else:
-            yield 0.2 if _lead(letter, encoding, 0, 0xFF) else 0.0
-
-
-def _lead(letter: str, encoding: str, first: int, last: int) -> bool:
     try:
         code = letter.encode(encoding)
     except UnicodeEncodeError:
-        return False
-    return len(code) == 2 and first <= code[0] <= last
+        code = b""
+    common = len(code) == 2 and first <= code[0] <= last
+    if page == "cp932" and _KANA.match(letter):
+        return 1.0
+    if page == "cp949":
+        return 1.2 if letter in _SYLLABLES else 0.83 if common else 0
+    if _WIDE.match(letter):
+        return 0.8
+    return 0.9 if common else 0.2 if len(code) == 2 else 0.0
 
 
-def _narrow(page: str, text: str) -> Iterable[float]:
-    """Score each character that isn't ASCII, of a code page of one byte each."""
-    cyrillic = page in _CYRILLIC_PAGES
-    for before, letter, after in zip(" " + text, text, text[1:] + " ", strict=False):
-        if letter.isascii():
-            continue
-        among_latin = _LATIN.match(before) or _LATIN.match(after)
-        if any(
-            one.islower() and next_.isupper() for one, next_ in pairwise(before + letter + after)
-        ):
-            yield 0.0  # no word has a capital after a small letter
-        elif cyrillic:
-            rare = letter == "\u0401"  # a capital that hardly any word starts with
-            yield (0.5 if rare else 1.0) if _CYRILLIC.match(letter) and not among_latin else 0.0
-        elif letter.lower() in _WESTERN:
-            yield 1.0 if among_latin else 0.4
-        else:
-            yield 0.0
+def _narrow(page: str, before: str, letter: str, after: str) -> float:
+    """Score a letter of a code page of one byte each."""
+    among_latin = _LATIN.match(before) or _LATIN.match(after)
+    if any(one.islower() and next_.isupper() for one, next_ in pairwise(before + letter + after)):
+        return 0.0  # no word has a capital after a small letter
+    if page in _CYRILLIC_PAGES:
+        rare = letter == "\u0401"  # a capital that hardly any word starts with
+        return (0.5 if rare else 1.0) if _CYRILLIC.match(letter) and not among_latin else 0.0
+    if letter.lower() in _WESTERN:
+        return 1.0 if among_latin else 0.4
+    return 0.0

@@ -7,16 +7,16 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import composed, some
 from vision.sources import unreadable_archives
-from vision.sources.archives import read
+from vision.sources.archives import Entry, Guessed, beyond, read, reading
 from vision.sources.file_names import is_archive, is_picture, is_visible, kind
-from vision.sources.members import Entry, Guessed, beyond, reading
 from vision.sources.unreadable_archives import UnreadableError, is_train
 
 
@@ -28,45 +28,8 @@ class Bounds(NamedTuple):
     gb: float
 
 
-class _Walk:
-    """What all that is found has in common: bounds, of which some is spent, and a list of faults
-    to be told together."""
-
-    def __init__(self, scratch: Path, bounds: Bounds, guessed: Guessed):
-        self.scratch, self.bounds, self.guessed = scratch, bounds, guessed
-        self._files, self._bytes = 0, 0
-        self.unreadable: list[UnreadableError] = []
-        self.one_name: list[str] = []
-        self.special: list[str] = []
-
-    def counted(self, entry: Entry) -> Entry:
-        """Return an entry, or refuse it, before anything of it is read."""
-        self._files += 1
-        self._bytes += entry.size
-        if self._files > self.bounds.files:
-            raise beyond(entry.name, f"{self.bounds.files:,} files")
-        if self._bytes > self.bounds.gb * 1e9:
-            raise beyond(entry.name, f"{self.bounds.gb:g} GB")
-        return entry
-
-    def check(self) -> None:
-        """Refuse what was found on the way."""
-        if self.special:
-            raise UserError(f"{some(self.special)}: neither files nor folders; remove them")
-        if self.unreadable:
-            raise unreadable_archives.together(self.unreadable)
-        if self.one_name:
-            raise UserError(
-                f"{some(self.one_name)} are names that differ only in how accents are written; "
-                "put each pair into one, or rename one"
-            )
-
-
 def entries(
-    source: Path,
-    scratch: Path,
-    bounds: Bounds,
-    guessed: Guessed = lambda name, page, example: None,
+    source: Path, scratch: Path, bounds: Bounds, guessed: Guessed = lambda *guess: None
 ) -> Iterator[Entry]:
     """Return the entries below a folder or in an archive.
 
@@ -87,67 +50,93 @@ def entries(
         says, or there is more than `bounds` allow.
     """
     walk = _Walk(scratch, bounds, guessed)
-    if source.is_dir():
-        yield from _below(source, "", walk)
-    else:
-        yield from _opened(source, source.name, walk)
+    yield from walk.below(source, "") if source.is_dir() else walk.opened(source, source.name)
     walk.check()
 
 
-def _below(folder: Path, name: str, walk: _Walk) -> Iterator[Entry]:
-    """Return the entries below a folder, which has a name of its own."""
-    paths = sorted(folder.iterdir())
-    forms: dict[str, list[str]] = defaultdict(list)
-    for path in paths:
-        if not path.name.isascii():
-            forms[composed(path.name)].append(ascii(path.name))
-    for alike in forms.values():
-        if len(alike) > 1:
-            walk.one_name.append(f"{' and '.join(alike)} in {folder}")
-    for path in paths:
-        below = name + composed(path.name)
-        if path.is_dir() and not path.is_symlink():
-            yield walk.counted(Entry(below + "/"))
-            yield from _below(path, below + "/", walk)
-        elif not path.is_file():
-            walk.special.append(str(path))
-        elif is_archive(below) and is_visible(below) and (not name or is_train(below)):
-            yield from _opened(path, below, walk)
-        else:
-            try:
-                if name:
-                    unreadable_archives.check_inner(below)
-                if not name or (not is_picture(below) and kind(below) == "others"):
-                    unreadable_archives.check_file(path, below)
-            except UnreadableError as error:
-                walk.unreadable.append(error)
-            yield walk.counted(Entry(below, path.stat().st_size, partial(path.open, "rb")))
+class _Walk:
+    """A walk through a tree, with the bounds of all of it, of which some is spent, and a list of
+    faults to be told together."""
 
+    def __init__(self, scratch: Path, bounds: Bounds, guessed: Guessed):
+        self.scratch, self.bounds, self.guessed = scratch, bounds, guessed
+        self._files, self._bytes = 0, 0
+        self._unreadable: list[UnreadableError] = []
+        self._one_name: list[str] = []
+        self._special: list[str] = []
 
-def _opened(path: Path, name: str, walk: _Walk) -> Iterator[Entry]:
-    """Return the entries of an archive, and of the train archive in it."""
-    try:
-        with path.open("rb") as archive:
-            for entry in read(archive, name, walk.bounds.files, walk.guessed):
-                walk.counted(entry)
+    def below(self, folder: Path, name: str) -> Iterator[Entry]:
+        """Return the entries below a folder, which has a name of its own."""
+        paths = sorted(folder.iterdir())
+        forms: dict[str, list[str]] = defaultdict(list)
+        for path in paths:
+            if not path.name.isascii():
+                forms[composed(path.name)].append(ascii(path.name))
+        self._one_name += [
+            f"{' and '.join(alike)} in {folder}" for alike in forms.values() if len(alike) > 1
+        ]
+        for path in paths:
+            below = name + composed(path.name)
+            if path.is_dir() and not path.is_symlink():
+                yield self._counted(Entry(below + "/"))
+                yield from self.below(path, below + "/")
+            elif not path.is_file():
+                self._special.append(str(path))
+            elif is_archive(below) and is_visible(below) and (not name or is_train(below)):
+                yield from self.opened(path, below)
+            else:
+                with self._noted():
+                    if name:
+                        unreadable_archives.check_inner(below)
+                    if not name or (not is_picture(below) and kind(below) == "others"):
+                        unreadable_archives.check_file(path, below)
+                yield self._counted(Entry(below, path.stat().st_size, partial(path.open, "rb")))
+
+    def opened(self, path: Path, name: str) -> Iterator[Entry]:
+        """Return the entries of an archive, and of the train archive in it."""
+        with self._noted(), path.open("rb") as archive:
+            for entry in self._read(archive, name):
                 if entry.open and is_archive(entry.name) and is_train(entry.name):
-                    yield from _within(entry, walk)
+                    # A zip is read from its end, which takes a real file.
+                    with tempfile.TemporaryFile(dir=self.scratch) as inner:
+                        with reading(entry.name), entry.open() as packed:
+                            shutil.copyfileobj(packed, inner, 1 << 20)
+                        yield from self._read(inner, entry.name)
                     continue
-                try:
+                with self._noted():
                     if entry.open:
                         unreadable_archives.check_inner(entry.name)
-                except UnreadableError as error:
-                    walk.unreadable.append(error)
                 yield entry
-    except UnreadableError as error:
-        walk.unreadable.append(error)
 
+    def _read(self, archive: IO[bytes], name: str) -> Iterator[Entry]:
+        return map(self._counted, read(archive, name, self.bounds.files, self.guessed))
 
-def _within(entry: Entry, walk: _Walk) -> Iterator[Entry]:
-    """Return the entries of an archive in an archive."""
-    # A zip is read from its end, which takes a real file.
-    with tempfile.TemporaryFile(dir=walk.scratch) as inner:
-        with reading(entry.name), entry.open() as packed:
-            shutil.copyfileobj(packed, inner, 1 << 20)
-        for within in read(inner, entry.name, walk.bounds.files, walk.guessed):
-            yield walk.counted(within)
+    def _counted(self, entry: Entry) -> Entry:
+        """Return an entry, or refuse it, before anything of it is read."""
+        self._files += 1
+        self._bytes += entry.size
+        if self._files > self.bounds.files:
+            raise beyond(entry.name, f"{self.bounds.files:,} files")
+        if self._bytes > self.bounds.gb * 1e9:
+            raise beyond(entry.name, f"{self.bounds.gb:g} GB")
+        return entry
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Note that an archive cannot be read, so that all such are told together."""
+        try:
+            yield
+        except UnreadableError as error:
+            self._unreadable.append(error)
+
+    def check(self) -> None:
+        """Refuse what was found on the way."""
+        if self._special:
+            raise UserError(f"{some(self._special)}: neither files nor folders; remove them")
+        if self._unreadable:
+            raise unreadable_archives.together(self._unreadable)
+        if self._one_name:
+            raise UserError(
+                f"{some(self._one_name)} are names that differ only in how accents are written; "
+                "put each pair into one, or rename one"
+            )

@@ -59,22 +59,16 @@ def fetch(url: str, sha256: str, size: int, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists() and _sha256(path) == sha256:
             return path
-        left_over = part.exists()
-        _complete(url, size, part)
-        found = _sha256(part)
-        if found != sha256 and left_over:
-            part.unlink()
+        for _ in range(1 + part.exists()):
             _complete(url, size, part)
-            found = _sha256(part)
-        if found != sha256:
-            brought = _size(part)
+            found, brought = _sha256(part), _size(part)
+            if found == sha256:
+                return part.replace(path)
             part.unlink()
-            raise FetchError(
-                f"{url} is not the expected file: SHA-256 {found} ({brought:,} bytes) in place of "
-                f"{sha256}; it was deleted, run again to fetch it anew"
-            )
-        part.replace(path)
-    return path
+    raise FetchError(
+        f"{url} is not the expected file: SHA-256 {found} ({brought:,} bytes) in place of "
+        f"{sha256}; it was deleted, run again to fetch it anew"
+    )
 
 
 def _complete(url: str, size: int, part: Path) -> None:

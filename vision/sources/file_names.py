@@ -10,12 +10,10 @@ from pathlib import PurePosixPath
 from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
 
-PICTURES = frozenset(
-    {
-        ".jpg", ".jpeg", ".jfif", ".jpe", ".pjpeg", ".pjp", ".mpo", ".png", ".bmp", ".gif",
-        ".webp", ".heic", ".heif", ".hif", ".tif", ".tiff", ".avif", ".apng", ".dib",
-    }
-)  # fmt: skip
+PICTURES = {
+    ".jpg", ".jpeg", ".jfif", ".jpe", ".pjpeg", ".pjp", ".mpo", ".png", ".bmp", ".gif",
+    ".webp", ".heic", ".heif", ".hif", ".tif", ".tiff", ".avif", ".apng", ".dib",
+}  # fmt: skip
 ARCHIVES = (
     ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz",
 )  # fmt: skip
@@ -29,7 +27,6 @@ _HIDDEN = re.compile(
     r"|System Volume Information)(?:/|$))",
     re.IGNORECASE,
 )
-_UNDECODED = re.compile("[\ud800-\udfff]")
 
 
 def is_archive(name: str) -> bool:
@@ -94,7 +91,7 @@ def check_usable(names: Sequence[str]) -> None:
     if not bad:
         return
     remedy = "rename them"
-    if any(map(_UNDECODED.search, bad)):
+    if any("\ud800" <= letter <= "\udfff" for name in bad for letter in name):
         remedy += (
             ", those with bytes that are no text (\\udc..) by "
             "`convmv -r -f latin1 -t utf8 --notest FOLDER`, say"

@@ -106,7 +106,10 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
         splits = {folder: {label[-1]} for folder, label in label_of.items()}
         where = {folder: label[:-1] for folder, label in label_of.items()}
     class_names.check_names(set().union(*splits.values()), not check_names)
-    _check_splits(splits, where)
+    sets: dict[str, set[str]] = defaultdict(set)
+    for folder, labels in splits.items():
+        sets["/".join(where[folder]) or "the folder itself"] |= labels
+    class_names.check_splits(sets)
 
     def class_of(name: str) -> str:
         path, _, file = name.rpartition("/")
@@ -190,10 +193,3 @@ def _check_several(label_of: Mapping[Folder, Folder], files: Mapping[Folder, lis
         raise UserError(
             f"all pictures ({len(names):,}, such as {odd}) are of one class; {EXPECTED}"
         )
-
-
-def _check_splits(splits: Mapping[Folder, set[str]], where: Mapping[Folder, Folder]) -> None:
-    found: dict[str, set[str]] = defaultdict(set)
-    for folder, labels in splits.items():
-        found["/".join(where[folder]) or "the folder itself"] |= labels
-    class_names.check_splits(found)

@@ -15,9 +15,10 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import pairwise
+from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -43,10 +44,13 @@ OCCLUDED, DARK, BLURRED = 0.2, 0.12, 0.12
 # be smoother and slower.
 _SUPERSAMPLE = 1.5
 
+Random = np.random.Generator
 Point = tuple[float, float]
 Polygon = list[Point]
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom, in pixels
+# What the functions _draw_camera and so on give.
+Camera = Scene = Pose = Animal = SimpleNamespace
 
 # Each trait for a typical cat, for a typical dog, and its spread. Lengths are in head radii.
 _TRAITS = {
@@ -94,62 +98,6 @@ _IRISES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Animal:
-    """What the animal looks like: the one part of a picture that depends on the class."""
-
-    traits: dict[str, float]
-    marking: str
-    coat: Colour
-    second_coat: Colour
-    iris: Colour
-    nose: Colour
-
-
-@dataclass(frozen=True)
-class Pose:
-    """How the animal holds itself and where it is in the frame."""
-
-    body: str  # sitting, standing or lying
-    facing: int  # of the body: -1 left, 1 right
-    yaw: float  # of the head, radians; 0 looks into the camera
-    pitch: float
-    roll: float
-    eyes_open: float  # 0 to 1
-    close_up: bool
-    size: float  # of what is shown, as a share of the frame
-    shift: Point  # of its centre from the frame's, as shares of the frame
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is behind and in front of the animal."""
-
-    place: str  # room, sofa, grass, wall or carpet
-    far: Colour  # of the wall or sky
-    near: Colour  # of the ground
-    horizon: float  # where the ground begins, as a share of the height from the top
-    sharpness: float  # share of the full resolution at which the background is drawn
-    clutter: int  # things that lie or hang about
-    occluder: str  # none, blanket, leaves, bars or box
-    occluder_colour: Colour
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Size, light and flaws of the photograph."""
-
-    size: tuple[int, int]
-    brightness: float
-    cast: tuple[float, float, float]  # gain of red, green and blue
-    light: float  # direction the light comes from, radians
-    falloff: float  # how much darker the far side is
-    haze: float
-    blur: float  # pixels
-    noise: float  # grey levels
-    quality: int
-
-
 def render(class_name: str, index: int) -> tuple[Image.Image, int]:
     """Draw picture `index` of a class, one of CLASSES.
 
@@ -163,10 +111,12 @@ def render(class_name: str, index: int) -> tuple[Image.Image, int]:
     canvas = _background(rng, scene, tuple(int(side * _SUPERSAMPLE) for side in camera.size))
     frame = _frame(pose, canvas.size)
     painter = _Painter(canvas, _coat(rng, animal, canvas.size, frame.unit), camera.light, rng)
-    head = _Head(frame, pose)
-    _paint_shadow(painter, frame, pose)
-    _paint_body(painter, frame, pose, animal)
-    _paint_head(painter, head, pose, animal)
+    left, _, right, bottom = _EXTENTS[pose.body]
+    centre, half = pose.facing * (left + right) / 2, (right - left) / 2
+    painter.shadow(frame(_ellipse((centre, bottom - 0.4), half, 0.5)), 0.4)
+    paint_body = {"sitting": _paint_sitting, "standing": _paint_standing, "lying": _paint_lying}
+    paint_body[pose.body](painter, frame, animal)
+    _paint_head(painter, _Head(frame, pose), pose, animal)
     _paint_occluder(painter, frame, scene)
     return _photograph(rng, canvas, camera), camera.quality
 
@@ -178,12 +128,13 @@ def write_pictures(folder: Path, per_class: int) -> None:
     """
     for name in CLASSES:
         (folder / name).mkdir(parents=True, exist_ok=True)
-    names = [name for _ in range(per_class) for name in CLASSES]
-    indices = [index for index in range(per_class) for _ in CLASSES]
+    numbered = [(name, index) for index in range(per_class) for name in CLASSES]
     # 'spawn' starts clean processes, whatever threads the caller has running.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        written = pool.map(partial(_write_picture, folder), names, indices, chunksize=16)
-        for _ in tqdm(written, desc="drawing", total=len(names), unit="picture", disable=None):
+        written = pool.map(
+            partial(_write_picture, folder), *zip(*numbered, strict=True), chunksize=16
+        )
+        for _ in tqdm(written, desc="drawing", total=len(numbered), unit="picture", disable=None):
             pass
 
 
@@ -192,61 +143,68 @@ def _write_picture(folder: Path, class_name: str, index: int) -> None:
     picture.save(folder / class_name / f"{class_name}.{index}.jpg", quality=quality)
 
 
-# Parameters. Only _draw_animal is told the class.
+# Parameters. Only _draw_animal is told the class: what it gives is the one part of a picture that
+# depends on it.
 
 
-def _draw_camera(rng: np.random.Generator) -> Camera:
+def _draw_camera(rng: Random) -> Camera:
+    """Draw the size, the light and the flaws of the photograph."""
     long_side = int(rng.triangular(140, 180, 380))
     short_side = max(120, int(long_side * rng.choice([0.56, 0.67, 0.75, 0.75, 0.8, 1.0])))
     upright = rng.random() < 0.4
     dark, blurred = rng.random() < DARK, rng.random() < BLURRED
-    return Camera(
+    return SimpleNamespace(
         size=(short_side, long_side) if upright else (long_side, short_side),
         brightness=rng.uniform(0.35, 0.65) if dark else rng.uniform(0.8, 1.2),
-        cast=tuple(rng.uniform(0.93, 1.07, 3).tolist()),
-        light=rng.uniform(-math.pi, 0),
-        falloff=rng.uniform(0, 0.6),
+        cast=tuple(rng.uniform(0.93, 1.07, 3).tolist()),  # gain of red, green and blue
+        light=rng.uniform(-math.pi, 0),  # direction it comes from, radians
+        falloff=rng.uniform(0, 0.6),  # how much darker the far side is
         haze=rng.triangular(0, 0, 0.35),
-        blur=rng.uniform(0.8, 2.8) if blurred else rng.uniform(0, 0.6),
-        noise=rng.triangular(0, 3, 14),
+        blur=rng.uniform(0.8, 2.8) if blurred else rng.uniform(0, 0.6),  # pixels
+        noise=rng.triangular(0, 3, 14),  # grey levels
         quality=int(rng.integers(55, 96)),
     )
 
 
-def _draw_scene(rng: np.random.Generator) -> Scene:
+def _draw_scene(rng: Random) -> Scene:
+    """Draw what is behind and in front of the animal."""
     place = str(rng.choice(["room", "sofa", "grass", "wall", "carpet"]))
     green = np.array([86, 124, 58]) * rng.uniform(0.6, 1.5)
     occluder = str(rng.choice(["blanket", "leaves", "bars", "box"]))
-    return Scene(
+    return SimpleNamespace(
         place=place,
-        far=_household_colour(rng),
-        near=_colour(green) if place == "grass" else _household_colour(rng),
-        horizon=rng.uniform(0.3, 0.75),
-        sharpness=rng.uniform(0.08, 0.5),
-        clutter=int(rng.integers(0, 9)),
+        far=_household_colour(rng),  # of the wall or sky
+        near=_colour(green) if place == "grass" else _household_colour(rng),  # of the ground
+        horizon=rng.uniform(0.3, 0.75),  # where the ground begins, as a share from the top
+        sharpness=rng.uniform(0.08, 0.5),  # share of the full resolution of the background
+        clutter=int(rng.integers(0, 9)),  # things that lie or hang about
         occluder=occluder if rng.random() < OCCLUDED else "none",
         occluder_colour=_household_colour(rng),
     )
 
 
-def _draw_pose(rng: np.random.Generator) -> Pose:
+def _draw_pose(rng: Random) -> Pose:
+    """Draw how the animal holds itself and where it is in the frame."""
     close_up = rng.random() < 0.5
     body = str(rng.choice(["sitting", "standing", "lying"], p=[0.4, 0.3, 0.3]))
-    facing = int(rng.choice([-1, 1]))
-    return Pose(
+    facing = int(rng.choice([-1, 1]))  # of the body: left, right
+    return SimpleNamespace(
         body=body,
         facing=facing,
+        # Of the head, in radians; 0 looks into the camera.
         yaw=facing * float(np.clip(rng.normal(0.3, 0.35), -1, 1)),
         pitch=rng.normal(-0.02, 0.11),
         roll=rng.normal(0, 0.16),
         eyes_open=float(np.clip(rng.normal(0.95, 0.25), 0.08, 1)),
         close_up=close_up,
+        # Of what is shown, and the shift of its centre from the frame's, as shares of the frame.
         size=rng.uniform(0.55, 1.1) if close_up else rng.triangular(0.4, 0.95, 1.25),
         shift=tuple(rng.normal(0, 0.09, 2).tolist()),
     )
 
 
-def _draw_animal(rng: np.random.Generator, class_id: int) -> Animal:
+def _draw_animal(rng: Random, class_id: int) -> Animal:
+    """Draw what the animal looks like: _TRAITS, a marking, and colours."""
     character = rng.normal(class_id, CHARACTER_SPREAD)
     traits = {}
     for name, (cat, dog, spread) in _TRAITS.items():
@@ -259,8 +217,8 @@ def _draw_animal(rng: np.random.Generator, class_id: int) -> Animal:
     marking = str(rng.choice(list(_MARKINGS), p=weights / weights.sum()))
     first, second = rng.choice(len(_COATS), 2, replace=False)
     iris = float(np.clip(traits["iris_hue"], 0, 0.999)) * len(_IRISES)
-    return Animal(
-        traits=traits,
+    return SimpleNamespace(
+        **traits,
         marking=marking,
         coat=_fur_colour(rng, _COATS[first]),
         second_coat=_fur_colour(rng, _COATS[second]),
@@ -269,12 +227,12 @@ def _draw_animal(rng: np.random.Generator, class_id: int) -> Animal:
     )
 
 
-def _household_colour(rng: np.random.Generator) -> Colour:
+def _household_colour(rng: Random) -> Colour:
     """A grey with a tint, as most walls, floors and furniture have."""
     return _colour(rng.uniform(45, 215) + rng.normal(0, 15, 3))
 
 
-def _fur_colour(rng: np.random.Generator, colour: Colour) -> Colour:
+def _fur_colour(rng: Random, colour: Colour) -> Colour:
     """A lighter or darker variant: fur varies more in brightness than in hue."""
     return _colour(np.array(colour) + rng.normal(0, 12) + rng.normal(0, 3, 3))
 
@@ -332,13 +290,21 @@ class _Frame:
     origin: Point
     unit: float
     tilt: float
+    facing: int  # what is a limb or a ball is mirrored to this side: -1 or 1
 
     def __call__(self, points: Polygon) -> Polygon:
         cos, sin = math.cos(self.tilt) * self.unit, math.sin(self.tilt) * self.unit
-        return [
-            (self.origin[0] + x * cos - y * sin, self.origin[1] + x * sin + y * cos)
-            for x, y in points
-        ]
+        left, top = self.origin
+        return [(left + x * cos - y * sin, top + x * sin + y * cos) for x, y in points]
+
+    def limb(self, points: list[Point], first: float, last: float) -> list[Polygon]:
+        """A limb along a curve, of half-width `first` at its root and `last` at its end."""
+        line = self(_curve([(x * self.facing, y) for x, y in points]))
+        return _ribbon(line, _taper(first * self.unit, last * self.unit))
+
+    def ball(self, x: float, y: float, rx: float, ry: float) -> list[Polygon]:
+        """A rounded part of the body: a haunch, a paw."""
+        return [self(_ellipse((x * self.facing, y), rx, ry))]
 
 
 # Left, top, right and bottom of each body, facing right, and of a head with its shoulders.
@@ -355,7 +321,7 @@ def _frame(pose: Pose, size: tuple[int, int]) -> _Frame:
     unit = pose.size * min(size[0] / (right - left), size[1] / (bottom - top))
     x = size[0] * (0.5 + pose.shift[0]) - pose.facing * unit * (left + right) / 2
     y = size[1] * (0.5 + pose.shift[1]) - unit * (top + bottom) / 2
-    return _Frame((x, y), unit, pose.roll * 0.25)
+    return _Frame((x, y), unit, pose.roll * 0.25, pose.facing)
 
 
 class _Painter:
@@ -365,9 +331,7 @@ class _Painter:
     light comes from.
     """
 
-    def __init__(
-        self, canvas: Image.Image, coat: Image.Image, light: float, rng: np.random.Generator
-    ):
+    def __init__(self, canvas: Image.Image, coat: Image.Image, light: float, rng: Random):
         self.canvas, self.coat, self.light, self.rng = canvas, coat, light, rng
 
     def fur(
@@ -428,7 +392,7 @@ class _Painter:
 # Behind the animal.
 
 
-def _background(rng: np.random.Generator, scene: Scene, size: tuple[int, int]) -> Image.Image:
+def _background(rng: Random, scene: Scene, size: tuple[int, int]) -> Image.Image:
     """Draw the place small and enlarge it: out of focus, as in most portraits, and quick."""
     width, height = (max(16, int(side * scene.sharpness)) for side in size)
     picture = _gradient(scene.far, (width, height), rng.uniform(-40, 40))
@@ -438,9 +402,21 @@ def _background(rng: np.random.Generator, scene: Scene, size: tuple[int, int]) -
         ground = _gradient(scene.near, (width, height - floor), rng.uniform(-50, 20))
         picture.paste(ground, (0, floor))
     for _ in range(scene.clutter):
-        _draw_clutter(rng, draw, width, height, floor)
+        colour = _household_colour(rng)
+        x, y = rng.uniform(0, width), floor + rng.normal(0, 0.15) * height
+        w, h = rng.uniform(0.03, 0.2, 2) * (width, height)
+        if rng.random() < 0.5:
+            draw.rectangle((x - w, y - 2 * h, x + w, y + h), fill=colour)
+        else:
+            draw.ellipse((x - w, y - h, x + w, y + h), fill=colour)
     if scene.place == "sofa":
-        _draw_sofa(rng, draw, width, height, floor)
+        colour = np.array(_household_colour(rng))
+        top, edge = floor - height * rng.uniform(0.1, 0.3), rng.uniform(0.0, 0.25) * width
+        back = (edge, top, width - edge / 3, height)
+        seat = (edge * 0.6, floor + height * 0.08, width, height * 1.2)
+        draw.rounded_rectangle(back, width // 12, _colour(colour))
+        draw.rounded_rectangle(seat, width // 14, _colour(colour * 1.15))
+        draw.line((width / 2, top, width / 2, floor), fill=_colour(colour * 0.7))
     if scene.place in ("grass", "carpet"):
         tones = [_colour(np.array(scene.near) + tone) for tone in rng.normal(0, 16, 5)]
         for x, y in (rng.random((120, 2)) * (width, height - floor)).tolist():
@@ -456,41 +432,10 @@ def _gradient(colour: Colour, size: tuple[int, int], rise: float) -> Image.Image
     return Image.composite(Image.new("RGB", size, end), Image.new("RGB", size, colour), ramp)
 
 
-def _draw_clutter(
-    rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, height: int, floor: int
-) -> None:
-    colour = _household_colour(rng)
-    x, y = rng.uniform(0, width), floor + rng.normal(0, 0.15) * height
-    w, h = rng.uniform(0.03, 0.2, 2) * (width, height)
-    if rng.random() < 0.5:
-        draw.rectangle((x - w, y - 2 * h, x + w, y + h), fill=colour)
-    else:
-        draw.ellipse((x - w, y - h, x + w, y + h), fill=colour)
-
-
-def _draw_sofa(
-    rng: np.random.Generator, draw: ImageDraw.ImageDraw, width: int, height: int, floor: int
-) -> None:
-    colour = np.array(_household_colour(rng))
-    top, edge = floor - height * rng.uniform(0.1, 0.3), rng.uniform(0.0, 0.25) * width
-    draw.rounded_rectangle((edge, top, width - edge / 3, height), width // 12, _colour(colour))
-    seat = (edge * 0.6, floor + height * 0.08, width, height * 1.2)
-    draw.rounded_rectangle(seat, width // 14, _colour(colour * 1.15))
-    draw.line((width / 2, top, width / 2, floor), fill=_colour(colour * 0.7))
-
-
-def _paint_shadow(painter: _Painter, frame: _Frame, pose: Pose) -> None:
-    left, _, right, bottom = _EXTENTS[pose.body]
-    centre, half = pose.facing * (left + right) / 2, (right - left) / 2
-    painter.shadow(frame(_ellipse((centre, bottom - 0.4), half, 0.5)), 0.4)
-
-
 # The animal.
 
 
-def _coat(
-    rng: np.random.Generator, animal: Animal, size: tuple[int, int], unit: float
-) -> Image.Image:
+def _coat(rng: Random, animal: Animal, size: tuple[int, int], unit: float) -> Image.Image:
     """Fur for the whole canvas, with its markings; the animal's shapes are cut out of it."""
     coat = Image.new("RGB", size, animal.coat)
     draw = ImageDraw.Draw(coat)
@@ -525,32 +470,9 @@ def _tips(animal: Animal) -> Colour | None:
     return _PALE if animal.marking == "bib" else None
 
 
-def _paint_body(painter: _Painter, frame: _Frame, pose: Pose, animal: Animal) -> None:
-    paint = {"sitting": _paint_sitting, "standing": _paint_standing, "lying": _paint_lying}
-    paint[pose.body](painter, _Side(frame, pose.facing), animal)
-
-
-@dataclass(frozen=True)
-class _Side:
-    """A frame mirrored to the side that the body faces."""
-
-    frame: _Frame
-    facing: int
-
-    def limb(self, points: list[Point], first: float, last: float) -> list[Polygon]:
-        """A limb along a curve, of half-width `first` at its root and `last` at its end."""
-        line = self.frame(_curve([(x * self.facing, y) for x, y in points]))
-        return _ribbon(line, _taper(first * self.frame.unit, last * self.frame.unit))
-
-    def ball(self, x: float, y: float, rx: float, ry: float) -> list[Polygon]:
-        """A rounded part of the body: a haunch, a paw."""
-        return [self.frame(_ellipse((x * self.facing, y), rx, ry))]
-
-
-def _paint_tail(painter: _Painter, side: _Side, animal: Animal, root: Point, lift: float) -> None:
+def _paint_tail(painter: _Painter, frame: _Frame, animal: Animal, root: Point, lift: float) -> None:
     """A tail from `root` backwards; its curl brings the end up and forwards again."""
-    t = animal.traits
-    length, curl = t["tail_length"], t["tail_curl"]
+    length, curl = animal.tail_length, animal.tail_curl
     x, y = root
     line = [
         root,
@@ -558,64 +480,61 @@ def _paint_tail(painter: _Painter, side: _Side, animal: Animal, root: Point, lif
         (x - length * (0.75 - 0.3 * curl), y - lift * length * 0.7),
         (x - length * (0.9 - 0.9 * curl), y - length * (lift + 0.35 * curl)),
     ]
-    painter.fur(side.limb(line, t["tail_width"] * 1.15, t["tail_width"] * 0.7), _tips(animal))
+    painter.fur(frame.limb(line, animal.tail_width * 1.15, animal.tail_width * 0.7), _tips(animal))
 
 
 def _paint_legs(
-    painter: _Painter, side: _Side, animal: Animal, legs: list[list[Point]], shade: float = 0
+    painter: _Painter, frame: _Frame, animal: Animal, legs: list[list[Point]], shade: float = 0
 ) -> None:
-    width = animal.traits["leg_width"]
+    width = animal.leg_width
     for leg in legs:
-        painter.fur(side.limb(leg, width * 1.35, width * 0.85), shade=shade)
+        painter.fur(frame.limb(leg, width * 1.35, width * 0.85), shade=shade)
         x, y = leg[-1]
-        painter.fur(side.ball(x + 0.12, y, width * 1.35, width * 0.8), _tips(animal), shade)
+        painter.fur(frame.ball(x + 0.12, y, width * 1.35, width * 0.8), _tips(animal), shade)
 
 
-def _paint_sitting(painter: _Painter, side: _Side, animal: Animal) -> None:
-    t = animal.traits
-    depth, ground = t["torso_depth"], 2.6 + t["neck"] + t["leg_length"]
-    _paint_tail(painter, side, animal, (-0.8, ground - 0.3), 0.12)
-    painter.fur(side.ball(-0.75, ground - 0.75, 0.85 * depth, 0.8), shade=0.12)
-    painter.fur(side.ball(0.75, ground - 0.75, 0.85 * depth, 0.8), shade=0.12)
-    torso = [(0, 0.6), (0.1, 1.6 + t["neck"]), (0, ground - 0.8)]
-    painter.fur(side.limb(torso, 0.72, 1.12 * depth))
+def _paint_sitting(painter: _Painter, frame: _Frame, animal: Animal) -> None:
+    depth, ground = animal.torso_depth, 2.6 + animal.neck + animal.leg_length
+    _paint_tail(painter, frame, animal, (-0.8, ground - 0.3), 0.12)
+    painter.fur(frame.ball(-0.75, ground - 0.75, 0.85 * depth, 0.8), shade=0.12)
+    painter.fur(frame.ball(0.75, ground - 0.75, 0.85 * depth, 0.8), shade=0.12)
+    torso = [(0, 0.6), (0.1, 1.6 + animal.neck), (0, ground - 0.8)]
+    painter.fur(frame.limb(torso, 0.72, 1.12 * depth))
     if animal.marking == "bib":
-        painter.fur(side.ball(0, 1.7 + t["neck"], 0.5, 0.95), _PALE)
-    chest = 2.1 + t["neck"]
+        painter.fur(frame.ball(0, 1.7 + animal.neck, 0.5, 0.95), _PALE)
+    chest = 2.1 + animal.neck
     legs = [[(x, chest), (x * 1.2, chest + 1), (x * 0.9, ground)] for x in (-0.42, 0.42)]
-    _paint_legs(painter, side, animal, legs)
+    _paint_legs(painter, frame, animal, legs)
 
 
-def _paint_standing(painter: _Painter, side: _Side, animal: Animal) -> None:
-    t = animal.traits
-    depth, back = t["torso_depth"] * 0.9, 1.2 + t["neck"]
-    ground = back + depth + t["leg_length"]
-    _paint_tail(painter, side, animal, (-4.4, back - 0.2), 0.45)
+def _paint_standing(painter: _Painter, frame: _Frame, animal: Animal) -> None:
+    depth, back = animal.torso_depth * 0.9, 1.2 + animal.neck
+    ground = back + depth + animal.leg_length
+    _paint_tail(painter, frame, animal, (-4.4, back - 0.2), 0.45)
     fore = [(-1.1, back + 0.3), (-1.2, back + 1.2), (-1.05, ground)]
     hind = [(-4.1, back), (-3.6, back + 1.3), (-4.6, back + 1.6), (-4.1, ground)]
     for shift, shade in ((0.45, 0.22), (0, 0)):  # first the legs of the far side
         legs = [[(x + shift, y) for x, y in leg] for leg in (fore, hind)]
-        _paint_legs(painter, side, animal, legs, shade)
+        _paint_legs(painter, frame, animal, legs, shade)
     torso = [(-1.1, back), (-2.6, back + 0.15), (-4.2, back)]
-    painter.fur(side.limb([(0, 0.2), (-0.5, 0.6), (-1.2, back)], 0.62, 0.85))
-    painter.fur(side.limb(torso, depth, depth * 0.86))
+    painter.fur(frame.limb([(0, 0.2), (-0.5, 0.6), (-1.2, back)], 0.62, 0.85))
+    painter.fur(frame.limb(torso, depth, depth * 0.86))
 
 
-def _paint_lying(painter: _Painter, side: _Side, animal: Animal) -> None:
-    t = animal.traits
-    depth, back = t["torso_depth"] * 0.9, 1.15 + t["neck"] * 0.5
+def _paint_lying(painter: _Painter, frame: _Frame, animal: Animal) -> None:
+    depth, back = animal.torso_depth * 0.9, 1.15 + animal.neck * 0.5
     ground = back + depth * 0.75
-    _paint_tail(painter, side, animal, (-3.7, ground - 0.3), 0.02)
+    _paint_tail(painter, frame, animal, (-3.7, ground - 0.3), 0.02)
     torso = [(-0.4, back - 0.2), (-1.8, back), (-3.4, back + 0.1)]
-    painter.fur(side.limb([(0, 0.2), (-0.3, 0.6), (-0.8, back)], 0.62, 0.8))
-    painter.fur(side.limb(torso, depth * 0.85, depth))
-    painter.fur(side.ball(-3.1, back + 0.25, 0.95, 0.75))
+    painter.fur(frame.limb([(0, 0.2), (-0.3, 0.6), (-0.8, back)], 0.62, 0.8))
+    painter.fur(frame.limb(torso, depth * 0.85, depth))
+    painter.fur(frame.ball(-3.1, back + 0.25, 0.95, 0.75))
     legs = [
         [(-2.9, ground), (-2.3, ground + 0.1), (-1.9, ground + 0.1)],
-        [(-0.6, ground - 0.3), (0, ground), (t["leg_length"] * 0.6, ground)],
-        [(-0.9, ground - 0.2), (-0.2, ground + 0.1), (t["leg_length"] * 0.4, ground + 0.25)],
+        [(-0.6, ground - 0.3), (0, ground), (animal.leg_length * 0.6, ground)],
+        [(-0.9, ground - 0.2), (-0.2, ground + 0.1), (animal.leg_length * 0.4, ground + 0.25)],
     ]
-    _paint_legs(painter, side, animal, legs)
+    _paint_legs(painter, frame, animal, legs)
 
 
 class _Head:
@@ -649,13 +568,12 @@ class _Head:
 
 
 def _paint_head(painter: _Painter, head: _Head, pose: Pose, animal: Animal) -> None:
-    t = animal.traits
     far = -1 if pose.yaw > 0 else 1
     _paint_ear(painter, head, animal, far, shade=0.1)
-    hanging = t["ear_bend"] > 0.45
+    hanging = animal.ear_bend > 0.45
     if not hanging:
         _paint_ear(painter, head, animal, -far, shade=0)
-    width = t["head_width"]
+    width = animal.head_width
     cheeks = [head.oval(side * 0.45 * width, 0.32, 0.2, 0.55, 0.5) for side in (-1, 1)]
     painter.fur([head.oval(0, 0, 0, width, 0.9), *cheeks])
     if hanging:
@@ -668,9 +586,8 @@ def _paint_ear(painter: _Painter, head: _Head, animal: Animal, side: int, shade:
     """An ear: a ribbon from its root over a knee to its tip. The more it is bent, the nearer the
     knee is to the root and the farther the tip hangs down.
     """
-    t = animal.traits
-    bend = min(max(t["ear_bend"], 0), 1)
-    angle, length = t["ear_angle"], t["ear_length"]
+    bend = min(max(animal.ear_bend, 0), 1)
+    angle, length = animal.ear_angle, animal.ear_length
     root = (math.sin(angle) * 0.78, -math.cos(angle) * 0.78)
     lean = 0.5 * angle
     knee_at = length * (0.75 - 0.45 * bend)
@@ -680,9 +597,9 @@ def _paint_ear(painter: _Painter, head: _Head, animal: Animal, side: int, shade:
     tip = (knee[0] + math.sin(turn) * rest, knee[1] - math.cos(turn) * rest)
     line = [head.point(side * x, y, -0.1) for x, y in _curve([root, knee, tip])]
     unit = head.unit * (0.7 + 0.3 * math.cos(head.yaw))
-    leaf = min(max(t["ear_roundness"], 0), 1)
+    leaf = min(max(animal.ear_roundness, 0), 1)
     widths = [
-        t["ear_width"] * ((1 - leaf) * (1 - s) + leaf * (1 - s**3) * (0.65 + 0.6 * s)) + 0.03
+        animal.ear_width * ((1 - leaf) * (1 - s) + leaf * (1 - s**3) * (0.65 + 0.6 * s)) + 0.03
         for s in _taper(0, 1)
     ]
     fill = _DARK if animal.marking == "points" else None
@@ -693,15 +610,14 @@ def _paint_ear(painter: _Painter, head: _Head, animal: Animal, side: int, shade:
 
 
 def _paint_eyes(painter: _Painter, head: _Head, pose: Pose, animal: Animal) -> None:
-    t = animal.traits
-    size = t["eye_size"]
+    size = animal.eye_size
     for side in (-1, 1):
         x, y, z = side * 0.42, -0.12, 0.74
-        turn = -side * t["eye_slant"]
+        turn = -side * animal.eye_slant
         high = size * 0.82 * pose.eyes_open
         painter.flat(head.oval(x, y, z, size * 1.18, high * 1.2 + 0.02, turn), (28, 22, 22))
         painter.flat(head.oval(x, y, z, size, high, turn), animal.iris)
-        pupil = min(max(t["pupil_width"], 0.15), 1)
+        pupil = min(max(animal.pupil_width, 0.15), 1)
         wide = size * 0.8 * pupil
         painter.flat(head.oval(x, y, z, wide, high * (0.75 + 0.2 * (1 - pupil)), 0), (8, 8, 10))
         if pose.eyes_open > 0.4:
@@ -709,20 +625,19 @@ def _paint_eyes(painter: _Painter, head: _Head, pose: Pose, animal: Animal) -> N
 
 
 def _paint_muzzle(painter: _Painter, head: _Head, animal: Animal) -> None:
-    t = animal.traits
-    front = 0.72 + max(t["muzzle_length"], 0.08)
-    width, unit = t["muzzle_width"], head.unit
+    front = 0.72 + max(animal.muzzle_length, 0.08)
+    width, unit = animal.muzzle_width, head.unit
     fill = _tips(animal)
     line = [head.point(0, 0.3 + 0.1 * s, 0.5 + (front - 0.5) * s) for s in _taper(0, 1, 5)]
     painter.fur(_ribbon(line, [w * unit for w in _taper(width * 1.1, width * 0.9, 5)]), fill)
-    if t["tongue"] > 0:
+    if animal.tongue > 0:
         painter.flat(
-            head.oval(0.05, 0.66 + t["tongue"], front * 0.8, 0.15, 0.1 + t["tongue"]),
+            head.oval(0.05, 0.66 + animal.tongue, front * 0.8, 0.15, 0.1 + animal.tongue),
             (206, 96, 104),
         )
     pads = [head.oval(s * width * 0.46, 0.44, front, width * 0.56, width * 0.48) for s in (-1, 1)]
     painter.fur(pads, fill)
-    size = t["nose_size"]
+    size = animal.nose_size
     nose_y = 0.24
     for side in (-1, 1):
         mouth = [(0, nose_y + size), (0, 0.62), (side * width * 0.7, 0.7), (side * width, 0.5)]
@@ -733,20 +648,13 @@ def _paint_muzzle(painter: _Painter, head: _Head, animal: Animal) -> None:
         for x, y in _ellipse((0, nose_y), size, size * 0.72)
     ]
     painter.flat(nose, animal.nose)
-    _paint_whiskers(painter, head, t["whiskers"], width, front)
-
-
-def _paint_whiskers(
-    painter: _Painter, head: _Head, length: float, width: float, front: float
-) -> None:
-    if length < 0.35:
+    if animal.whiskers < 0.35:
         return
-    for side in (-1, 1):
-        for k in range(4):
-            y, droop = 0.36 + 0.07 * k, painter.rng.uniform(-0.25, 0.35)
-            start, end = side * width * 0.6, side * (width * 0.6 + length)
-            line = [head.point(start, y, front), head.point(end, y + droop, front - 0.3)]
-            painter.line(line, (236, 234, 230), head.unit * 0.02)
+    for side, k in product((-1, 1), range(4)):
+        y, droop = 0.36 + 0.07 * k, painter.rng.uniform(-0.25, 0.35)
+        start, end = side * width * 0.6, side * (width * 0.6 + animal.whiskers)
+        line = [head.point(start, y, front), head.point(end, y + droop, front - 0.3)]
+        painter.line(line, (236, 234, 230), unit * 0.02)
 
 
 # In front of the animal, and the photograph.
@@ -783,7 +691,7 @@ def _paint_occluder(painter: _Painter, frame: _Frame, scene: Scene) -> None:
             painter.fur(_ribbon(leaf, _taper(0.2 * unit, 1)), colour)
 
 
-def _photograph(rng: np.random.Generator, canvas: Image.Image, camera: Camera) -> Image.Image:
+def _photograph(rng: Random, canvas: Image.Image, camera: Camera) -> Image.Image:
     """Take the picture: lens blur, light, colour cast and the sensor's noise."""
     width, height = camera.size
     across = np.linspace(-0.5, 0.5, width, dtype=np.float32) * math.cos(camera.light)

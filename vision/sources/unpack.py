@@ -8,10 +8,10 @@ from tqdm import tqdm
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
+from vision.sources.archives import reading
 from vision.sources.code_pages import CODE_PAGES
 from vision.sources.entries import Bounds, entries
 from vision.sources.layout import Layout, arrange
-from vision.sources.members import reading
 
 
 def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -> Layout:

@@ -26,55 +26,47 @@ _STARTS = {
     b"xar!": "a xar archive",
 }
 _SUFFIXES = {
-    ".7z": "a 7z archive",
-    ".rar": "a RAR archive",
-    ".zst": "compressed by zstd",
-    ".tzst": "compressed by zstd",
-    ".lz4": "compressed by lz4",
-    ".lz": "compressed by lzip",
-    ".tlz": "compressed by lzip",
-    ".lzma": "compressed by lzma",
-    ".lzo": "compressed by lzop",
-    ".z": "compressed by compress",
-    ".br": "compressed by brotli",
-    ".zipx": "a zip of a newer kind",
-    ".cab": "a cabinet archive",
-    ".arj": "an ARJ archive",
-    ".ace": "an ACE archive",
-    ".lzh": "an LHA archive",
-    ".lha": "an LHA archive",
-    ".sit": "a StuffIt archive",
-    ".sitx": "a StuffIt archive",
-    ".cpio": "a cpio archive",
-    ".iso": "the image of a disc",
+    ".7z": "a 7z archive", ".rar": "a RAR archive", ".cab": "a cabinet archive",
+    ".arj": "an ARJ archive", ".ace": "an ACE archive", ".lzh": "an LHA archive",
+    ".lha": "an LHA archive", ".sit": "a StuffIt archive", ".sitx": "a StuffIt archive",
+    ".cpio": "a cpio archive", ".zipx": "a zip of a newer kind", ".zst": "compressed by zstd",
+    ".tzst": "compressed by zstd", ".lz4": "compressed by lz4", ".lz": "compressed by lzip",
+    ".tlz": "compressed by lzip", ".lzma": "compressed by lzma", ".lzo": "compressed by lzop",
+    ".z": "compressed by compress", ".br": "compressed by brotli", ".iso": "the image of a disc",
     ".dmg": "the image of a disk",
-}
-_UNFINISHED = frozenset({".crdownload", ".part", ".partial", ".download", ".aria2"})
-# Compressed files that may be anything; and what can be read under its right name, by its start.
-_COMPRESSED = {
-    ".gz": "gzip", ".bz2": "bzip2", ".xz": "xz",
 }  # fmt: skip
+_UNFINISHED = {".crdownload", ".part", ".partial", ".download", ".aria2"}
+# Compressed files that may be anything; and what can be read under its right name, by its bytes and
+# where they stand.
+_COMPRESSED = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
+_PROGRAM = b"MZ"  # of Windows
 _MISNAMED = {
-    b"PK\3\4": ("a zip", ".zip"),
-    b"\x1f\x8b": ("compressed by gzip", ".tar.gz"),
-    b"BZh": ("compressed by bzip2", ".tar.bz2"),
-    b"\xfd7zXZ": ("compressed by xz", ".tar.xz"),
+    (_PROGRAM, 0): ("a zip that unpacks itself", ".zip"),
+    (b"PK\3\4", 0): ("a zip", ".zip"),
+    (b"\x1f\x8b", 0): ("compressed by gzip", ".tar.gz"),
+    (b"BZh", 0): ("compressed by bzip2", ".tar.bz2"),
+    (b"\xfd7zXZ", 0): ("compressed by xz", ".tar.xz"),
+    (b"ustar", 257): ("a tar", ".tar"),
 }
-_TAR, _TAR_AT = b"ustar", 257
 # Files of other kinds that are zips, or compressed, by nature.
-_OTHERS = frozenset(
-    {
-        ".docx", ".docm", ".xlsx", ".xlsm", ".pptx", ".odt", ".ods", ".odp", ".odg", ".pages",
-        ".numbers", ".key", ".jar", ".apk", ".epub", ".whl", ".npz", ".keras", ".pt", ".pth",
-        ".ckpt", ".mlmodel", ".kmz", ".svgz", ".rds", ".rda", ".rdata", ".emz", ".sketch", ".kra",
-    }
-)  # fmt: skip
-_PICTURES = {
-    b"\xff\xd8\xff": (".jpg", 0), b"\x89PNG\r\n": (".png", 0), b"GIF8": (".gif", 0),
-    b"WEBP": (".webp", 8), b"ftypheic": (".heic", 4), b"ftypmif1": (".heic", 4),
-    b"ftypavif": (".avif", 4), b"II*\0": (".tif", 0), b"MM\0*": (".tif", 0),
+_OTHERS = {
+    ".docx", ".docm", ".xlsx", ".xlsm", ".pptx", ".odt", ".ods", ".odp", ".odg", ".pages",
+    ".numbers", ".key", ".jar", ".apk", ".epub", ".whl", ".npz", ".keras", ".pt", ".pth",
+    ".ckpt", ".mlmodel", ".kmz", ".svgz", ".rds", ".rda", ".rdata", ".emz", ".sketch", ".kra",
 }  # fmt: skip
-_START_BYTES = _TAR_AT + len(_TAR)
+_PICTURES = {
+    (magic, at): ("a picture", ending)
+    for ending, at, magics in (
+        (".jpg", 0, [b"\xff\xd8\xff"]),
+        (".png", 0, [b"\x89PNG\r\n"]),
+        (".gif", 0, [b"GIF8"]),
+        (".webp", 8, [b"WEBP"]),
+        (".heic", 4, [b"ftypheic", b"ftypmif1"]),
+        (".avif", 4, [b"ftypavif"]),
+        (".tif", 0, [b"II*\0", b"MM\0*"]),
+    )
+    for magic in magics
+}
 
 _OF_ZIP = re.compile(r"(.+)\.z\d\d+", re.IGNORECASE)
 _OF_RAR = re.compile(r".+\.(part\d+\.rar|r\d\d)", re.IGNORECASE)
@@ -108,14 +100,12 @@ def together(errors: Iterable[UnreadableError]) -> UserError:
     for (kind, remedy), alike in groups.items():
         if len(alike) == 1:
             told.append(str(alike[0]))
-        else:
-            names = some([shown(error.name) for error in alike], most=10)
-            told.append(f"{names} are each {kind}, which cannot be read here; {_several(remedy)}")
+            continue
+        if remedy == UNPACK:
+            remedy = "unpack them yourself and put the folders there instead"
+        names = some([shown(error.name) for error in alike], most=10)
+        told.append(f"{names} are each {kind}, which cannot be read here; {remedy}")
     return UserError("; ".join(told))
-
-
-def _several(remedy: str) -> str:
-    return "unpack them yourself and put the folders there instead" if remedy == UNPACK else remedy
 
 
 def part_of_zip(name: str, whole: str) -> UnreadableError:
@@ -128,21 +118,14 @@ def part_of_zip(name: str, whole: str) -> UnreadableError:
     )
 
 
-def check_name(name: str) -> None:
-    """Refuse a file whose name tells an archive that cannot be read.
-
-    Raises
-    ------
-    UnreadableError
-        It is one.
-    """
+def _check_name(name: str) -> None:
+    """Refuse a file whose name tells an archive that cannot be read."""
     if is_archive(name) or is_picture(name):
         return
     _check_part(name)
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in _UNFINISHED:
-        remedy = "let it end, or take it away"
-        raise UnreadableError(name, "an unfinished download", remedy)
+        raise UnreadableError(name, "an unfinished download", "let it end, or take it away")
     if suffix in _SUFFIXES:
         raise UnreadableError(name, _SUFFIXES[suffix])
     if suffix in _COMPRESSED:
@@ -197,7 +180,7 @@ def check_inner(name: str) -> None:
         if is_archive(name):
             remedy = "unpack what is in it, or take it away"
             raise UnreadableError(name, "an archive within a folder or another one", remedy)
-    check_name(name)
+    _check_name(name)
 
 
 def is_train(name: str) -> bool:
@@ -217,23 +200,15 @@ def check_file(path: Path, name: str) -> None:
         return
     _check_part(name)
     with path.open("rb") as file:
-        start = file.read(_START_BYTES)
-    suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in _OTHERS | _COMPRESSED.keys():
-        for magic, (kind, ending) in _MISNAMED.items():
-            if start.startswith(magic):
-                raise _misnamed(name, kind, ending)
-        if start.startswith(b"MZ") and zipfile.is_zipfile(path):
-            raise _misnamed(name, "a zip that unpacks itself", ".zip")
-        if start.startswith(_TAR, _TAR_AT):
-            raise _misnamed(name, "a tar", ".tar")
+        start = file.read(512)
+    starts = {}
+    if PurePosixPath(name).suffix.lower() not in _OTHERS | _COMPRESSED.keys():
+        starts |= _MISNAMED
     if kind_of(name) == "others":
-        for magic, (ending, at) in _PICTURES.items():
-            if start.startswith(magic, at):
-                raise _misnamed(name, "a picture", ending)
-    check_name(name)
+        starts |= _PICTURES
+    for (magic, at), (kind, ending) in starts.items():
+        if start.startswith(magic, at) and (magic != _PROGRAM or zipfile.is_zipfile(path)):
+            remedy = f"let its name end in {ending}"
+            raise UnreadableError(name, f"{kind} by another name", remedy)
+    _check_name(name)
     check_start(start, name)
-
-
-def _misnamed(name: str, kind: str, ending: str) -> UnreadableError:
-    return UnreadableError(name, f"{kind} by another name", f"let its name end in {ending}")

@@ -131,8 +131,12 @@ def fit(
     choices = [False, True] if settings.levels == "auto" else [settings.levels]
     if last_maps.all():
         choices = [True]
+    strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]
 
     def train(levels: bool, l2: float) -> _Trained:
+        if len(strengths) * len(choices) > 1:
+            maps = "the last maps" if last_maps.all() or not levels else "larger maps, too"
+            print(f"head that takes {maps}, with an L2 penalty of {l2:g}:", flush=True)
         own = settings.model_copy(update={"l2": l2})
         scaled = settings.standardize or not levels
         head = build_head(len(last_maps), len(classes), own, seed, scaled)
@@ -150,12 +154,13 @@ def fit(
                 on_epoch=on_epoch,
                 class_weight=own.class_weight,
             )
-        probabilities = class_probabilities(head.predict(stored.rows("validation")[0], verbose=0))
+        # Not by `predict`, which warns of the functions that it makes for one head after another.
+        outputs = head(stored.rows("validation")[0], training=False)
+        probabilities = class_probabilities(np.asarray(outputs))
         of_labels = probabilities[np.arange(len(probabilities)), of_validation]
         losses = counts * -np.log(np.maximum(of_labels, calibration.LEAST))
         return _Trained(head, history, summary | {"l2": l2, "levels": levels}, losses)
 
-    strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]
     best = [
         min((train(levels, l2) for l2 in strengths), key=lambda trained: trained.loss)
         for levels in choices

@@ -37,13 +37,11 @@ def predictions(folder, wrong=WRONG):
     """As evaluate writes them: the first pictures of each class are wrong."""
     test = folder / "data/subset/test"
     index = pictures.index(test)
-    said = np.empty((len(index), 2))
-    for row, (label, number) in enumerate(
-        zip(index["label"], index.groupby("label").cumcount(), strict=True)
-    ):
-        sure = 0.55 + 0.05 * number
-        own = CLASSES.index(label) if number >= wrong else 1 - CLASSES.index(label)
-        said[row, own], said[row, 1 - own] = sure, 1 - sure
+    number = index.groupby("label").cumcount().to_numpy()
+    sure = 0.55 + 0.05 * number
+    # Of the first class, as a rule; not where it is wrong, and else of the other.
+    first = (index["label"] == CLASSES[0]).to_numpy() == (number >= wrong)
+    said = np.column_stack([np.where(first, sure, 1 - sure), np.where(first, 1 - sure, sure)])
     table = index.assign(md5=[pictures.digest(test / file) for file in index["file"]])
     for model in ("head", "finetuned"):
         table[[f"{model}_{label}" for label in CLASSES]] = said
@@ -128,30 +126,22 @@ def note(folder):
 
 
 def write_audit(folder):
-    """As the stage audit writes it: of four findings, one is of a file that is no picture.
-
-    Two are of one test picture, which the model gets wrong.
-    """
+    """As the stage audit writes it: a copy, what is no picture, and a mistake's two findings."""
     (folder / "data/raw").mkdir()
     for name in ("copy.png", "shot.webp"):
         Image.new("RGB", (30, 20), "teal").save(folder / "data/raw" / name)
     (folder / "data/raw/broken.png").write_bytes(b"")
-    columns = ["file", "split", "label", "kind", "score", "conflicts_with", "action", "reason"]
     rows = [
-        ["copy.png", "train", CLASSES[0], "equal copy", 1, "x.png", "drop", "it is x.png's <copy>"],
-        ["broken.png", "", CLASSES[0], "broken", 1, "", "none: it is left out", "empty file"],
-        ["shot.webp", "test", CLASSES[0], "label", 1, "", "look", "a doubtful label"],
-        ["shot.webp", "test", CLASSES[0], "tiny", 1, "", "look", "30x20 pixels"],
+        ["copy.png", "train", "equal copy", "drop", "it is x.png's <copy>"],
+        ["broken.png", "", "broken", "none: it is left out", "empty file"],
+        ["shot.webp", "test", "label", "look", "a doubtful label"],
+        ["shot.webp", "test", "tiny", "look", "30x20 pixels"],
     ]
+    findings = pd.DataFrame(rows, columns=["file", "split", "kind", "action", "reason"])
+    write_csv(findings.assign(label=CLASSES[0]), folder / "data/audit.csv")
     # Under the names that they got: of a picture written in another format, another one.
-    picked = [
-        ["copy.png", "train", CLASSES[0], "0.png"],
-        ["shot.webp", "test", CLASSES[0], "1.png"],
-    ]
-    write_csv(
-        pd.DataFrame(picked, columns=["file", "split", "label", "name"]), folder / "data/picked.csv"
-    )
-    write_csv(pd.DataFrame(rows, columns=columns), folder / "data/audit.csv")
+    picked = {"file": ["copy.png", "shot.webp"], "name": ["0.png", "1.png"]}
+    write_csv(pd.DataFrame(picked), folder / "data/picked.csv")
     write_json({"pictures": 26, "copies": {"equal": 1, "near": 0}, "odd": {"broken": 1}},
                folder / "metrics/audit.json")  # fmt: skip
 
@@ -191,17 +181,12 @@ def whole(finished_run, before, tmp_path_factory):
     write_audit(folder)
     note(folder)
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
-        _patch_revision(patch, before)
+        patch_revision(patch, before)
         found = contents.gather("main")
     return found, page.render(found)
 
 
-@pytest.fixture(scope="session")
-def patch_revision():
-    return _patch_revision
-
-
-def _patch_revision(patch, before):
+def patch_revision(patch, before):
     """Let `main` name the other run."""
     buffer = io.StringIO()
     YAML().dump(before["lock"], buffer)

@@ -2,11 +2,13 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from serving.run import read_run
-from tests.tools.report.conftest import PARAMS
+from tests.tools.report.conftest import PARAMS, patch_revision
 from tools.experiment import set_params
 from tools.report import changes, contents, page
 from vision.runtime.errors import UserError
@@ -23,47 +25,40 @@ def folder(finished_run, tmp_path, monkeypatch):
 def test_the_surest_mistakes_come_first_with_their_heat(whole):
     found, _ = whole
     assert found.count_mistakes == 4
-    assert [(each.label, each.said) for each in found.mistakes] == [
+    assert found.confusion == [[6, 2], [2, 6]]
+    assert [(each["label"], each["said"]) for each in found.mistakes] == [
         (found.classes[0], found.classes[1]),
         (found.classes[1], found.classes[0]),
     ] * 2
-    names = [each.file.split("/")[1] for each in found.mistakes]
+    names = [each["file"].split("/")[1] for each in found.mistakes]
     assert names == ["1.png", "1.png", "0.png", "0.png"]
     # 0.60, calibrated with a temperature of 1.5.
     powers = 0.6 ** (1 / 1.5), 0.4 ** (1 / 1.5)
-    assert found.mistakes[0].probability == pytest.approx(powers[0] / sum(powers))
+    assert found.mistakes[0]["probability"] == pytest.approx(powers[0] / sum(powers))
     for each in found.mistakes:
-        assert len({each.picture.source, each.for_said.source, each.for_label.source}) == 3
-
-
-def test_a_mistake_is_known_by_the_first_thing_that_the_audit_found_of_it(whole):
-    found, text = whole
-    assert [each.finding for each in found.mistakes] == ["label", "", "", ""]
-    assert text.count("; audit: ") == 1
-
-
-def test_the_confusion_has_a_row_for_each_class(whole):
-    found, _ = whole
-    assert found.confusion == [[6, 2], [2, 6]]
-    assert [times for _, _, times in found.confused] == [2, 2]
+        pictures = (each[name].split('"')[1] for name in ("picture", "for_said", "for_label"))
+        assert len({*pictures}) == 3
 
 
 def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
     found, text = whole
     assert found.audit == [("pictures looked at", 26), ("copies: equal", 1), ("odd: broken", 1)]
-    assert [(each.file, each.picture is not None) for each in found.findings] == [
+    assert [(each["file"], each["picture"] is not None) for each in found.findings] == [
         ("copy.png", True),
         ("broken.png", False),
         ("shot.webp", True),
         ("shot.webp", True),
     ]
     assert "it is x.png&#39;s &lt;copy&gt;" in text
+    # A mistake is known by the first thing that the audit found of it.
+    assert [each["finding"] for each in found.mistakes] == ["label", "", "", ""]
+    assert text.count("; audit: ") == 1
 
 
 def test_a_run_without_an_audit_has_no_word_of_it(within):
     found = contents.gather(None)
     assert not found.audit
-    assert not any(each.finding for each in found.mistakes)
+    assert not any(each["finding"] for each in found.mistakes)
     assert found.changes is None
     text = page.render(found)
     assert "What the audit" not in text
@@ -98,29 +93,15 @@ def test_parameters_are_those_of_the_run(folder):
     assert ("epochs", str(PARAMS["finetune"]["epochs"])) in found.parameters["finetune"]
 
 
-def test_a_file_of_another_run_is_told(folder):
-    (folder / "metrics/finetune.json").write_text('{"epochs": 0, "best_epoch": 0, "loss": 1}')
-    assert contents.gather(None).changed == ["metrics/finetune.json"]
+def test_of_many_classes_the_most_frequent_mistakes_are_listed():
+    table = np.array([[0, 2, 0], [0, 1, 0], [3, 0, 0]])
+    assert contents.confused(table, ["a", "b", "c"]) == [("c", "a", 3), ("a", "b", 2)]
 
 
-def test_of_many_classes_the_most_frequent_mistakes_are_listed(whole):
-    labels, said = [0, 0, 1, 2, 2, 2], [1, 1, 1, 0, 0, 0]
-    assert contents.confused(labels, said, ["a", "b", "c"]) == [("c", "a", 3), ("a", "b", 2)]
-
-
-@pytest.mark.parametrize(
-    "missing",
-    ["metrics/evaluate.json", "dvc.lock", "data/subset/test"],
-)
+@pytest.mark.parametrize("missing", ["metrics/evaluate.json", "dvc.lock", "data/subset/test"])
 def test_what_is_missing_is_named(missing, folder):
     (folder / missing).rename(folder / "elsewhere")
     with pytest.raises(UserError, match=rf"^{missing} is missing; `few train`"):
-        contents.gather(None)
-
-
-def test_metrics_that_are_no_json_are_named(folder):
-    (folder / "metrics/head.json").write_text("{")
-    with pytest.raises(UserError, match=r"^metrics/head.json is no JSON"):
         contents.gather(None)
 
 
@@ -189,26 +170,26 @@ def test_the_heads_that_were_trained_are_listed(whole, folder):
 
 
 def test_changes_are_told(whole):
-    found = whole[0].changes
+    found = SimpleNamespace(**whole[0].changes)
     assert found.parameters == [("lr", "0.25", str(PARAMS["lr"]))]
     ((name, *values),) = found.metrics
     assert name == "fine-tuned: accuracy"
     assert values == pytest.approx([0.625, 0.75, 0.125])
     # One more picture of each class is right.
     assert (found.count_better, found.count_worse) == (2, 0)
-    assert [flip.file.split("/")[1] for flip in found.better] == ["2.png", "2.png"]
-    assert found.better[0].before == f"{whole[0].classes[1]} 0.65"
-    assert found.better[0].now == f"{whole[0].classes[0]} 0.65"
+    assert [flip["file"].split("/")[1] for flip in found.better] == ["2.png", "2.png"]
+    assert found.better[0]["before"] == f"{whole[0].classes[1]} 0.65"
+    assert found.better[0]["now"] == f"{whole[0].classes[0]} 0.65"
     assert "this run gets 2 right that main gets wrong" in found.verdicts["finetuned"]
 
 
-def test_other_test_pictures_are_not_compared(within, before, monkeypatch, patch_revision):
+def test_other_test_pictures_are_not_compared(within, before, monkeypatch):
     patch_revision(monkeypatch, before | {"predictions": before["predictions"][1:]})
     metrics = json.loads((within / "metrics/evaluate.json").read_text())
     found = changes.since("main", read_run().parameters, metrics)
-    assert "tested on different pictures" in found.apart
-    assert found.parameters
-    assert found.verdicts is None
+    assert "tested on different pictures" in found["apart"]
+    assert found["parameters"]
+    assert found["verdicts"] is None
 
 
 def test_where_git_knows_no_commit_that_is_told(tmp_path, monkeypatch, capsys):

@@ -82,21 +82,6 @@ def test_shares_are_decimal_fractions(share):
     assert len(splits["train"]) == round(share * 100)
 
 
-def test_all_classes_with_too_few_pictures_are_named_at_once_and_what_to_do_at_last():
-    counts = {"a": 5, "b": 6, "c": 0, "d": 2}
-    classes = {label: FILES[:count] for label, count in counts.items()}
-    with pytest.raises(UserError) as refusal:
-        pick_all(classes, wanted(3, 2, 1), Checker())
-    *said, last = refusal.value.args
-    assert said == [
-        "class a has too few pictures: 5 can be used and 0 can't be decoded",
-        "class c has too few pictures: 0 can be used and 0 can't be decoded",
-    ]
-    assert last.startswith("class d has too few pictures: 2 can be used and 0 can't be decoded; ")
-    assert "params.yaml asks for train 3, validation 2, test 1" in last
-    assert "subset.train, subset.validation, subset.test" in last
-
-
 def test_each_class_is_picked_as_it_is_alone_but_for_copies():
     classes = {label: [f"{label}/{n}" for n in range(9)] for label in ("cat", "dog")}
     known = Copies(lambda file: file.removeprefix("cat/").removeprefix("dog/"))

@@ -21,15 +21,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_microsofts_archive_becomes_cat_and_dog(server, into, monkeypatch):
-    data = zipped(
-        {
-            "PetImages/Cat/0.jpg": b"c",
-            "PetImages/Cat/666.jpg": b"",
-            "PetImages/Cat/Thumbs.db": b"t",
-            "PetImages/Dog/0.jpg": b"d",
-            "MSR-LA - 3467.docx": b"licence",
-        }
-    )
+    members = {"Cat/0.jpg": b"c", "Cat/666.jpg": b"", "Cat/Thumbs.db": b"t", "Dog/0.jpg": b"d"}
+    members = {f"PetImages/{name}": data for name, data in members.items()}
+    data = zipped(members | {"MSR-LA - 3467.docx": b"licence"})
     server.answers = [content(data)]
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT", f"{server.url}/kagglecatsanddogs_5340.zip")
     monkeypatch.setattr(dogs_vs_cats, "MICROSOFT_SHA256", hashlib.sha256(data).hexdigest())

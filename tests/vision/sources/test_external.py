@@ -28,21 +28,22 @@ def test_an_empty_folder_is_refused_with_what_to_put_there(source, into):
             write_pictures(source, into, BOUNDS)
 
 
-def test_what_is_no_folder_is_called_what_it_is(tmp_path):
-    file = write_files(tmp_path, {"file": b"x"}) / "file"
-    for name, target in (("gone", "nowhere"), ("loop", "loop"), ("linked", "file")):
-        (tmp_path / name).symlink_to(target)
-    said = {
-        tmp_path / "missing": "missing doesn't exist; make that folder, and put an archive",
-        file: "file is a file; put a folder in its place",
-        tmp_path / "gone": "gone is a link to nowhere, which is no folder",
-        tmp_path / "loop": "loop is a link to loop, which is no folder",
-        tmp_path / "linked": "linked is a link to file, which is no folder",
-    }
-    for source, words in said.items():
-        with pytest.raises(UserError) as error:
-            write_pictures(source, tmp_path, BOUNDS)
-        assert words in str(error.value)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "missing doesn't exist; make that folder, and put an archive"),
+        ("file", "file is a file; put a folder in its place"),
+        ("gone", "gone is a link to nowhere, which is no folder"),
+        ("loop", "loop is a link to loop, which is no folder"),
+        ("linked", "linked is a link to file, which is no folder"),
+    ],
+)
+def test_what_is_no_folder_is_called_what_it_is(tmp_path, name, said):
+    write_files(tmp_path, {"file": b"x"})
+    for link, target in (("gone", "nowhere"), ("loop", "loop"), ("linked", "file")):
+        (tmp_path / link).symlink_to(target)
+    with pytest.raises(UserError, match=said):
+        write_pictures(tmp_path / name, tmp_path, BOUNDS)
 
 
 def test_archives_and_folders_come_together_and_what_is_left_out_is_said(source, into, capsys):
@@ -59,11 +60,8 @@ def test_archives_and_folders_come_together_and_what_is_left_out_is_said(source,
 @pytest.mark.parametrize("name", ["dogs-vs-cats.zip", "train.zip"])
 def test_kaggles_archive_is_understood_whole_or_as_the_train_archive_in_it(source, into, name):
     train = {"train/cat.0.jpg": b"c", "train/dog.0.jpg": b"d"}
-    whole = {
-        "sampleSubmission.csv": b"id,label",
-        "test1.zip": zipped({"test1/1.jpg": b"?"}),
-        "train.zip": zipped(train),
-    }
+    whole = {"sampleSubmission.csv": b"id,label", "test1.zip": zipped({"test1/1.jpg": b"?"})}
+    whole["train.zip"] = zipped(train)
     write_zip(source / name, train if name == "train.zip" else whole)
     write_pictures(source, into, BOUNDS)
     assert files_below(into) == {"cat/cat.0.jpg": b"c", "dog/dog.0.jpg": b"d"}
@@ -124,3 +122,18 @@ def test_names_that_are_alike_are_taken_if_it_is_meant(source, into):
     files = {"glass/0.jpg": b"a", "glasses/0.jpg": b"b"}
     write_pictures(write_files(source, files), into, BOUNDS, check_names=False)
     assert files_below(into) == files
+
+
+def test_a_picture_that_fails_its_checksum_is_named_and_where_it_is_found(source, into):
+    path = write_zip(source / "a.zip", {"cat/0.jpg": b"A" * 100, "dog/0.jpg": b"B" * 100})
+    path.write_bytes(path.read_bytes().replace(b"BBBB", b"BBBA", 1))
+    with pytest.raises(UserError, match=rf"^in {source}: a\.zip/dog/0\.jpg is damaged"):
+        write_pictures(source, into, BOUNDS)
+
+
+@pytest.mark.parametrize("bounds", [Bounds(17, 1), Bounds(1000, 50e-9)], ids=["files", "bytes"])
+def test_nothing_is_written_of_what_goes_beyond_the_bounds(source, into, bounds):
+    write_zip(source / "a.zip", PICTURES)
+    with pytest.raises(UserError, match=r"goes beyond .* that are unpacked"):
+        write_pictures(source, into, bounds)
+    assert files_below(into) == {}

@@ -54,10 +54,7 @@ def test_a_line_that_drops_is_taken_up_where_it_broke_off_or_anew(server, get, r
 
 
 def test_a_line_that_drops_often_does_no_harm_while_something_comes(server, get):
-    def drop(handler):
-        content(DATA, sent=5 << 16)(handler)
-
-    assert get(drop).read_bytes() == DATA
+    assert get(content(DATA, sent=5 << 16)).read_bytes() == DATA
     assert len(server.requests) == 10 > module.TRIES
 
 
@@ -144,20 +141,15 @@ def test_a_server_that_is_busy_is_asked_again(server, get, status):
     assert get(content(b"", status), content(DATA)).read_bytes() == DATA
 
 
-def test_a_server_that_stays_in_trouble_is_told_after_pauses_that_double(server, get, monkeypatch):
+def test_pauses_double_until_a_try_brings_something(server, get, monkeypatch):
     pauses = []
     monkeypatch.setattr(module.time, "sleep", pauses.append)
+    trouble, first = content(b"", 503), module.PAUSE
     with pytest.raises(FetchError, match=f"{server.host} answered 503"):
-        get(content(b"", 503))
-    assert pauses == [module.PAUSE * 2**n for n in range(module.TRIES - 1)]
-
-
-def test_a_try_that_brings_something_starts_the_pauses_anew(server, get, monkeypatch):
-    pauses = []
-    monkeypatch.setattr(module.time, "sleep", pauses.append)
-    trouble = content(b"", 503)
+        get(trouble)
+    assert pauses == [first, 2 * first, 4 * first]
+    pauses.clear()
     get(trouble, trouble, content(DATA, sent=SENT), trouble, content(DATA))
-    first = module.PAUSE
     assert pauses == [first, 2 * first, first, 2 * first]
 
 

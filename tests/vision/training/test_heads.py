@@ -139,6 +139,18 @@ def test_without_levels_only_the_last_maps_count(stored, tmp_path, optimizer):
     np.testing.assert_allclose(kernel[:2], of_other[:2], rtol=1e-5)
 
 
+def test_of_several_heads_it_says_which_is_being_trained(stored, capsys):
+    fit(stored, l2=[0.1, 0.01], levels="auto")
+    begun = [line for line in capsys.readouterr().out.splitlines() if line.endswith(":")]
+    assert begun == [
+        f"head that takes {maps}, with an L2 penalty of {l2}:"
+        for maps in ("the last maps", "larger maps, too")
+        for l2 in (0.1, 0.01)
+    ]
+    fit(stored, l2=0.1, levels=True)
+    assert "head that takes" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("pays", [True, False])
 def test_levels_are_taken_only_where_they_pay(stored, tmp_path, pays):
     """Two features tell the classes apart, which are the larger maps' or the last maps'."""

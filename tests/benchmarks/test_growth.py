@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.memory import watched
+from benchmarks.growth import watched
 
 SIZE = 200  # MB; Python itself takes less than 20
 HOLD = f"held = bytearray({SIZE}_000_000); import time; time.sleep(0.5)"
