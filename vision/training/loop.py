@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from vision.models import calibration
 from vision.models.description import class_probabilities
-from vision.params import ClassWeight
 from vision.runtime.errors import UserError
 from vision.training import optimization
 from vision.training.batches import Batches
@@ -34,12 +33,12 @@ def fit(
     checkpoint: Checkpoint | None = None,
     on_epoch: OnEpoch | None = None,
     calibrated: bool = False,
-    class_weight: ClassWeight = "none",
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
     """Train what is trainable in a model, and leave it with its best weights.
 
     Best is the least validation loss, which is the cross-entropy without penalties; the weights
     before the first epoch compete, so that training never makes a model worse by that measure.
+    In all losses, an example counts as much as its sample weight says.
 
     Parameters
     ----------
@@ -51,9 +50,6 @@ def fit(
     calibrated : whether validation losses are those at the temperature that suits the epoch, as
         the model is used in the end. A network that grows too sure of itself, as one does that
         learns its training pictures by heart, is not taken for one that grows worse.
-    class_weight : balanced: in all losses each class counts the same, in those of validation by
-        the validation pictures' own numbers; else the epoch would be chosen that is best for the
-        commonest class. Accuracies are the share that is right in any case.
 
     Returns
     -------
@@ -70,10 +66,8 @@ def fit(
         settings.optimizer, learning_rate, settings.schedule, len(train) * settings.epochs
     )
     optimizer.build(model.trainable_variables)
-    of_classes = optimization.class_weights(class_weight, train.labels)
-    train_steps = _compiled_steps(model, of_classes, optimizer)
-    measure = calibrated_measures if calibrated else _uncalibrated_measures
-    evaluate = measure(model, validation, class_weight)
+    train_steps = _compiled_steps(model, optimizer)
+    evaluate = (calibrated_measures if calibrated else _uncalibrated_measures)(model, validation)
 
     progress = Progress(model, settings, optimizer)
     stored = checkpoint.load() if checkpoint else None
@@ -100,29 +94,24 @@ def fit(
 
 
 def _uncalibrated_measures(
-    model: keras.Model, validation: Batches, class_weight: ClassWeight
+    model: keras.Model, validation: Batches
 ) -> Callable[[], dict[str, float]]:
     """Give what measures a model as it is."""
-    steps = _compiled_steps(model, optimization.class_weights(class_weight, validation.labels))
+    steps = _compiled_steps(model)
     return lambda: _run(steps, validation, 0, "validation", "validation")
 
 
-def calibrated_measures(
-    model: keras.Model, validation: Batches, class_weight: ClassWeight = "none"
-) -> Callable[[], dict[str, float]]:
-    """Give what measures a model at the temperature that suits it: the loss is least there.
-
-    That loss is weighted, too, where `class_weight` says so; see `fit`.
-    """
-    weights = optimization.class_weights(class_weight, validation.labels)[validation.labels]
+def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[], dict[str, float]]:
+    """Give what measures a model at the temperature that suits it."""
     signature = tf.TensorSpec((None, *model.input.shape[1:]))
     predict = tf.function(lambda inputs: model(inputs, training=False), [signature])
 
     def evaluate() -> dict[str, float]:
-        outputs = np.concatenate([predict(inputs) for inputs, _ in validation.epoch(0)])
+        outputs = np.concatenate([predict(inputs) for inputs, *_ in validation.epoch(0)])
         if not np.isfinite(outputs).all():
             return named("validation", dict.fromkeys(("cross_entropy", "accuracy"), math.nan))
         labels, probabilities = validation.labels, class_probabilities(outputs)
+        weights = validation.sample_weights
         temperature = calibration.fit_temperature(labels, probabilities, weights)
         of_labels = calibration.scale(probabilities, temperature)[np.arange(len(labels)), labels]
         measures = {
@@ -135,39 +124,38 @@ def calibrated_measures(
 
 
 # Takes a step on each of the batches that are stacked in its arguments, and gives their measures.
-_CompiledSteps = Callable[[np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
+_CompiledSteps = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
 
 
 def _compiled_steps(
-    model: keras.Model,
-    class_weights: np.ndarray,
-    optimizer: keras.optimizers.Optimizer | None = None,
+    model: keras.Model, optimizer: keras.optimizers.Optimizer | None = None
 ) -> _CompiledSteps:
     """Compile steps on many batches, one after the other; without an optimizer, they only measure.
 
     TensorFlow is called once for all of them: a step of a head takes less than the call.
     """
-    wanted = optimization.loss(model, class_weights)
-    measured = optimization.measures(model, class_weights)
+    wanted = optimization.loss(model)
+    measured = optimization.measures(model)
     variables = model.trainable_variables
 
-    def step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        inputs, labels = batch
+    def step(batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        inputs, labels, sample_weights = batch
         with tf.GradientTape() as tape:
             probabilities = model(inputs, training=optimizer is not None)
-            total = wanted(labels, probabilities) + sum(model.losses)
+            total = wanted(labels, probabilities, sample_weights) + sum(model.losses)
         if optimizer is not None:
             optimizer.apply(tape.gradient(total, variables), variables)
-        return measured(labels, probabilities) | {"loss": total}
+        return measured(labels, probabilities, sample_weights) | {"loss": total}
 
-    def all_steps(inputs: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def all_steps(*stacked: tf.Tensor) -> dict[str, tf.Tensor]:
         numbers = dict.fromkeys(_MEASURES, tf.float32)
-        return tf.map_fn(step, (inputs, labels), parallel_iterations=1, fn_output_signature=numbers)
+        return tf.map_fn(step, stacked, parallel_iterations=1, fn_output_signature=numbers)
 
     batches = (None, None)  # how many, and how large
     signature = [
         tf.TensorSpec((*batches, *model.input.shape[1:])),
         tf.TensorSpec((*batches, 1), tf.int64),
+        tf.TensorSpec(batches),
     ]
     return tf.function(all_steps, signature, autograph=False)
 
@@ -182,8 +170,8 @@ def _run(
     """
     sums: dict[str, float] = defaultdict(float)
     with tqdm(desc=progress, total=len(batches), disable=None, leave=False) as bar:
-        for inputs, labels in _stacked(batches.epoch(epoch)):
-            for name, means in compiled(inputs, labels).items():
+        for inputs, labels, sample_weights in _stacked(batches.epoch(epoch)):
+            for name, means in compiled(inputs, labels, sample_weights).items():
                 for mean in means.numpy():
                     sums[name] += float(mean) * labels.shape[1]
             if not np.isfinite(sums["loss"]):
@@ -193,14 +181,13 @@ def _run(
 
 
 def _stacked(
-    batches: Iterable[tuple[np.ndarray, np.ndarray]],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    batches: Iterable[tuple[np.ndarray, ...]],
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Stack batches of one size, as many as `_AT_ONCE` allows, but one at least; one uncopied."""
     for size, alike in groupby(batches, key=lambda batch: batch[0].nbytes):
         most = max(_AT_ONCE // size, 1)
         while some := list(islice(alike, most)):
-            inputs, labels = (
+            yield tuple(
                 part[0][np.newaxis] if len(part) == 1 else np.stack(part)
                 for part in zip(*some, strict=True)
             )
-            yield inputs, labels

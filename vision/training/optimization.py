@@ -1,11 +1,12 @@
 """The loss, the measures and the optimizer of a training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_sample_weight
 
 from vision.params import ClassWeight
 
@@ -17,68 +18,50 @@ def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
     return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
 
 
-def class_weights(wanted: ClassWeight, labels: np.ndarray) -> np.ndarray:
-    """Return what a picture of each class counts in the loss; the mean over all pictures is 1.
+def sample_weights(class_weight: ClassWeight, labels: Sequence) -> np.ndarray:
+    """Return what each picture counts in the loss, 1 in the mean.
 
-    balanced: pictures / (classes * pictures of the class), as scikit-learn has it (G. King and
-    L. Zeng, "Logistic regression in rare events data", 2001). none: 1.
-
-    Parameters
-    ----------
-    labels : the class number of each picture, shape (pictures,).
-
-    Returns
-    -------
-    float32, shape (greatest class number + 1,).
-    """
-    counts = np.bincount(labels)
-    if wanted == "none":
-        return np.ones(len(counts), np.float32)
-    balanced = len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return balanced.astype(np.float32)
-
-
-def loss(model: keras.Model, weights: np.ndarray) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """Return the cross-entropy of a model's probabilities, of one sigmoid unit or of a softmax.
+    none: 1. balanced: pictures / (classes * pictures of its class), so that each class counts the
+    same (G. King and L. Zeng, "Logistic regression in rare events data", 2001).
 
     Parameters
     ----------
-    weights : what a picture of each class counts; see `class_weights`.
+    labels : the class of each picture, by number or by name.
 
     Returns
     -------
-    The function from labels, in a column, and probabilities to the mean.
+    float32, shape (pictures,).
     """
-    cross_entropy = (
-        keras.losses.BinaryCrossentropy()
-        if model.output.shape[-1] == 1
-        else keras.losses.SparseCategoricalCrossentropy()
-    )
-    if (weights == 1).all():
-        return cross_entropy
-    of_classes = tf.constant(weights)
-    return lambda labels, probabilities: cross_entropy(
-        labels, probabilities, tf.gather(of_classes, labels[:, 0])
-    )
+    of_class = None if class_weight == "none" else class_weight
+    return compute_sample_weight(of_class, labels).astype(np.float32)
+
+
+def loss(model: keras.Model) -> keras.losses.Loss:
+    """Return the cross-entropy of a model's probabilities, of one sigmoid unit or of a softmax."""
+    if model.output.shape[-1] == 1:
+        return keras.losses.BinaryCrossentropy()
+    return keras.losses.SparseCategoricalCrossentropy()
 
 
 def measures(
-    model: keras.Model, weights: np.ndarray
-) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the function from labels and a model's probabilities to accuracy and cross-entropy.
+    model: keras.Model,
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the function from labels, a model's probabilities and sample weights to two measures.
 
-    The cross-entropy is without the L2 penalty that training adds to it, and weighted as in `loss`;
-    the accuracy is the share that is right, whatever the weights.
+    The cross-entropy, without the L2 penalty that training adds to it; and the accuracy, which is
+    the share that is right, whatever the weights.
     """
     of_one_unit = model.output.shape[-1] == 1
-    cross_entropy = loss(model, weights)
+    cross_entropy = loss(model)
 
-    def measure(labels: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    def measure(
+        labels: tf.Tensor, probabilities: tf.Tensor, sample_weights: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         predicted = probabilities > 0.5 if of_one_unit else tf.argmax(probabilities, 1)[:, None]
         right = tf.equal(tf.cast(predicted, labels.dtype), labels)
         return {
             "accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
-            "cross_entropy": cross_entropy(labels, probabilities),
+            "cross_entropy": cross_entropy(labels, probabilities, sample_weights),
         }
 
     return measure
