@@ -96,7 +96,7 @@ def figures(evaluation: Mapping, calibration: Mapping, tested: Mapping[str, int]
         baseline = evaluation["baseline"]
         lines += [
             _line(f"always saying {baseline['class']}", *_with_ends(baseline, "accuracy")),
-            f"  {'balanced accuracy':<20} {100 * final['recall']:5.1f} %   "
+            f"  {'balanced accuracy':<20} {100 * final['balanced_accuracy']:5.1f} %   "
             "all classes count the same",
         ]
     lines.append(_line("called unsure", unsure / count, *scores.accuracy_interval(unsure, count)))

@@ -205,8 +205,9 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
             scores.accuracy_interval(int(predictions["unsure"].sum()), len(predictions)),
         ),
     }
-    if predictions["label"].value_counts().nunique() > 1:
-        figures |= _with_interval("balanced_accuracy", final["recall"], before["recall"])
+    if len(set(np.bincount(labels, minlength=len(model.classes)))) > 1:
+        name = "balanced_accuracy"
+        figures |= _with_interval(name, final[name], before[name])
         figures["baseline"] = evaluation["baseline"]
     for name in ("loss", "brier", "calibration_error"):
         for when, ends in (("_before", before), ("", after)):

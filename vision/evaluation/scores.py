@@ -2,8 +2,8 @@
 
 Everything is defined for any number of classes. What is common for two - precision, recall, F1,
 ROC and precision-recall curves and the areas under them - is the mean over the classes, each
-against the rest (macro average). The recall so defined is the balanced accuracy, and with two
-classes the area under the ROC curve is the usual one.
+against the rest (macro average). With two classes the area under the ROC curve so defined is
+the usual one.
 
 Throughout, `labels` are class numbers of shape (pictures,), and `probabilities` have the shape
 (pictures, classes).
@@ -22,7 +22,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
 
     Returns
     -------
-    accuracy with its 95 % interval accuracy_low to accuracy_high (E. B. Wilson, 1927); loss, the
+    accuracy with its 95 % interval accuracy_low to accuracy_high (E. B. Wilson, 1927);
+    balanced_accuracy, the mean over the classes that there are pictures of (K. H. Brodersen and
+    others, "The balanced accuracy and its posterior distribution", ICPR 2010); loss, the
     cross-entropy in nats; roc_auc; precision, recall and f1; brier, the mean squared error of
     the probabilities (G. W. Brier, 1950; halved for two classes, so from 0 to 1);
     calibration_error (see `calibration_error`).
@@ -38,6 +40,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
+        "balanced_accuracy": metrics.recall_score(
+            labels, predicted, labels=np.unique(labels), average="macro"
+        ),
         "loss": cross_entropy(labels, probabilities),
         "roc_auc": np.mean(
             [metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in classes]

@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.utils.class_weight import compute_sample_weight
 
 from tests.vision.training.test_heads import settings, two_clouds
 from vision.models.description import class_probabilities
@@ -27,8 +26,9 @@ def rng():
     return np.random.default_rng(0)
 
 
-def batches(inputs, labels, seed=None, batch_size=8):
-    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed)
+def batches(inputs, labels, seed=None, batch_size=8, class_weight="none"):
+    weights = optimization.sample_weights(class_weight, labels)
+    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed, weights)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -85,12 +85,14 @@ def test_how_sure_a_model_is_changes_no_calibrated_loss(rng, classes):
 # --- unequal classes ---
 
 
-def test_balanced_weights_are_scikit_learn_s_and_1_in_the_mean():
+def test_balanced_each_class_counts_the_same_and_a_picture_1_in_the_mean():
     labels = np.array([0, 2, 2, 2, 0, 2])  # of a third class, there are none here
-    weights = optimization.class_weights("balanced", labels)[labels]
-    np.testing.assert_allclose(weights, compute_sample_weight("balanced", labels))
+    weights = optimization.sample_weights("balanced", labels)
+    np.testing.assert_allclose(weights, 6 / (2 * np.array([2, 4, 4, 4, 2, 4])))
     assert weights.mean() == 1
-    assert (optimization.class_weights("none", labels) == 1).all()
+    named = np.array(["cat", "dog", "fox"])[labels]
+    assert (optimization.sample_weights("balanced", named) == weights).all()
+    assert (optimization.sample_weights("none", labels) == 1).all()
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
@@ -106,9 +108,8 @@ def test_balanced_losses_are_those_of_as_many_pictures_of_each_class(rng, calibr
     for rows, weight in ((np.arange(len(labels)), "balanced"), (repeated, "none")):
         head = build_head(4, 2, settings(), seed=0)
         # All in one step.
-        every = batches(inputs[rows], labels[rows], batch_size=len(rows))
-        options = {"calibrated": calibrated, "class_weight": weight}
-        history, _ = fit(head, every, every, chosen, 0.5, **options)
+        every = batches(inputs[rows], labels[rows], None, len(rows), weight)
+        history, _ = fit(head, every, every, chosen, 0.5, calibrated=calibrated)
         found.append((history.filter(like="loss"), np.concatenate(head.get_weights(), axis=None)))
     (weighted, weights), (expected, of_repeated) = found
     # float32; and the prior of the temperature counts for less, the more pictures there are.
@@ -119,11 +120,11 @@ def test_balanced_losses_are_those_of_as_many_pictures_of_each_class(rng, calibr
 
 def test_accuracies_stay_the_share_that_is_right(rng):
     inputs, labels = two_clouds(rng, 60, distance=1.0)
-    some = batches(inputs[:40], np.sort(labels[:40] * (np.arange(40) % 4 == 1)))
-    measured = [
-        fit(build_head(4, 2, settings(), 0), some, some, settings(), 1e-9, class_weight=weight)[1]
-        for weight in ("none", "balanced")
-    ]
+    unequal = np.sort(labels[:40] * (np.arange(40) % 4 == 1))
+    measured = []
+    for weight in ("none", "balanced"):
+        some = batches(inputs[:40], unequal, class_weight=weight)
+        measured.append(fit(build_head(4, 2, settings(), 0), some, some, settings(), 1e-9)[1])
     of_none, of_balanced = (each["validation_accuracy_before"] for each in measured)
     assert of_none == of_balanced
     of_none, of_balanced = (each["validation_loss_before"] for each in measured)
@@ -192,7 +193,7 @@ def test_an_epoch_is_that_of_keras_own_steps(rng, classes):
     kind = "binary" if classes == 2 else "sparse_categorical"
     keras_own.compile(keras.optimizers.Adam(0.01), f"{kind}_crossentropy", metrics=["accuracy"])
     accuracies = []
-    for inputs, labels in batches(*train, seed=0).epoch(0):
+    for inputs, labels, _ in batches(*train, seed=0).epoch(0):
         measured = keras_own.train_on_batch(inputs, labels, return_dict=True)
         accuracies += [measured["accuracy"]] * len(labels)
     for one, other in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
@@ -250,7 +251,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(rng, tmp_path):
 
 def order_of(examples, epoch):
     """Tell which examples an epoch takes, from labels that number them."""
-    read = [labels[:, 0] for _, labels in examples.epoch(epoch)]
+    read = [labels[:, 0] for _, labels, _ in examples.epoch(epoch)]
     assert [len(labels) for labels in read] == [4, 4, 4, 4, 4, 1]
     return list(np.concatenate(read))
 
@@ -286,7 +287,7 @@ def test_batch_normalisation_stays_in_inference_mode(rng):
     examples = batches(pictures, labels, batch_size=4)
     seen = keras.Model(model.input, model.output)
     seen.compile("sgd", "binary_crossentropy", jit_compile=False)
-    for inputs, targets in examples.epoch(0):
+    for inputs, targets, _ in examples.epoch(0):
         seen.train_on_batch(inputs, targets)
     changed = {w.path for w in conv_base.weights if (w.numpy() != before[w.path]).any()}
     trained = {weight.path for weight in conv_base.trainable_weights}
