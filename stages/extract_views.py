@@ -7,6 +7,7 @@ for each epoch.
 from pathlib import Path
 
 from vision.params import Params, load_params
+from vision.runtime.files import write_json
 from vision.runtime.program import run
 
 PARAMS = Path("params.yaml")
@@ -18,7 +19,8 @@ VIEWS = Path("data/views")
 
 def main() -> None:
     params = load_params(PARAMS)
-    VIEWS.mkdir(parents=True, exist_ok=True)
+    # Without views, too: of an empty folder DVC warns.
+    write_json({"views": params.extract.views}, VIEWS / "views.json")
     if params.extract.views:
         write_views(params)
 

@@ -90,7 +90,7 @@ def test_features_are_plain_float32_rows_in_the_order_of_their_index(project):
 
 def test_views_are_stored_like_features(three_classes):
     plain = np.load(three_classes.folder / "data/features/train.npy")
-    files = sorted((three_classes.folder / "data/views").iterdir())
+    files = sorted((three_classes.folder / "data/views").glob("*.npy"))
     assert [file.name for file in files] == ["0.npy", "1.npy"]
     views = [np.load(file, mmap_mode="r") for file in files]
     assert all((rows.dtype, rows.shape) == (plain.dtype, plain.shape) for rows in views)

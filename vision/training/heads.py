@@ -106,7 +106,8 @@ def fit(
     ----------
     backbone : the name of the extractor's.
     chosen : the indices of the training pictures to train on, if not all.
-    on_epoch : called after each epoch, with the history so far.
+    on_epoch : called after each epoch, with the history so far; where several heads compete, once,
+        with that of the best.
 
     Returns
     -------
@@ -138,10 +139,10 @@ def fit(
         choices = [True]
     strengths = settings.l2 if isinstance(settings.l2, list) else [settings.l2]
 
+    compete = len(strengths) * len(choices) > 1
+    watch = None if compete else on_epoch
+
     def train(levels: bool, l2: float) -> _Trained:
-        if len(strengths) * len(choices) > 1:
-            maps = "the last maps" if last_maps.all() or not levels else "larger maps, too"
-            print(f"head that takes {maps}, with an L2 penalty of {l2:g}:", flush=True)
         own = settings.model_copy(update={"l2": l2})
         scaled = settings.standardize or not levels
         head = build_head(len(last_maps), len(classes), own, seed, scaled)
@@ -149,9 +150,16 @@ def fit(
             rows = stored.rows("train")[0][chosen] if settings.standardize else None
             head.get_layer(_SCALE).set_weights(_scale(last_maps | levels, rows))
         if at_once:
-            history, summary = lbfgs.fit(head, *sets, own, on_epoch)
+            history, summary = lbfgs.fit(head, *sets, own, watch)
         else:
-            history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=on_epoch)
+            history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=watch)
+        if compete:
+            maps = "the last maps" if last_maps.all() or not levels else "larger maps, too"
+            print(
+                f"head on {maps}, with an L2 penalty of {l2:g}: validation loss "
+                f"{summary['validation_loss']:.4f}, accuracy {summary['validation_accuracy']:.4f}",
+                flush=True,
+            )
         # Not by `predict`, which warns of the functions that it makes for one head after another.
         outputs = head(stored.rows("validation")[0], training=False)
         probabilities = class_probabilities(np.asarray(outputs))
@@ -164,6 +172,8 @@ def fit(
         for levels in choices
     ]
     kept = _simplest(best)
+    if compete and on_epoch:
+        on_epoch(kept.history)
     summary = dict(kept.summary)
     if len(best) > 1:
         without, beside = (f"{trained.loss:.4f}" for trained in best)

@@ -78,7 +78,6 @@ def fit(
         progress.add(measure("train") | measure("validation"))
         if on_epoch:
             on_epoch(progress.history())
-        progress.print()
         if progress.finished:
             raise StopIteration
 

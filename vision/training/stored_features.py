@@ -32,5 +32,5 @@ class Stored:
         """
         files = [self.features / f"{split}.npy"]
         if split == "train":
-            files += sorted(self.views.iterdir(), key=lambda view: int(view.stem))
+            files += sorted(self.views.glob("*.npy"), key=lambda view: int(view.stem))
         return [np.load(file, mmap_mode="r") for file in files]

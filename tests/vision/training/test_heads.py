@@ -139,16 +139,19 @@ def test_without_levels_only_the_last_maps_count(stored, tmp_path, optimizer):
     np.testing.assert_allclose(kernel[:2], of_other[:2], rtol=1e-5)
 
 
-def test_of_several_heads_it_says_which_is_being_trained(stored, capsys):
-    fit(stored, l2=[0.1, 0.01], levels="auto")
-    begun = [line for line in capsys.readouterr().out.splitlines() if line.endswith(":")]
-    assert begun == [
-        f"head that takes {maps}, with an L2 penalty of {l2}:"
+def test_of_several_heads_each_has_a_line_with_its_validation_loss(stored, capsys):
+    _, summary = fit(stored, l2=[0.1, 0.01], levels="auto")
+    printed = capsys.readouterr().out.splitlines()
+    heads = [line.partition(": ") for line in printed if line.startswith("head on")]
+    assert [which for which, _, _ in heads] == [
+        f"head on {maps}, with an L2 penalty of {l2}"
         for maps in ("the last maps", "larger maps, too")
         for l2 in (0.1, 0.01)
     ]
+    best = f"validation loss {summary['validation_loss']:.4f}"
+    assert any(measured.startswith(best) for _, _, measured in heads)
     fit(stored, l2=0.1, levels=True)
-    assert "head that takes" not in capsys.readouterr().out
+    assert "head on" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("pays", [True, False])
