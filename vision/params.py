@@ -26,6 +26,7 @@ Name = Annotated[str, Field(min_length=1)]
 Block = Name
 Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
+ClassWeight = Literal["none", "balanced"]
 
 
 def _networks(name: object) -> object:
@@ -114,6 +115,7 @@ class TrainHead(Section):
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     l2: Strength | Annotated[list[Strength], Field(min_length=1), AfterValidator(all_different)]
+    class_weight: ClassWeight
     optimizer: Literal["lbfgs", "adam", "rmsprop", "sgd"]
     learning_rate: Rate
     schedule: Schedule
@@ -128,6 +130,7 @@ class Finetune(Section):
     )
     least_wrong: Annotated[int, Field(ge=0, le=1_000_000)]
     views: Annotated[int, Field(ge=0, le=1000)]
+    class_weight: ClassWeight
     optimizer: Optimizer
     schedule: Schedule
     batch_size: BatchSize

@@ -47,6 +47,7 @@ PLOTS = Path("plots/evaluate")
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
 _FIGURES = {
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "roc_auc": "Area under the ROC curve",
     "precision": "Precision",
     "recall": "Recall",
@@ -87,6 +88,7 @@ def gather(revision: str | None) -> SimpleNamespace:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
+    unequal = len(set(metrics["subset"]["test"].values())) > 1
     table = confusion_matrix(labels, said, labels=range(len(classes)))
     run = read_run()
     params, used = run.params(load_params(PARAMS)), run.parameters
@@ -109,7 +111,8 @@ def gather(revision: str | None) -> SimpleNamespace:
         views=views(params),
         curves=list(learning_curves(metrics)),
         metrics=metrics,
-        figures=figures(metrics["evaluate"], labels, probabilities, params),
+        unequal=unequal,
+        figures=figures(metrics["evaluate"], labels, probabilities, params, unequal),
         confusion=table.tolist() if len(classes) <= _CLASSES else None,
         confused=confused(table, classes),
         of_classes=scores.score_classes(labels, final, classes).to_dict("records"),
@@ -230,9 +233,18 @@ def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
 
 
 def figures(
-    metrics: dict, labels: np.ndarray, probabilities: dict[str, np.ndarray], params: Params
+    metrics: dict,
+    labels: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    params: Params,
+    unequal: bool,
 ) -> list[tuple[str, bool, dict[str, tuple[float, float, float]]]]:
     """Return each figure of each model, with its 95 % interval.
+
+    Parameters
+    ----------
+    unequal : whether there are more pictures of one class than of another; else the balanced
+        accuracy is the accuracy, and left out.
 
     Returns
     -------
@@ -251,6 +263,7 @@ def figures(
             {model: (metrics[model][name], *ends[model][name]) for model in MODELS},
         )
         for name, title in _FIGURES.items()
+        if unequal or name != "balanced_accuracy"
     ]
 
 
