@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from tools.dvc_command import dvc
 from vision.params import Download
 from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
-from vision.runtime.text import composed, shown
-from vision.sources.entries import Bounds, entries
+from vision.runtime.text import class_name, composed, shown
+from vision.sources import external, unpack
+from vision.sources.entries import Bounds
 from vision.sources.file_names import ARCHIVES, is_archive, listed
-from vision.sources.layout import arrange
 from vision.sources.links import check_links
+from vision.sources.rules import Rules
 
 EXTERNAL = Path("data/external")
 # Of the smallest class; with fewer, some split would get none.
@@ -39,12 +40,16 @@ class Found:
     classes : the number of pictures of each class.
     files : what is to be copied, by its place below data/external.
     left_out : the names of other files.
+    splits : those that others have put pictures in, which stay there.
+    said : what else there is to tell, in lines.
     """
 
     source: Path
     classes: Mapping[str, int]
     files: Mapping[Path, Path]
     left_out: list[str]
+    splits: Collection[str] = ()
+    said: Sequence[str] = ()
 
     def shares(self) -> dict[str, float]:
         """Return the shares of the pictures that suit their number, by the parameters' names.
@@ -63,16 +68,26 @@ class Found:
         1000 and more   0.8,  0.1,   0.1    100 or more for the test: to within 3 points or
                                             fewer; the rest is better trained on.
         ==============  ==================  =====================================================
+
+        Where others have split the pictures, only what they left open has shares: those of the
+        training pictures that make up a missing split.
         """
         smallest = min(self.classes.values())
         steps = {1000: (0.8, 0.1), 200: (0.7, 0.15), 40: (0.6, 0.2), 0: (0.5, 0.25)}
         train, rest = next(shares for least, shares in steps.items() if smallest >= least)
-        return {"subset.train": train, "subset.validation": rest, "subset.test": rest}
+        if not self.splits:
+            return {"subset.train": train, "subset.validation": rest, "subset.test": rest}
+        cut = [split for split in ("validation", "test") if split not in self.splits]
+        shares = {f"subset.{split}": rest for split in cut}
+        if shares:
+            shares["subset.train"] = round(1 - rest * len(cut), 2)
+        return shares
 
     def described(self) -> str:
         """Tell what was found, and what there is to mind about it."""
         counts = ", ".join(f"{shown(label)} {count:,}" for label, count in self.classes.items())
         lines = [f"{self.source}: {sum(self.classes.values()):,} pictures, {counts}"]
+        lines += self.said
         if self.left_out:
             lines.append(
                 f"{len(self.left_out):,} files left out, since they are no pictures: "
@@ -113,29 +128,32 @@ def look(given: Path, download: Download) -> Found:
         check_links(source)
     above = f"{composed(source.name)}/" if source.is_dir() else ""
     bounds = Bounds(download.max_files, download.max_gb)
+    rules = Rules.of(download)
     try:
         with tempfile.TemporaryDirectory() as scratch:
-            names = [above + entry.name for entry in entries(source, Path(scratch), bounds)]
-        layout = arrange(names, download.check_names)
+            layout = unpack.look(source, Path(scratch), bounds, rules, above)
     except UserError as error:
         raise UserError(f"in {source.parent}: {error}") from None
     files = {Path(source.name): source}
     if source.is_dir():
         below = {composed(str(path.relative_to(source.parent))): path for path in _files(source)}
-        if packed := [name for name in layout.places if name not in below]:
+        used = [*layout.places, *layout.unlabelled, *layout.tables]
+        if packed := [name for name in used if name not in below]:
             raise UserError(
                 f"{source} holds an archive with pictures in it, such as {shown(packed[0])}; "
                 "unpack it there, or name the archive alone"
             )
-        files = {below[name].relative_to(source.parent): below[name] for name in layout.places}
-    classes = Counter(label for label, _ in layout.places.values())
+        files = {below[name].relative_to(source.parent): below[name] for name in used}
+    classes = Counter(class_name(folder) for folder, _ in layout.places.values())
     for label, count in sorted(classes.items()):
         if count < LEAST:
             raise UserError(
                 f"class {shown(label)} has only {count} pictures; each class needs {LEAST} at "
                 "least, and 20 for a figure that tells anything"
             )
-    return Found(source, dict(sorted(classes.items())), files, layout.left_out)
+    splits = {given.split for given in layout.given.values()} - {""}
+    said = [*layout.said, *external.to_predict(layout.unlabelled, source.parent)]
+    return Found(source, dict(sorted(classes.items())), files, layout.left_out, splits, said)
 
 
 def _files(path: Path) -> list[Path]:

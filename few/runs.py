@@ -13,7 +13,7 @@ REPORT = Path("report.html")
 # Of the table of experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP = r"(head|finetuned)\.accuracy$"
 DROP = (
-    r".*/|Created|State|Executor|pictures|temperature|unsure_below"
+    r".*/|Created|State|Executor|pictures|baseline|temperature|unsure_below"
     r"|(head|finetuned|blocks|train|validation|test|left_out)\."
 )
 

@@ -17,6 +17,7 @@ from vision.runtime.text import some
 PARAMS = Path("params.yaml")
 EVALUATION = Path("metrics/evaluate.json")
 CALIBRATION = Path("metrics/calibration.json")
+COUNTS = Path("metrics/subset.json")
 
 
 def train(source: Path | None, preset_name: str | None, report: Path) -> None:
@@ -54,7 +55,8 @@ def train(source: Path | None, preset_name: str | None, report: Path) -> None:
         set_params(PARAMS, changes)
     print("$ dvc repro", flush=True)
     run_stages("repro")
-    print("\n" + figures(read_json(EVALUATION), read_json(CALIBRATION)), flush=True)
+    measured = figures(read_json(EVALUATION), read_json(CALIBRATION), read_json(COUNTS)["test"])
+    print("\n" + measured, flush=True)
     page.write(report)
 
 
@@ -76,30 +78,42 @@ def say_what_is_touched(before_run: list[str]) -> None:
         )
 
 
-def figures(evaluation: Mapping, calibration: Mapping) -> str:
+def figures(evaluation: Mapping, calibration: Mapping, tested: Mapping[str, int]) -> str:
     """Return the three figures that matter, each with its 95 % interval.
+
+    Where there are more test pictures of one class than of another, the accuracy comes with what it
+    is to be held against.
 
     Parameters
     ----------
     evaluation, calibration : the contents of metrics/evaluate.json and metrics/calibration.json.
+    tested : the test pictures of each class.
     """
     count, final, test = evaluation["pictures"], evaluation["finetuned"], calibration["test"]
     unsure = round(test["unsure"] * count)
-    rows = [
-        ("test accuracy", final["accuracy"], final["accuracy_low"], final["accuracy_high"]),
-        ("called unsure", unsure / count, *scores.accuracy_interval(unsure, count)),
-    ]
+    lines = [_line("test accuracy", *_with_ends(final, "accuracy"))]
+    if len(set(tested.values())) > 1:
+        baseline = evaluation["baseline"]
+        lines += [
+            _line(f"always saying {baseline['class']}", *_with_ends(baseline, "accuracy")),
+            f"  {'balanced accuracy':<20} {100 * final['balanced_accuracy']:5.1f} %   "
+            "all classes count the same",
+        ]
+    lines.append(_line("called unsure", unsure / count, *scores.accuracy_interval(unsure, count)))
     if unsure < count:
-        sure = (test[f"sure_accuracy{end}"] for end in ("", "_low", "_high"))
-        rows.append(("accuracy where sure", *sure))
-    lines = [
-        f"  {name:<20} {100 * value:5.1f} %   ({100 * low:.1f} to {100 * high:.1f} %)"
-        for name, value, low, high in rows
-    ]
-    if unsure == count:
+        lines.append(_line("accuracy where sure", *_with_ends(test, "sure_accuracy")))
+    else:
         lines.append("  accuracy where sure      -     (it is sure of none)")
     head = (
         f"On {count:,} test pictures, which the model never saw; in brackets, the range in which "
         "each\nfigure may lie on other pictures like these (95 % interval):"
     )
     return "\n".join([head, *lines])
+
+
+def _with_ends(measured: Mapping, name: str) -> tuple[float, float, float]:
+    return measured[name], measured[f"{name}_low"], measured[f"{name}_high"]
+
+
+def _line(name: str, value: float, low: float, high: float) -> str:
+    return f"  {name:<20} {100 * value:5.1f} %   ({100 * low:.1f} to {100 * high:.1f} %)"

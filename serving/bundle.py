@@ -178,7 +178,8 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
     """Return the figures on the test pictures, each with its 95 % interval.
 
     Accuracy and ROC AUC are those of the evaluation, the others of calibrated probabilities, and
-    with `_before` of uncalibrated ones.
+    with `_before` of uncalibrated ones. Where classes are unequal, there are the balanced accuracy
+    and the evaluation's baseline as well.
 
     Parameters
     ----------
@@ -204,6 +205,10 @@ def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bi
             scores.accuracy_interval(int(predictions["unsure"].sum()), len(predictions)),
         ),
     }
+    if len(set(np.bincount(labels, minlength=len(model.classes)))) > 1:
+        name = "balanced_accuracy"
+        figures |= _with_interval(name, final[name], before[name])
+        figures["baseline"] = evaluation["baseline"]
     for name in ("loss", "brier", "calibration_error"):
         for when, ends in (("_before", before), ("", after)):
             value = (calibration | of_brier)[name + when]

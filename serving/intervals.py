@@ -62,6 +62,7 @@ def weighted(
     recall = _share(hits, actual)
     figures["precision"] = precision.mean(axis=1)
     figures["recall"] = recall.mean(axis=1)
+    figures["balanced_accuracy"] = recall.mean(axis=1, where=actual > 0)
     figures["f1"] = _share(2 * hits, named + actual).mean(axis=1)
     figures["roc_auc"] = np.mean(
         [_area(labels == k, probabilities[:, k], weights) for k in range(classes)], axis=0

@@ -159,14 +159,22 @@ def write_table(predictions: Iterable[Prediction], classes: list[str], to: TextI
 
 
 def write_csv(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:
-    """Write file, class, probability, unsure, and the probability of each class."""
+    """Write file, class, probability, unsure, and the probability of each class.
+
+    A spreadsheet would calculate what begins as a formula: a quote stands before it.
+    """
     rows = csv.writer(to, lineterminator="\n")
     each_class = [f"probability_{label}" for label in classes]
     rows.writerow(["file", "class", "probability", "unsure", *each_class])
     for each in predictions:
         numbers = [f"{number:.7g}" for number in (each.probability, *each.probabilities)]
         unsure = str(each.unsure).lower()
-        rows.writerow([each.file, each.label, numbers[0], unsure, *numbers[1:]])
+        names = [_no_formula(each.file), _no_formula(each.label)]
+        rows.writerow([*names, numbers[0], unsure, *numbers[1:]])
+
+
+def _no_formula(text: str) -> str:
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else text
 
 
 def write_json(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:

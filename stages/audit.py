@@ -18,6 +18,7 @@ from vision.audit import copies, duplicates, findings, labels, missed, oddities,
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
+from vision.runtime.text import folder_name
 from vision.selection import groups as wholes
 
 PARAMS = Path("params.yaml")
@@ -103,7 +104,7 @@ def read_files() -> pd.DataFrame:
         pd.read_csv(FEATURES / f"{split}.csv", dtype=str, keep_default_na=False).assign(split=split)
         for split in pictures.SPLITS
     )
-    places = picked["split"] + "/" + picked["label"] + "/" + picked["name"]
+    places = picked["split"] + "/" + picked["label"].map(folder_name) + "/" + picked["name"]
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
     undecided = left_out[left_out["kind"] != "dropped"].assign(split="", group="")
     both = pd.concat([by_place, undecided], ignore_index=True)

@@ -1,4 +1,7 @@
-"""Fetch and unpack one source of pictures into one form: data/raw/CLASS/FILE."""
+"""Fetch and unpack one source of pictures into one form: data/raw/CLASS/FILE.
+
+What is known of them beside their classes, data/pictures.csv has.
+"""
 
 from pathlib import Path
 
@@ -6,14 +9,16 @@ from vision.params import load_params
 from vision.runtime.disk import replacing
 from vision.runtime.errors import UserError
 from vision.runtime.program import run
-from vision.sources import dogs_vs_cats, external, sample
+from vision.sources import dogs_vs_cats, external, given, sample
 from vision.sources.entries import Bounds
 from vision.sources.fetch import FetchError
+from vision.sources.rules import Rules
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 EXTERNAL = Path("data/external")
 RAW = Path("data/raw")
+PICTURES = Path("data/pictures.csv")
 
 OTHERWISE = (
     "or take pictures of your own from data/external, with "
@@ -24,6 +29,8 @@ OTHERWISE = (
 def main() -> None:
     params = load_params(PARAMS)
     bounds = Bounds(params.download.max_files, params.download.max_gb)
+    rules = Rules.of(params.download)
+    known: dict[str, given.Given] = {}
     with replacing(RAW) as folder:
         try:
             match params.download.source:
@@ -32,9 +39,10 @@ def main() -> None:
                 case "microsoft":
                     dogs_vs_cats.from_microsoft(folder, bounds)
                 case "external":
-                    external.write_pictures(EXTERNAL, folder, bounds, params.download.check_names)
+                    known = external.write_pictures(EXTERNAL, folder, bounds, rules)
         except FetchError as error:
             raise UserError(f"{error}; {OTHERWISE}") from None
+    given.write(PICTURES, RAW, known)
     for label in sorted(RAW.iterdir()):
         print(f"{label}: {sum(1 for _ in label.iterdir()):,} pictures")
 

@@ -50,7 +50,11 @@ def main() -> None:
     predictions, by_model = predict(both, TEST, description.classes, params)
     index = predictions[["file", "label"]]
     labels = index["label"].map(description.classes.index).to_numpy()
-    metrics: dict[str, object] = {"pictures": len(index)}
+    trained_on = pictures.index(TRAIN)["label"].map(description.classes.index).to_numpy()
+    metrics: dict[str, object] = {
+        "pictures": len(index),
+        "baseline": scores.baseline(trained_on, labels, description.classes),
+    }
     of_classes = []
     mistakes = []
     for name, probabilities in by_model.items():

@@ -20,6 +20,7 @@ from vision.runtime.disk import replacing
 from vision.runtime.errors import UserError
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
+from vision.runtime.text import class_name, folder_name
 from vision.selection import corrections, dealing, given, groups
 from vision.selection.splits import Copies, Picked, pick_all
 
@@ -217,7 +218,9 @@ def write_all(chosen: pd.DataFrame) -> pd.DataFrame:
     named = chosen.copy()
     with replacing(SUBSET) as new:
         for (split, label), files in chosen.groupby(["split", "label"], sort=False):
-            names = write(list(files["file"]), list(files["name"]), new, f"{split}/{label}")
+            names = write(
+                list(files["file"]), list(files["name"]), new, f"{split}/{folder_name(label)}"
+            )
             named.loc[files.index, "name"] = names
     return named
 
@@ -262,7 +265,7 @@ def why_left_out(
                 other += f", labelled {first.label} there and {label} here; one of them is wrong"
             rows.append((file, f"the same file as {other}", label, "copy"))
     rows += [
-        (file, fix.reason or "no reason given", file.partition("/")[0], "dropped")
+        (file, fix.reason or "no reason given", class_name(file.partition("/")[0]), "dropped")
         for file, fix in decided.items()
         if fix.action == "drop"
     ]

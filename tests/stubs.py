@@ -30,6 +30,7 @@ for number in range(30):
 share = params["seed"] % 100 / 100
 metrics = {
     "pictures": 30,
+    "baseline": {"class": "ab"[params["seed"] % 2], "accuracy": share / 2},
     "head": {"accuracy": share, "loss": 1 - share},
     "finetuned": {"accuracy": share**2, "loss": 1 - share**2},
 }

@@ -21,6 +21,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 from tabulate import tabulate
 
+from tools.compare import MODELS
 from tools.dvc_command import run_stages
 from tools.experiment import flatten, named, sets
 from vision.params import Params, load_params
@@ -95,9 +96,10 @@ def spread(count: int) -> None:
             # all of it comes from the run cache.
             name = f"seed-{seed}-{hashlib.sha256(of_seed).hexdigest()[:6]}"
             run_stages(*named(name, {"seed": seed}))
-            metrics[seed] = flatten(read_json(MEASURED["evaluate"]))
+            measured = read_json(MEASURED["evaluate"])
+            metrics[seed] = flatten({name: measured[name] for name in MODELS})
     run_stages("repro")  # from the run cache
-    print("\n" + report(pd.DataFrame.from_dict(metrics, orient="index").drop(columns="pictures")))
+    print("\n" + report(pd.DataFrame.from_dict(metrics, orient="index")))
 
 
 def first_seeds(params: Params, count: int) -> list[int]:

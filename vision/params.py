@@ -23,9 +23,11 @@ BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 FinetuneEpochs = Annotated[int, Field(ge=0, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
-Block = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1)]
+Block = Name
 Strength = Annotated[float, Field(ge=0, le=10)]
 Schedule = Literal["constant", "cosine"]
+ClassWeight = Literal["none", "balanced"]
 
 
 def _networks(name: object) -> object:
@@ -77,12 +79,25 @@ class Section(BaseModel):
 Schema = TypeVar("Schema", bound=Section)
 
 
+class TableColumns(Section):
+    file: Name | None
+    label: Name | Annotated[list[Name], Field(min_length=2), AfterValidator(all_different)] | None
+    split: Name | None
+    group: Name | None
+    weight: Name | None
+
+
 class Download(Section):
     source: Literal["sample", "microsoft", "external"]
     sample_pictures: Count
     max_files: Annotated[int, Field(ge=1, le=100_000_000)]
     max_gb: Annotated[float, Field(gt=0, le=10_000)]
     check_names: bool
+    class_folder: Literal["auto", "first"]
+    splits: Literal["keep", "merge"]
+    table: Name
+    columns: TableColumns
+    bad_rows: Annotated[float, Field(ge=0, le=1)]
 
 
 class Subset(Section):
@@ -124,6 +139,7 @@ class TrainHead(Section):
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]
     dropout: Annotated[float, Field(ge=0, lt=1)]
     l2: Strength | Annotated[list[Strength], Field(min_length=1), AfterValidator(all_different)]
+    class_weight: ClassWeight
     optimizer: Literal["lbfgs", "adam", "rmsprop", "sgd"]
     learning_rate: Rate
     schedule: Schedule
@@ -138,6 +154,7 @@ class Finetune(Section):
     )
     least_wrong: Annotated[int, Field(ge=0, le=1_000_000)]
     views: Annotated[int, Field(ge=0, le=1000)]
+    class_weight: ClassWeight
     optimizer: Optimizer
     schedule: Schedule
     batch_size: BatchSize

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import io
-import re
 import shutil
 import struct
 import threading
@@ -17,7 +16,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, JpegImagePlugin, PngImagePlugin
 
-from vision.runtime.text import fitting
+from vision.runtime.text import class_name, fitting, natural_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,15 +121,6 @@ class Form(NamedTuple):
     plain: bool
 
 
-def natural_order(names: Sequence[str]) -> list[str]:
-    """Sort names as people do: cat.2 before cat.10."""
-
-    def parts(name: str) -> list[str | int]:  # no numbers and numbers, in turn
-        return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
-
-    return sorted(names, key=lambda name: (parts(name), name))
-
-
 def index(folder: Path) -> "pd.DataFrame":
     """List the pictures of a folder that has one sub-folder for each class.
 
@@ -142,9 +132,11 @@ def index(folder: Path) -> "pd.DataFrame":
     import pandas as pd  # here, since it takes longer than all else that decoding pictures needs
 
     rows = [
-        (f"{class_folder.name}/{name}", class_folder.name)
-        for class_folder in sorted(path for path in folder.iterdir() if path.is_dir())
-        for name in natural_order([path.name for path in class_folder.iterdir()])
+        (f"{path.name}/{name}", label)
+        for label, path in sorted(
+            (class_name(path.name), path) for path in folder.iterdir() if path.is_dir()
+        )
+        for name in natural_order([picture.name for picture in path.iterdir()])
     ]
     return pd.DataFrame(rows, columns=["file", "label"])
 

@@ -30,7 +30,7 @@ def epochs(split, classes, form, seed=None):
     """Two epochs, each as its pictures and labels in one piece."""
     batches = train.batches(split, classes, SIZE, form, seed)
     return [
-        tuple(np.concatenate(parts) for parts in zip(*batches.epoch(number), strict=True))
+        tuple(np.concatenate(parts) for parts in zip(*batches.epoch(number), strict=True))[:2]
         for number in range(2)
     ]
 

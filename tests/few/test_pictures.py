@@ -81,7 +81,54 @@ def test_many_more_of_one_class_are_told(folder):
     assert "many more of cup than of mug: whoever always says cup is right on 62%" in said
 
 
+def test_a_table_of_labels_comes_along_with_all_pictures_that_it_names(folder):
+    for path in folder.rglob("*.jpg"):
+        path.unlink()
+    for label in THREE:
+        (folder / label).rmdir()
+    rows = [f"{number},{'a/b' if number % 2 else 'null'},{number > 8}" for number in range(12)]
+    (folder / "labels.csv").write_text("id,class,note\n" + "\n".join(rows))
+    for number in range(12):
+        (folder / f"{number}.jpg").touch()
+    found = pictures.look(folder, DOWNLOAD)
+    assert found.classes == {"a/b": 6, "null": 6}
+    assert {str(path) for path in found.files} == {
+        "tableware/labels.csv", *(f"tableware/{number}.jpg" for number in range(12))
+    }  # fmt: skip
+    assert "labels from tableware/labels.csv (file: id, label: class)" in found.described()
+
+
+def test_splits_of_others_stay_and_pictures_without_labels_come_along(folder):
+    write(folder / "train", THREE)
+    for label in THREE:
+        shutil.rmtree(folder / label)
+    (folder / "test").mkdir()
+    (folder / "test/1.jpg").touch()
+    found = pictures.look(folder, DOWNLOAD)
+    assert found.splits == set()
+    assert Path("tableware/test/1.jpg") in found.files
+    assert f"`few predict {folder}/test` tells their classes" in found.described()
+    (folder / "test/1.jpg").unlink()
+    write(folder / "test", THREE)
+    found = pictures.look(folder, DOWNLOAD)
+    assert found.splits == {"train", "test"}
+    assert "others have split these pictures: train 36, test 36; that stays so" in found.described()
+
+
 # --- shares ---
+
+
+@pytest.mark.parametrize(
+    ("splits", "shares"),
+    [
+        (["train", "test"], {"subset.validation": 0.2, "subset.train": 0.8}),
+        (["train", "validation"], {"subset.test": 0.2, "subset.train": 0.8}),
+        (["test"], {"subset.validation": 0.2, "subset.train": 0.8}),
+        (["train", "validation", "test"], {}),
+    ],
+)
+def test_where_others_have_split_only_what_is_left_open_has_shares(splits, shares):
+    assert Found(Path("p"), {"a": 60}, {}, [], splits).shares() == shares
 
 
 @pytest.mark.parametrize(

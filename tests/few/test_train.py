@@ -145,6 +145,17 @@ def test_classes_of_any_sizes_keep_them(runs):
     assert "There are many more of mug than of bowl" in runs.unbalanced
 
 
+def test_of_unequal_classes_it_tells_what_always_saying_the_commonest_would_score(runs):
+    assert "\n  always saying mug     68.2 %   (47.3 to 83.6 %)\n" in runs.unbalanced  # 15 of 22
+    final = read_json(runs.project.folder / "metrics/evaluate.json")["finetuned"]
+    balanced = f"{100 * final['balanced_accuracy']:5.1f}"
+    assert (
+        f"\n  balanced accuracy    {balanced} %   all classes count the same\n"
+    ) in runs.unbalanced
+    assert "always saying" not in runs.sixty
+    assert "balanced" not in runs.sixty
+
+
 # --- what needs no run ---
 
 
@@ -188,6 +199,6 @@ def test_what_cannot_be_used_changes_nothing(started, tmp_path):
 
 def test_where_it_is_sure_of_none_that_is_said(started):
     evaluation = read_json(Path("metrics/evaluate.json"))
-    said = train.figures(evaluation, {"test": {"unsure": 1.0}})
+    said = train.figures(evaluation, {"test": {"unsure": 1.0}}, {"cat": 500, "dog": 500})
     assert "\n  called unsure        100.0 %   (99.6 to 100.0 %)\n" in said
     assert said.endswith("\n  accuracy where sure      -     (it is sure of none)")

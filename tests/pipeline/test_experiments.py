@@ -132,6 +132,9 @@ def test_metrics_and_plots_are_compared_across_commits_branches_and_experiments(
     assert header == ["Path", "Metric", a, b, "Change"]
     (row,) = (row[2:] for row in rows if row[1] == "head.accuracy")
     assert [float(cell) for cell in row] == pytest.approx(expected)
+    # A name has no difference.
+    renamed = [row[2:] for row in rows if row[1] == "baseline.class"]
+    assert renamed == ([["b", "a", "-"]] if b == "again" else [])
     lucky.dvc("plots", "diff", a, b)
     page = (lucky.folder / "dvc_plots/index.html").read_text()
     assert set(re.findall(r'"rev": "([^"]*)"', page)) == {a, b}

@@ -106,6 +106,26 @@ def test_bring_pictures(project):
     follow("bring-pictures.md", project)
 
 
+def test_your_data_as_it_is(project):
+    birds = project.home / "Pictures/birds"
+    rows = ["file,label,split,patient,species,owl,robin"]
+    for number in range(16):
+        place = birds / "images" / ("tawny", "red")[number % 2] / "tom"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}.jpg").write_bytes(str(number).encode())
+        name = ("owl", "robin")[number % 2]
+        split = ("train", "train", "test")[number % 3]
+        rows.append(f"{number},{name},{split},p{number},{name}s,{1 - number % 2},{number % 2}")
+    (birds / "labels.csv").write_text("\n".join(rows))
+    said = list(follow("your-data-as-it-is.md", project).values())
+    assert "others have split these pictures: train 11, test 5; that stays so" in said[0]
+    assert "label: owl, robin" in said[2]
+    assert "the splits of others are put together" in said[4]
+    raw = {path.name for path in (project.folder / "data/raw").iterdir()}
+    assert raw == {"tawny", "red"}
+    assert "tawny/0.jpg,,tom,tom," in (project.folder / "data/pictures.csv").read_text()
+
+
 def test_few_pictures(project):
     said = follow("few-pictures.md", project)
     assert "+0.00" in said["few compare HEAD workspace"]

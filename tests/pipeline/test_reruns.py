@@ -20,7 +20,9 @@ from tools.experiment import flatten
 CHANGES = """
 seed: 7
 lr: 1.0e-5
-download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false}
+download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false,
+  class_folder: first, splits: merge, table: labels.csv, bad_rows: 0.1,
+  columns: {file: a, label: [b, c], split: d, group: e, weight: f}}
 subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false,
   group_by: copies, strict: true}
 backbone: {name: vgg16, weights: random, preprocessing: rescale, pooling: none, image_size: 96}
@@ -28,9 +30,10 @@ store: {max_gb: 1}
 audit: {share: 0.02, folds: 3, neighbours: 5, similarity: 0.7}
 extract: {views: 1}
 train_head: {standardize: true, levels: false, hidden_units: 8, dropout: 0.3, l2: 0.1,
-  optimizer: sgd, learning_rate: 0.1, schedule: constant, batch_size: 5, epochs: 4, patience: 2}
+  class_weight: balanced, optimizer: sgd, learning_rate: 0.1, schedule: constant, batch_size: 5,
+  epochs: 4, patience: 2}
 finetune: {unfreeze_from: [top, block7a], least_wrong: 3, views: 2,
-  optimizer: sgd, schedule: constant, batch_size: 5, epochs: 2, patience: 1}
+  class_weight: balanced, optimizer: sgd, schedule: constant, batch_size: 5, epochs: 2, patience: 1}
 augmentation: {flip: false, rotation: 11, zoom: 0.2, shift: 0.2, shear: 5, contrast: 0.2}
 evaluate: {mirror: true, calibration_bins: 5, mistakes: 3}
 calibrate: {most_wrong: 0.1}

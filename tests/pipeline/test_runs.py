@@ -15,7 +15,7 @@ from tests.pipeline.conftest import STAGES, stages_run
 
 FIGURES = {
     *("accuracy", "accuracy_low", "accuracy_high", "loss", "roc_auc", "precision", "recall"),
-    *("f1", "brier", "calibration_error"),
+    *("f1", "brier", "calibration_error", "balanced_accuracy"),
 }
 
 

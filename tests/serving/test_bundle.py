@@ -19,11 +19,13 @@ from PIL import Image
 from serving import bundle, card, classifier, predict
 from tests.code import ROOT
 from tests.vision.test_pictures import write_bmp
+from vision.evaluation import scores
 from vision.models.calibration import Calibration
 from vision.models.description import Description
 from vision.models.engine import Engine
 from vision.params import load_params
 from vision.runtime.errors import UserError
+from vision.runtime.files import write_json
 
 SIZE = 16
 # Runs the script as a machine would that has nothing but the packages it names.
@@ -194,6 +196,32 @@ def test_a_class_without_predictions_has_no_precision():
     assert "precision" not in figures
 
 
+@pytest.mark.parametrize(("counts", "unequal"), [([3, 1], True), ([2, 2], False)])
+def test_the_manifest_has_the_baseline_and_the_balanced_accuracy_of_unequal_classes(
+    tmp_path, monkeypatch, counts, unequal
+):
+    monkeypatch.chdir(tmp_path)
+    classes = ["a", "b"]
+    labels = np.repeat([0, 1], counts)
+    always_a = np.tile([0.9, 0.1], (4, 1))
+    of_all = {"roc_auc": 0.5, "brier": 0.1, "accuracy": counts[0] / 4, "balanced_accuracy": 0.5}
+    evaluation = {
+        "pictures": 4,
+        "baseline": scores.baseline(labels, labels, classes),
+        "finetuned": of_all | {"accuracy_low": 0, "accuracy_high": 1},
+    }
+    losses = ("loss", "loss_before", "calibration_error", "calibration_error_before")
+    write_json(evaluation, bundle.EVALUATION)
+    write_json({"test": dict.fromkeys(("unsure", *losses), 0)}, bundle.CALIBRATION)
+    model = SimpleNamespace(classes=classes, calibration=Calibration(True, 1, 0.6))
+    table = {"label": [classes[k] for k in labels], "predicted": "a", "unsure": False}
+    found = bundle.metrics(model, pd.DataFrame(table), always_a, 10)
+    assert ("baseline" in found, "balanced_accuracy_low" in found) == (unequal, unequal)
+    if unequal:
+        assert found["baseline"] == evaluation["baseline"]
+        assert found["balanced_accuracy"] == 0.5
+
+
 @pytest.fixture
 def manifest():
     share = {"accuracy": 0.75, "accuracy_low": 0.3, "accuracy_high": 0.95}
@@ -234,6 +262,20 @@ def written(manifest, *predictions):
 
 
 RIGHT = ("c/1.jpg", "c", "c", 0.99, False)
+
+
+def test_the_card_tells_what_always_saying_the_commonest_class_would_score(manifest):
+    """Where classes are unequal, and so the manifest has it."""
+    assert "always saying" not in written(manifest, RIGHT)
+    baseline = {"class": "a|b", "accuracy": 0.7, "accuracy_low": 0.6, "accuracy_high": 0.8}
+    balanced = {f"balanced_accuracy{end}": 0.5 for end in ("", "_low", "_high")}
+    manifest["metrics"] |= balanced | {"baseline": baseline}
+    text = written(manifest, RIGHT)
+    for row in (
+        r"\| accuracy of always saying a\\\|b +\| 0.700 \(0.600–0.800\) +\|",
+        r"\| balanced accuracy: all classes count the same +\| 0.500 \(0.500–0.500\) +\|",
+    ):
+        assert re.search(row, text)
 
 
 def test_the_card_has_the_sections_of_model_cards_and_its_figures(manifest):

@@ -57,8 +57,8 @@ def turned(planted, times):
 def settings(hidden_units=0):
     return TrainHead(
         standardize=False, levels=True, hidden_units=hidden_units, dropout=0.2, l2=0,
-        optimizer="adam", learning_rate=1e-3, schedule="constant", batch_size=32, epochs=1,
-        patience=1,
+        class_weight="none", optimizer="adam", learning_rate=1e-3, schedule="constant",
+        batch_size=32, epochs=1, patience=1,
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import tempfile
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import WebPImagePlugin
 
@@ -50,6 +51,19 @@ def test_csv_has_every_class(colours, three, capsys):
         # Seven digits of each.
         assert sum(each) == pytest.approx(1, abs=1e-6)
         assert float(row["probability"]) == max(each)
+
+
+@pytest.mark.parametrize(
+    "name", ["=2+5.jpg", "+49 30.jpg", "-1.jpg", "@home.jpg", "\tx.jpg", "'a.jpg"]
+)
+def test_in_csv_nothing_is_a_formula_to_a_spreadsheet(name):
+    text = io.StringIO(newline="")
+    found = Prediction(name, "=1+1", 1.0, False, np.array([1.0, 0.0]))
+    predict.write_csv([found], ["=1+1", "b"], text)
+    text.seek(0)
+    (row,) = csv.DictReader(text)
+    assert (row["file"], row["class"]) == (f"'{name}", "'=1+1")
+    assert not any(cell.startswith(("=", "+", "-", "@")) for cell in [*row, *row.values()])
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -10,11 +10,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from serving.run import read_table
 from tests.code import ROOT
 from tests.files import files_below, write_files, write_given
 from tools.experiment import set_params
+from vision import pictures
 from vision.pictures import FORMAT_NAMES
+from vision.runtime.files import write_csv
 from vision.runtime.program import run
+from vision.runtime.text import folder_name
 
 STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[!_]*.py"))
 
@@ -80,6 +84,30 @@ def test_all_classes_with_too_few_pictures_are_named_at_once(workspace, capfd):
     assert "params.yaml asks for train 3, validation 2, test 2: add pictures" in cow
     assert "change subset.train, subset.validation, subset.test" in cow
     assert not (workspace / "data/subset").exists()
+
+
+def test_names_of_classes_stay_what_they_are(workspace):
+    """Whatever pandas, YAML or a file system would make of them."""
+    set_parameters(workspace, subset__train=2, subset__validation=1, subset__test=1)
+    classes = ["no", "null", "NA", "01", "1e5", "True", "a/b", ".c", "=1+1", '猫, "b"']
+    folders = {label: folder_name(label) for label in classes}
+    names = [f"{folder}/{number}.png" for folder in folders.values() for number in range(6)]
+    put_pictures(workspace / "data/raw", names)
+    Path("data/corrections.csv").write_text(
+        "file,action,label,reason\na%2Fb/0.png,drop,,blurred\na%2Fb/1.png,relabel,null,\n"
+    )
+    subset()
+    assert json.loads(Path("metrics/subset.json").read_text())["train"] == dict.fromkeys(classes, 2)
+    picked = read_table(Path("data/picked.csv"))
+    assert set(picked["label"]) == set(classes)
+    assert picked.set_index("file")["name"]["a%2Fb/1.png"] == "a%2Fb-1.png"
+    assert {path.name for path in Path("data/subset/train").iterdir()} == set(folders.values())
+    assert list(read_table(Path("data/left_out.csv"))["label"]) == ["a/b"]
+    for split in pictures.SPLITS:
+        index = pictures.index(Path("data/subset", split))
+        Path("data/features").mkdir(exist_ok=True)
+        write_csv(index, Path(f"data/features/{split}.csv"))
+    assert set(importlib.import_module("stages.audit").read_files()["label"]) == set(classes)
 
 
 @pytest.mark.parametrize(("count", "told"), [(2, False), (3, True)])

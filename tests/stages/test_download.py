@@ -65,12 +65,53 @@ def test_external_pictures_replace_those_of_an_earlier_run(project):
     assert raw(project) == set(PICTURES)
 
 
+def test_what_tables_and_folders_tell_beside_the_class_stands_beside_the_pictures(project):
+    table = "file,label,split,patient\n1,no,train,=p\n2,null,val,\n3,a/b,test,01\n"
+    files = {f"data/external/set/{number}.jpg": b"" for number in (1, 2, 3)}
+    write_files(project, files | {"data/external/set/labels.csv": table.encode()})
+    code, out, err = finish(start(project))
+    assert (code, err) == (0, "")
+    assert "labels from set/labels.csv (file: file, label: label, split: split, group: p" in out
+    assert "split these pictures: train 1, validation 1, test 1; that stays so, unless" in out
+    assert raw(project) == {"no/1.jpg", "null/2.jpg", "a%2Fb/3.jpg"}
+    assert (project / "data/pictures.csv").read_text() == (
+        "file,split,group,folder,weight\n"
+        "a%2Fb/3.jpg,test,01,,\nno/1.jpg,train,=p,,\nnull/2.jpg,validation,,,\n"
+    )
+    set_params(project / "params.yaml", {"download.splits": "merge"})
+    assert "are put together, since download.splits is merge" in finish(start(project))[1]
+    assert "a%2Fb/3.jpg,,01,,\n" in (project / "data/pictures.csv").read_text()
+
+
+def test_a_bad_table_is_refused_and_nothing_lost(project):
+    write_files(project, {"data/external/1.jpg": b"", "data/external/a.csv": b"id,label\n2,cat\n"})
+    code, _, err = finish(start(project))
+    assert code == 1
+    assert "nor do tables tell it: of 2 rows and pictures of a.csv, 1 with a file that isn't" in err
+    assert err.count("\n") == 1
+    assert raw(project) == {"cat/old.jpg"}
+
+
+def test_of_pictures_that_nobody_labelled_it_is_said_how_to_predict_them(project):
+    names = ("train/cat/1", "train/dog/1", "test/1", "test/2")
+    write_files(project, {f"data/external/{name}.jpg": b"" for name in names})
+    code, out, _ = finish(start(project))
+    assert code == 0
+    assert "2 pictures in test have no label and are left out" in out
+    assert "`few predict data/external/test` tells their classes" in out
+    assert raw(project) == {"cat/1.jpg", "dog/1.jpg"}
+
+
 def test_sample_pictures_are_drawn(project):
     set_source(project, "sample")
     code, _, _ = finish(start(project))
     assert code == 0
     assert {path.split("/")[0] for path in raw(project)} == {"cat", "dog"}
     assert len(raw(project)) == 2 * 3
+    header, *rows = (project / "data/pictures.csv").read_text().splitlines()
+    assert header == "file,split,group,folder,weight"
+    assert len(rows) == 2 * 3
+    assert {row.partition(",")[2] for row in rows} == {",,,"}
 
 
 BAD = {

@@ -25,6 +25,7 @@ from vision.models.description import class_probabilities
 from vision.params import Params, load_params
 from vision.runtime.errors import UserError
 from vision.runtime.files import read_json
+from vision.runtime.text import folder_name, natural_order
 
 PARAMS = Path("params.yaml")
 SUBSET = Path("data/subset")
@@ -46,6 +47,7 @@ PLOTS = Path("plots/evaluate")
 _SAMPLES, _VIEWS, _FINDINGS, _CLASSES = 24, 11, 12, 12
 _FIGURES = {
     "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
     "roc_auc": "Area under the ROC curve",
     "precision": "Precision",
     "recall": "Recall",
@@ -86,6 +88,7 @@ def gather(revision: str | None) -> SimpleNamespace:
     }
     final = probabilities["finetuned"]
     said = final.argmax(axis=1)
+    unequal = len(set(metrics["subset"]["test"].values())) > 1
     table = confusion_matrix(labels, said, labels=range(len(classes)))
     run = read_run()
     params, used = run.params(load_params(PARAMS)), run.parameters
@@ -108,7 +111,8 @@ def gather(revision: str | None) -> SimpleNamespace:
         views=views(params),
         curves=list(learning_curves(metrics)),
         metrics=metrics,
-        figures=figures(metrics["evaluate"], labels, probabilities, params),
+        unequal=unequal,
+        figures=figures(metrics["evaluate"], labels, probabilities, params, unequal),
         confusion=table.tolist() if len(classes) <= _CLASSES else None,
         confused=confused(table, classes),
         of_classes=scores.score_classes(labels, final, classes).to_dict("records"),
@@ -183,8 +187,8 @@ def samples(classes: list[str]) -> dict[str, list[tuple[Markup, str]]]:
     of_each = max(1, _SAMPLES // len(classes))
     found = {}
     for label in classes[:_SAMPLES]:
-        folder = SUBSET / "train" / label
-        names = pictures.natural_order([path.name for path in folder.iterdir()])[:of_each]
+        folder = SUBSET / "train" / folder_name(label)
+        names = natural_order([path.name for path in folder.iterdir()])[:of_each]
         found[label] = [
             (shown, name)
             for name in names
@@ -229,9 +233,18 @@ def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
 
 
 def figures(
-    metrics: dict, labels: np.ndarray, probabilities: dict[str, np.ndarray], params: Params
+    metrics: dict,
+    labels: np.ndarray,
+    probabilities: dict[str, np.ndarray],
+    params: Params,
+    unequal: bool,
 ) -> list[tuple[str, bool, dict[str, tuple[float, float, float]]]]:
     """Return each figure of each model, with its 95 % interval.
+
+    Parameters
+    ----------
+    unequal : whether there are more pictures of one class than of another; else the balanced
+        accuracy is the accuracy, and left out.
 
     Returns
     -------
@@ -250,6 +263,7 @@ def figures(
             {model: (metrics[model][name], *ends[model][name]) for model in MODELS},
         )
         for name, title in _FIGURES.items()
+        if unequal or name != "balanced_accuracy"
     ]
 
 
@@ -332,4 +346,6 @@ def of_test_pictures(findings: pd.DataFrame, picked: pd.DataFrame) -> dict[str, 
         return {}
     of_test = findings[findings["split"] == "test"].drop_duplicates("file")
     found = of_test.merge(picked[["file", "name"]], on="file")
-    return dict(zip(found["label"] + "/" + found["name"], found["kind"], strict=True))
+    return dict(
+        zip(found["label"].map(folder_name) + "/" + found["name"], found["kind"], strict=True)
+    )

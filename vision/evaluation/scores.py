@@ -22,7 +22,9 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
 
     Returns
     -------
-    accuracy with its 95 % interval accuracy_low to accuracy_high (E. B. Wilson, 1927); loss, the
+    accuracy with its 95 % interval accuracy_low to accuracy_high (E. B. Wilson, 1927);
+    balanced_accuracy, the mean over the classes that there are pictures of (K. H. Brodersen and
+    others, "The balanced accuracy and its posterior distribution", ICPR 2010); loss, the
     cross-entropy in nats; roc_auc; precision, recall and f1; brier, the mean squared error of
     the probabilities (G. W. Brier, 1950; halved for two classes, so from 0 to 1);
     calibration_error (see `calibration_error`).
@@ -38,6 +40,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
+        "balanced_accuracy": recall,
         "loss": cross_entropy(labels, probabilities),
         "roc_auc": np.mean([metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in seen]),
         "precision": precision,
@@ -47,6 +50,29 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "calibration_error": calibration_error(labels, probabilities, calibration_bins),
     }
     return {name: float(value) for name, value in figures.items()}
+
+
+def baseline(trained_on: np.ndarray, labels: np.ndarray, classes: list[str]) -> dict:
+    """Score always saying the commonest class, which needs no model.
+
+    Parameters
+    ----------
+    trained_on : the class number of each training picture, by which the class is the commonest;
+        of several, it is the first.
+
+    Returns
+    -------
+    class, its name; and accuracy, accuracy_low and accuracy_high, as in `score`.
+    """
+    commonest = np.bincount(trained_on).argmax()
+    correct = int((labels == commonest).sum())
+    low, high = accuracy_interval(correct, len(labels))
+    return {
+        "class": classes[commonest],
+        "accuracy": correct / len(labels),
+        "accuracy_low": low,
+        "accuracy_high": high,
+    }
 
 
 def cross_entropy(labels: np.ndarray, probabilities: np.ndarray) -> float:

@@ -58,7 +58,9 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
+def fit_temperature(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | float = 1.0
+) -> float:
     """Find the temperature at which the cross-entropy is least.
 
     A weak prior holds it near 1, where it would have stood without the fit. Pictures that tell it
@@ -69,6 +71,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     ----------
     labels : class numbers, shape (pictures,).
     probabilities : shape (pictures, classes).
+    weights : what each picture counts, shape (pictures,), 1 in the mean.
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
@@ -80,7 +83,7 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         # By logarithms, never cut off: cut off, it has a second minimum where all is certain.
         temperature = np.exp(log_temperature)
         cross_entropy = logsumexp(logs / temperature, axis=1) - logs_of_labels / temperature
-        return cross_entropy.sum() + (log_temperature / _SPREAD) ** 2 / 2
+        return (weights * cross_entropy).sum() + (log_temperature / _SPREAD) ** 2 / 2
 
     return float(np.exp(minimize_scalar(loss, bounds=np.log(_TEMPERATURES), method="bounded").x))
 

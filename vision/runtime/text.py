@@ -11,8 +11,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import PurePath
+from urllib.parse import unquote
 
 LONGEST = 255  # bytes in the name of a file or a folder, on nearly all disks
+
+# What no folder's name may have, or would hide it; and what looks as if it stood for such.
+_NO_FOLDER = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]|^\.|%(?=[0-9A-F]{2})", re.IGNORECASE)
 
 # Four characters of ASCII in a row, as ".jpg" is; no name of a file has a zero byte within.
 _OF_16_BITS = re.compile(rb"(?:[\x01-\x7f]\0){4}")
@@ -69,6 +73,30 @@ def some(items: Sequence[str], most: int = 3) -> str:
     """Return the first few of a list, and how many more there are."""
     more = f" and {len(items) - most:,} more" if len(items) > most else ""
     return ", ".join(items[:most]) + more
+
+
+def natural_order(names: Sequence[str]) -> list[str]:
+    """Sort names as people do: cat.2 before cat.10."""
+
+    def parts(name: str) -> list[str | int]:  # no numbers and numbers, in turn
+        return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+    return sorted(names, key=lambda name: (parts(name), name))
+
+
+def folder_name(label: str) -> str:
+    """Return the name of a class's folder: itself, but for `a/b`, which is `a%2Fb`, and the like.
+
+    `class_name` gives the class again.
+    """
+    return _NO_FOLDER.sub(
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), label
+    )
+
+
+def class_name(folder: str) -> str:
+    """Return the class that the name of a folder means, which `folder_name` gave."""
+    return unquote(folder)
 
 
 def fitting(name: str) -> str:

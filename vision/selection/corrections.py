@@ -1,24 +1,18 @@
 """The user's corrections: pictures to drop, and pictures to relabel."""
 
-import csv
 import io
-import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
+from vision.runtime import delimited
 from vision.runtime.errors import UserError
 from vision.runtime.files import refuse_unfinished_merge
-from vision.runtime.text import encoding_of, shown
+from vision.runtime.text import class_name, encoding_of, shown
 
 Action = Literal["drop", "relabel"]
 COLUMNS = ["file", "action", "label", "reason"]
-
-# Excel writes a semicolon where a comma is the decimal point, and tabs into "Unicode text".
-_SEPARATORS = ",;\t"
-# A first line by which programs tell Excel what separates cells.
-_TOLD_SEPARATOR = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 class Correction(NamedTuple):
@@ -57,7 +51,8 @@ def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correcti
         The table is missing, no text in these encodings, in the midst of a merge, or has other
         columns; or rows are wrong, with a line for each.
     """
-    (_, header), *rows = _rows(path) or [(1, [])]
+    text = io.StringIO(_text(path), newline="")
+    (_, header), *rows = list(delimited.rows(text, path)) or [(1, [])]
     if [name.strip().lower() for name in header] != COLUMNS:
         raise UserError(
             f"{path}: the first line is {','.join(header)!r}; expected {','.join(COLUMNS)}"
@@ -82,32 +77,6 @@ def read(path: Path, classes: Mapping[str, Sequence[str]]) -> dict[str, Correcti
     if complaints:
         raise UserError(*complaints)
     return corrections
-
-
-def _rows(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the rows that aren't empty, with their numbers, without empty cells at their ends."""
-    text = _text(path)
-    first_line = next((line for line in text.splitlines() if line.strip()), "")
-    if told := _TOLD_SEPARATOR.fullmatch(first_line):
-        separator = told[1]
-        text = text.replace(first_line, "", 1)
-    else:
-        separator = max(_SEPARATORS, key=first_line.count)
-    # Strict, or a quote that isn't closed would take in all the rows that follow.
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows, number = [], 0
-    try:
-        for number, row in enumerate(reader, 1):
-            while row and not row[-1].strip():
-                row.pop()
-            if row:
-                rows.append((number, row))
-    except csv.Error as error:
-        raise UserError(
-            f"{path}: row {number + 1}: its quotes can't be read ({error}); close each one that is "
-            "opened, and write one within quotes twice"
-        ) from None
-    return rows
 
 
 def _text(path: Path) -> str:
@@ -211,9 +180,10 @@ def name(file: str, label: str, owners: Mapping[str, str]) -> str:
     label : the class that it has.
     owners : what `owners` gives for all files.
     """
-    own, _, plain = file.partition("/")
+    folder, _, plain = file.partition("/")
+    own = class_name(folder)
     if label == own:
         return plain
     while owners.get(plain.casefold(), own) != own:
-        plain = f"{own}-{plain}"
+        plain = f"{folder}-{plain}"
     return plain

@@ -4,21 +4,31 @@ A folder is the tuple of the names on the way to it. Where two of its levels cou
 nothing is guessed.
 """
 
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
+from typing import NoReturn
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import some
-from vision.sources.class_names import ALLOW
+from vision.sources.class_names import ALLOW, say
 from vision.sources.file_names import folded, is_archive, stem
 
 Folder = tuple[str, ...]
 
-EXPECTED = "expected one folder per class, side by side, or names such as cat.0.jpg and dog.0.jpg"
+EXPECTED = (
+    "expected one folder per class, side by side, names such as cat.0.jpg and dog.0.jpg, or a "
+    "table of labels"
+)
 
+# The split that a word tells. What `evaluation` is, the others decide (given.settled).
 _SPLITS = {
-    "train", "training", "validation", "valid", "val", "validate", "dev", "eval",
-    "evaluation", "test", "testing", "holdout", "pred",
+    "train": "train", "training": "train",
+    "validation": "validation", "valid": "validation", "val": "validation",
+    "validate": "validation", "dev": "validation",
+    "eval": "evaluation", "evaluation": "evaluation",
+    "test": "test", "testing": "test", "holdout": "test", "pred": "test",
 }  # fmt: skip
 # What stands beside such a word where a folder's name tells a split and nothing else.
 _AROUND = {
@@ -40,12 +50,38 @@ _ALSO_CLASSES = {"train", "valid"}
 
 def tells_split(name: str) -> bool:
     """Return whether a folder's name has a word such as train or test in it."""
-    return not _SPLITS.isdisjoint(_words(name))
+    return not _SPLITS.keys().isdisjoint(_words(name))
+
+
+@lru_cache(1000)  # of a table with a million rows
+def split_told(name: str) -> str:
+    """Return the split that a folder's name tells: train, validation, evaluation or test.
+
+    Nothing where it tells none, or several, as `train_val` does.
+    """
+    told = {_SPLITS[word] for word in _words(name) if word in _SPLITS}
+    return told.pop() if len(told) == 1 else ""
+
+
+def split_of(above: Iterable[str], below: Iterable[str] = ()) -> str:
+    """Return the split that the folders above and below that of a class tell; the last one counts.
+
+    Names above may say more than the split; below, they may be what tells pictures apart.
+    """
+    telling = [name for name in above if tells_split(name)]
+    telling += [name for name in below if only_tells_split(name)]
+    return split_told(telling[-1]) if telling else ""
+
+
+def is_generic(name: str) -> bool:
+    """Return whether a folder's name says nothing of what is in it."""
+    words = _words(name)
+    return bool(words) and _GENERIC.issuperset(words)
 
 
 def only_tells_split(name: str) -> bool:
     """Return whether a folder's name says which split it is, and no more."""
-    return tells_split(name) and set(_words(name)) <= _SPLITS | _AROUND
+    return tells_split(name) and set(_words(name)) <= _SPLITS.keys() | _AROUND
 
 
 def _words(name: str) -> list[str]:
@@ -56,11 +92,6 @@ def _words(name: str) -> list[str]:
         joined = _JOINED.fullmatch(word)
         found += joined.groups() if joined else [word]
     return found
-
-
-def _is_generic(name: str) -> bool:
-    words = _words(name)
-    return bool(words) and _GENERIC.issuperset(words)
 
 
 def without_archives(path: str) -> Folder:
@@ -92,7 +123,7 @@ def below_archives(folders: Iterable[str]) -> tuple[dict[str, Folder], bool]:
     packed = {
         top
         for top, found in tails.items()
-        if is_archive(top) and len(found) == 1 and all(map(_is_generic, found[0]))
+        if is_archive(top) and len(found) == 1 and all(map(is_generic, found[0]))
     }
     # One alone may as well hold more pictures of any class.
     if len(packed) < 2 or packed < set(filter(is_archive, tops)):
@@ -117,11 +148,30 @@ def _check_not_numbered(archives: Collection[str]) -> None:
             )
 
 
+def around(path: str, above: int | None, packed: bool) -> tuple[list[str], list[str]]:
+    """Return the folders above and below that of a class, with archives as folders.
+
+    Parameters
+    ----------
+    path : of a folder with pictures.
+    above : how many there are above it, without archives; None: no folder tells the class.
+    packed : whether archives stand for classes, as `below_archives` says.
+    """
+    parts = [part for part in path.split("/") if part]
+    names = [stem(part) if is_archive(part) else part for part in parts]
+    if above is None:
+        return names, []
+    plain = [at for at, part in enumerate(parts) if not is_archive(part)]
+    at = 0 if packed and is_archive(parts[0]) else plain[above]
+    return names[:at], names[at + 1 :]
+
+
 def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Folder, Folder]:
     """Return the folder, itself or one that it lies in, that names the class of each folder.
 
     Folders such as `images` and `train` are seen through where all pictures lie in such ones and
-    the folders above tell classes.
+    the folders above tell classes. Missing are folders such as `test` that hold no class, while
+    the others do: nobody has labelled what is in them.
 
     Parameters
     ----------
@@ -139,13 +189,43 @@ def class_folders(folders: Mapping[Folder, str], meant: bool = False) -> dict[Fo
     if seen_through and all(above.values()) and len({path[-1] for path in above.values()}) > 1:
         found = above
     if len(folders) > 1:
-        _check_no_splits(found, above, folders, meant)
+        if odd := _without_class(found, above, folders, meant):
+            rest = {folder: name for folder, name in folders.items() if folder not in odd}
+            if all(split_of(folder) == "test" for folder in odd) and rest:
+                labelled = class_folders(rest, meant)
+                if len({label[-1:] for label in labelled.values()}) > 1:
+                    return labelled
+            _refuse_without_class(odd, found, folders)
         _check_side_by_side(found, folders)
     return found
 
 
+def first_folders(folders: Collection[Folder]) -> dict[Folder, Folder]:
+    """Return the first folder that each lies in that may name a class, or is one itself.
+
+    It is below those that all lie in, and those that tell splits and nothing else.
+
+    Raises
+    ------
+    UserError
+        Pictures lie in no such folder.
+    """
+    telling = {
+        folder: [at for at, part in enumerate(folder) if not only_tells_split(part)]
+        for folder in folders
+    }
+    names = {tuple(folder[at] for at in places) for folder, places in telling.items()}
+    common = len(posixpath.commonprefix(list(names)))
+    if loose := ["/".join(folder) for folder in folders if len(telling[folder]) == common]:
+        raise UserError(
+            f"pictures lie in {some([repr(name) for name in loose])}, where with "
+            f"download.class_folder=first only folders of classes should be; {EXPECTED}"
+        )
+    return {folder: folder[: places[common] + 1] for folder, places in telling.items()}
+
+
 def _that_says_something(folder: Folder) -> Folder:
-    while folder and (_is_generic(folder[-1]) or only_tells_split(folder[-1])):
+    while folder and (is_generic(folder[-1]) or only_tells_split(folder[-1])):
         folder = folder[:-1]
     return folder
 
@@ -169,17 +249,18 @@ def _check_side_by_side(found: Mapping[Folder, Folder], folders: Mapping[Folder,
     raise UserError(
         f"{folders[one]} and {folders[other]} don't lie in folders side by side, so that {why}; "
         "put all pictures of one class into one folder beside those of the other classes; or, if "
-        "these are parts of one set, call the folders of the parts train and test, or take one away"
+        f"the first folders are those, {say('download.class_folder=first')}; or, if these are "
+        "parts of one set, call the folders of the parts train and test, or take one away"
     )
 
 
-def _check_no_splits(
+def _without_class(
     found: Mapping[Folder, Folder],
     above: Mapping[Folder, Folder],
     folders: Mapping[Folder, str],
     meant: bool,
-) -> None:
-    """Refuse pictures in a folder of a split and in none of a class, such as `test/images`.
+) -> list[Folder]:
+    """Return folders of pictures that are in one of a split and in none of a class: `test/images`.
 
     Such a folder says nothing below one that others, which say more, lie in, too; or none says
     more.
@@ -191,13 +272,24 @@ def _check_no_splits(
         if any(map(only_tells_split, folder[len(above[folder]) :]))
         and (above[folder] in shared or len(set(above.values())) == 1)
     ]
-    parents = {found[folder][:-1] for folder in folders.keys() - odd}
-    beside = {folder for folder in odd if folder[:-1] in parents}
+    beside = _beside_classes(odd, found, folders)
     meant_so = {path for path in beside if meant or folded(path[-1]) in _ALSO_CLASSES}
-    odd = [folder for folder in odd if folder not in meant_so]
-    if not odd:
-        return
+    return [folder for folder in odd if folder not in meant_so]
+
+
+def _beside_classes(
+    odd: list[Folder], found: Mapping[Folder, Folder], folders: Mapping[Folder, str]
+) -> set[Folder]:
+    """Return those that lie beside folders of classes, and so may be meant as one."""
+    parents = {found[folder][:-1] for folder in folders.keys() - odd}
+    return {folder for folder in odd if folder[:-1] in parents}
+
+
+def _refuse_without_class(
+    odd: list[Folder], found: Mapping[Folder, Folder], folders: Mapping[Folder, str]
+) -> NoReturn:
     names = ["/".join(folder) for folder in odd]
+    beside = _beside_classes(odd, found, folders)
     allow = f"; if a class is called so, {ALLOW}" if beside.issuperset(odd) else ""
     raise UserError(
         f"{folders[odd[0]]} lies in {names[0]}, which tells a split, and in no folder of a class; "

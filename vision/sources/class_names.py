@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 
 from vision.runtime.errors import UserError
-from vision.runtime.text import LONGEST, composed, shown, some
+from vision.runtime.text import LONGEST, composed, folder_name, shown, some
 from vision.sources.file_names import folded
 
 # The name of a picture that tells a class and a number: cat.0.jpg, cat_12.png, cat (3).jpg.
@@ -16,7 +16,13 @@ _TELLS = re.compile(r"(.*?)[\s._-]*\(?\d+\)?\.[^.]+")
 _BETWEEN_WORDS = re.compile(r"[\s_\-\u2010-\u2015\u2212]+")
 _UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufe0f\ufeff]")
 
-ALLOW = "say `dvc exp run -S download.check_names=false`, or set that key in params.yaml"
+
+def say(setting: str) -> str:
+    """Return how a parameter is set."""
+    return f"say `dvc exp run -S {setting}`, or set that key in params.yaml"
+
+
+ALLOW = say("download.check_names=false")
 MEANT = f"if it is meant so, {ALLOW}"
 
 
@@ -60,7 +66,7 @@ def check_names(labels: Iterable[str], meant: bool = False) -> None:
             remedy += f"; {MEANT}"
     if told:
         raise UserError(f"the classes {', and '.join(told)}; {remedy}")
-    if long := [label for label in labels if len(label.encode()) > LONGEST]:
+    if long := [label for label in labels if len(folder_name(label).encode()) > LONGEST]:
         raise UserError(
             f"the names of classes {some(long)} are longer than the {LONGEST} bytes that a disk "
             "holds; give them shorter ones, in archives after unpacking these yourself"

@@ -1,24 +1,32 @@
 """Pictures that the user brings along."""
 
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from vision.runtime.errors import UserError
-from vision.runtime.text import shown
+from vision.runtime.text import shown, some
+from vision.sources.class_names import ALLOW
 from vision.sources.entries import Bounds
-from vision.sources.file_names import ARCHIVES, listed
+from vision.sources.file_names import ARCHIVES, is_archive, listed
+from vision.sources.given import Given
+from vision.sources.layout import DEFAULT
 from vision.sources.links import check_links
+from vision.sources.rules import Rules
 from vision.sources.unpack import unpack
 
 # What the repository itself keeps in the folder, and what `dvc add` writes there.
 _OWN = ("README.md", ".gitignore", "*.dvc")
 
 
-def write_pictures(source: Path, folder: Path, bounds: Bounds, check_names: bool = True) -> None:
+def write_pictures(
+    source: Path, folder: Path, bounds: Bounds, rules: Rules = DEFAULT
+) -> dict[str, Given]:
     """Bring the archives and folders in `source` together as `folder`/CLASS/FILE.
 
-    Parameters
-    ----------
-    check_names : refuse classes whose names are alike, and files named after another class.
+    Returns
+    -------
+    What is known of the pictures beside their classes, by CLASS/FILE.
 
     Raises
     ------
@@ -41,7 +49,9 @@ def write_pictures(source: Path, folder: Path, bounds: Bounds, check_names: bool
     if len(own) == len(found):
         raise UserError(f"{source} is empty; {put}")
     check_links(source)
-    layout = unpack(source, folder, bounds, check_names)
+    layout = unpack(source, folder, bounds, rules)
+    for line in [*layout.said, *to_predict(layout.unlabelled, source)]:
+        print(line)
     if layout.renamed:
         print(
             f"{len(layout.renamed):,} pictures have names that others of their class have, or too "
@@ -56,3 +66,25 @@ def write_pictures(source: Path, folder: Path, bounds: Bounds, check_names: bool
     left_out = [name for name in layout.left_out if name not in own]
     if left_out:
         print(f"{len(left_out):,} files left out, since they are no pictures: {listed(left_out)}")
+    return {"/".join(layout.places[name]): given for name, given in layout.given.items()}
+
+
+def to_predict(unlabelled: Sequence[str], source: Path) -> list[str]:
+    """Tell, in a line, what to do with pictures for the test without labels; none: nothing.
+
+    Parameters
+    ----------
+    source : the folder that their names are seen from.
+    """
+    if not unlabelled:
+        return []
+    folders = sorted({name.rpartition("/")[0] for name in unlabelled})
+    paths = [str(source / folder) for folder in folders]
+    what = f"`{shlex.join(['few', 'predict', *paths[:3]])}`"
+    if any(is_archive(part) for folder in folders for part in folder.split("/")):
+        what = "unpack them, and `few predict FOLDER`"
+    return [
+        f"{len(unlabelled):,} pictures in {some([shown(folder) for folder in folders])} have no "
+        f"label and are left out; once there is a model, {what} tells their classes (if a class "
+        f"is called so, {ALLOW})"
+    ]

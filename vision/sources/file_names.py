@@ -40,6 +40,11 @@ def stem(archive: str) -> str:
     return archive[: -len(max(endings, key=len))]
 
 
+def folders_of(name: str) -> list[str]:
+    """Return the folders that a file lies in, with archives as folders."""
+    return [stem(part) if is_archive(part) else part for part in name.split("/")[:-1]]
+
+
 def is_picture(name: str) -> bool:
     """Return whether a file's name ends as that of a picture."""
     return os.path.splitext(name)[1].lower() in PICTURES  # noqa: PTH122, of millions of names

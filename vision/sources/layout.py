@@ -1,33 +1,21 @@
-"""Find the class of each file of a tree from the names alone."""
+"""Find the class and the split of each file of a tree, from the names and from tables alone."""
 
-import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from vision.runtime.errors import UserError
-from vision.runtime.text import shown, some
-from vision.sources import class_names
-from vision.sources.class_folders import (
-    EXPECTED,
-    Folder,
-    below_archives,
-    class_folders,
-    only_tells_split,
-    without_archives,
-)
-from vision.sources.file_names import (
-    PICTURES,
-    check_usable,
-    is_archive,
-    is_picture,
-    is_visible,
-    listed,
-    stem,
-)
+from vision.runtime.text import folder_name, shown, some
+from vision.sources import by_folders, class_names, tables
+from vision.sources.cells import can_read_parquet
+from vision.sources.class_folders import EXPECTED
+from vision.sources.file_names import PICTURES, check_usable, is_picture, is_visible, listed
+from vision.sources.given import SPLITS, Given, Told, merged, settled
+from vision.sources.rules import Rules
 from vision.sources.unique_names import places
 
-NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
+DEFAULT = Rules()
 
 
 class Layout(NamedTuple):
@@ -35,19 +23,29 @@ class Layout(NamedTuple):
 
     Attributes
     ----------
-    places : name to (class, file).
+    places : name to (folder of the class, file).
     renamed : the names of those among them whose file is called anew, with that name.
     doubled : the names of those that an archive holds more than once.
     left_out : the names of other files.
+    given : what is known of the pictures beside their classes, by their names.
+    unlabelled : the names of pictures for the test that nobody has labelled.
+    tables : the names of the tables of labels that were read.
+    said : what was found there, in lines.
     """
 
     places: dict[str, tuple[str, str]]
     renamed: dict[str, str]
     doubled: set[str]
     left_out: list[str]
+    given: dict[str, Given]
+    unlabelled: list[str]
+    tables: list[str]
+    said: list[str]
 
 
-def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
+def arrange(
+    names: Iterable[str], rules: Rules = DEFAULT, files: Mapping[str, Path] | None = None
+) -> Layout:
     """Find the class of every picture; folders above the class folders are seen through.
 
     A name has `/` between its parts and, for a folder, at its end. A part that ends as an
@@ -55,18 +53,17 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
 
     Where all pictures lie in one folder, or in folders that tell splits and nothing else, and have
     names such as `cat.0.jpg` for several classes, the part before the first dot is the class.
-    Otherwise it is a folder that the picture lies in, whatever the names are.
+    Otherwise it is a folder that the picture lies in, whatever the names are; or a table tells it.
 
     Parameters
     ----------
-    check_names : refuse classes whose names are alike, files named after another class, and
-        folders of classes whose files are named as if they held several.
+    files : copies of the tables among the files, by their names there.
 
     Raises
     ------
     UserError
         The classes cannot be told, a class is empty, there is one class only, or names are at
-        odds, as `vision.sources.class_names` says.
+        odds, as `vision.sources.class_names` says; or as `vision.sources.tables` says.
     """
     names = sorted(names)
     by_path: dict[str, list[str]] = defaultdict(list)
@@ -85,111 +82,114 @@ def arrange(names: Iterable[str], check_names: bool = True) -> Layout:
         lie = f"; what lies there: {listed(left_out)}" if left_out else ""
         raise UserError(f"there are no pictures ({', '.join(sorted(PICTURES))}){lie}; {EXPECTED}")
     check_usable([name for found in by_path.values() for name in found])
-    folder_of, packed = below_archives(by_path)
-    files: dict[Folder, list[str]] = defaultdict(list)
-    for path, found in by_path.items():
-        files[folder_of[path]] += found
-    told = _told_by_names(files)
-    if told:
-        splits, where = told, {folder: folder for folder in files}
-    else:
-        examples = {folder: found[0] for folder, found in files.items()}
-        label_of = class_folders(examples, meant=not check_names)
-        _check_none_empty(label_of, names, packed)
-        _check_several(label_of, files)
-        if check_names:
-            classes: dict[str, list[str]] = defaultdict(list)
-            for folder, label in label_of.items():
-                classes[label[-1]] += files[folder]
-            class_names.check_files(classes)
-            _check_folders_tell(classes, packed)
-        splits = {folder: {label[-1]} for folder, label in label_of.items()}
-        where = {folder: label[:-1] for folder, label in label_of.items()}
-    class_names.check_names(set().union(*splits.values()), not check_names)
-    sets: dict[str, set[str]] = defaultdict(set)
-    for folder, labels in splits.items():
-        sets["/".join(where[folder]) or "the folder itself"] |= labels
-    class_names.check_splits(sets)
-
-    def class_of(name: str) -> str:
-        path, _, file = name.rpartition("/")
-        return file.partition(".")[0] if told else label_of[folder_of[path]][-1]
-
-    return Layout(*places(by_path, class_of), doubled, left_out)
+    told = _tell(by_path, names, rules, files or {})
+    given = merged(told.given) if rules.splits == "merge" else settled(told.given)
+    labelled = {
+        path: [name for name in found if name in told.label] for path, found in by_path.items()
+    }
+    return Layout(
+        *places(labelled, lambda name: folder_name(told.label[name])),
+        doubled,
+        [name for name in left_out if name not in told.tables],
+        given,
+        told.unlabelled,
+        told.tables,
+        told.said + _said_of_splits(told.given, given),
+    )
 
 
-def _told_by_names(files: Mapping[Folder, list[str]]) -> dict[Folder, set[str]] | None:
-    """Return the classes that names tell in each folder; None where folders tell them."""
-    if len({tuple(part for part in path if not only_tells_split(part)) for path in files}) > 1:
-        return None
-    told = {folder: _labels(found) for folder, found in files.items()}
-    return told if all(told.values()) and len(set().union(*told.values())) > 1 else None
+def _said_of_splits(found: Mapping[str, Given], given: Mapping[str, Given]) -> list[str]:
+    """Tell which splits were found, and whether they are kept."""
+    counts = Counter(each.split for each in given.values() if each.split)
+    if counts:
+        told = ", ".join(f"{split} {counts[split]:,}" for split in SPLITS if counts[split])
+        rest = len(given) - counts.total()
+        none = f", and {rest:,} in none" if rest else ""
+        return [
+            f"others have split these pictures: {told}{none}; that stays so, unless "
+            "download.splits is merge"
+        ]
+    if len({each.split for each in found.values()}) > 1:
+        return ["the splits of others are put together, since download.splits is merge"]
+    return []
 
 
-def _labels(names: list[str]) -> set[str]:
-    """Return the classes that the names of pictures tell; none unless every one does."""
-    found = set()
-    for name in names:
-        match = NUMBERED.fullmatch(name, name.rfind("/") + 1)
-        if match is None:
-            return set()
-        found.add(match[1])
-    return found
+def _tell(
+    by_path: Mapping[str, list[str]], names: list[str], rules: Rules, files: Mapping[str, Path]
+) -> Told:
+    """Return what folders tell, or tables do, or both."""
+    read = tables.read(files, {name for found in by_path.values() for name in found}, rules)
+    labels = read.told.label if read else {}
+    named = rules.columns["label"] or rules.table not in ("auto", "none")
+    try:
+        told = by_folders.tell(by_path, names, rules)
+    except UserError as error:
+        if labels:
+            return _told_by_tables(read, rules)
+        why = f"; nor do tables tell it: {read.unusable()}" if read else _unread_parquet(names)
+        raise UserError(f"{error}{why}") from None
+    if read and named:
+        return _told_by_tables(read, rules)
+    if not labels:
+        return told
+    if any(told.label.get(name, label) != label for name, label in labels.items()):
+        _refuse_both(told, read.told)
+    return _told_by_both(told, read.where_folders_tell(), rules)
 
 
-def _check_folders_tell(classes: Mapping[str, list[str]], packed: bool) -> None:
-    """Refuse classes that may as well be pools of several: pets/cat.0.jpg and pets/dog.0.jpg.
-
-    What has a digit in it, as P001.001.png has, is the name of no class. An archive may hold a part
-    of a set, so that its name is to be the one that its pictures tell.
-    """
-    told = {label: _labels(names) for label, names in classes.items()}
-    words = {label: found for label, found in told.items() if not re.search(r"\d", "".join(found))}
-    if len(set().union(*words.values())) < 2:
-        return
-    for label, found in words.items():
-        if len(found) > 1 or (packed and found and not class_names.are_one(label, *found)):
-            by = "archive" if packed else "folder"
-            raise UserError(
-                f"the class of {classes[label][0]} may be told by its {by} or by its name; if by "
-                "the name, put all pictures into one folder, or into train and test; if by the "
-                f"{by}, {class_names.ALLOW}"
-            )
+def _unread_parquet(names: list[str]) -> str:
+    """Tell that a table may be there that can't be read; nothing where there is none."""
+    found = [name for name in names if name.lower().endswith(".parquet")]
+    if not found or can_read_parquet():
+        return ""
+    return f"; {some(found)} may tell it, if you `pip install pyarrow`, which reads it"
 
 
-def _check_none_empty(label_of: Mapping[Folder, Folder], names: list[str], packed: bool) -> None:
-    """Refuse folders without pictures beside those of classes, or archives where they are these."""
-    labels = set(label_of.values())
-    parents = {label[:-1] for label in labels}
-    on_the_way = {folder[:depth] for folder in label_of for depth in range(1, len(folder) + 1)}
-    held: dict[Folder, list[str]] = defaultdict(list)
-    for name in names:
-        if not is_visible(name):
-            continue
-        top, slash, _ = name.partition("/")
-        if packed and slash and is_archive(top):
-            folder = (stem(top),)
-        else:
-            folder = without_archives(name.rpartition("/")[0])
-        for depth in range(1, len(folder) + 1):
-            path = folder[:depth]
-            if path[:-1] in parents and path not in on_the_way:
-                held[path] += [] if name.endswith("/") else [name]
-    if held:
-        told = []
-        for folder, found in sorted(held.items()):
-            told.append(shown("/".join(folder)) + (f" ({listed(found)})" if found else ""))
-        folders = f"the folder {told[0]} holds" if len(told) == 1 else f"{some(told, 5)} hold"
+def _told_by_tables(read: tables.Labels, rules: Rules) -> Told:
+    read.check(rules.bad_rows)
+    told = read.told
+    classes = set(told.label.values())
+    if len(classes) < 2:
         raise UserError(
-            f"{folders} no pictures beside folders that do; fill, or remove, what is empty"
+            f"all pictures with {told.said[0]} are of one class, {', '.join(map(shown, classes))}; "
+            "name another column by download.columns.label"
         )
+    class_names.check_names(classes, not rules.check_names)
+    said = told.said + read.left_out()
+    if mapped := sorted(label for label in classes if folder_name(label) != label):
+        said.append(
+            "no folder can be called as these classes are: "
+            + some([f"{shown(label)}, in {folder_name(label)}" for label in mapped])
+        )
+    return told._replace(said=said)
 
 
-def _check_several(label_of: Mapping[Folder, Folder], files: Mapping[Folder, list[str]]) -> None:
-    if len({label[-1:] for label in label_of.values()}) == 1:
-        names = [name for found in files.values() for name in found]
-        # Of names of which most tell a class, the odd one out is the one to show.
-        odd = next((name for name in names if not _labels([name])), names[0])
-        raise UserError(
-            f"all pictures ({len(names):,}, such as {odd}) are of one class; {EXPECTED}"
-        )
+def _told_by_both(told: Told, read: tables.Labels, rules: Rules) -> Told:
+    """Return what folders tell, and what a table of the same classes adds to it."""
+    by_folders = class_names.say("download.table=none")
+    read.check(rules.bad_rows, f"; or, since folders tell the classes, {by_folders}")
+    label, given, _, names, said = read.told
+    of_both = {
+        name: each._replace(folder=told.given[name].folder) if name in told.given else each
+        for name, each in given.items()
+    }
+    return Told(
+        told.label | label,
+        told.given | of_both,
+        [name for name in told.unlabelled if name not in label],
+        names,
+        said + read.left_out(),
+    )
+
+
+def _refuse_both(told: Told, read: Told) -> NoReturn:
+    """Raise a UserError, since folders and tables tell different classes of the same pictures."""
+    labels = read.label
+    odd = min(name for name in labels if told.label.get(name, labels[name]) != labels[name])
+    by_folders, by_tables = (some(sorted(set(each.label.values()))) for each in (told, read))
+    raise UserError(
+        f"classes may be told by folders ({by_folders}) or by {some(read.tables)} ({by_tables}), "
+        f"which say different things of {shown(odd)}; if by the table, name its column: "
+        f"{class_names.say('download.columns.label=NAME')}; if by the folders, "
+        f"{class_names.say('download.table=none')}"
+    )

@@ -1,6 +1,7 @@
 """Copy the pictures of a tree to CLASS/FILE."""
 
 import shutil
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,17 +12,15 @@ from vision.runtime.text import shown, some
 from vision.sources.archives import reading
 from vision.sources.code_pages import CODE_PAGES
 from vision.sources.entries import Bounds, entries
-from vision.sources.layout import Layout, arrange
+from vision.sources.layout import DEFAULT, Layout, arrange
+from vision.sources.rules import Rules
+from vision.sources.tables import is_table
 
 
-def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -> Layout:
+def unpack(source: Path, into: Path, bounds: Bounds, rules: Rules = DEFAULT) -> Layout:
     """Copy the pictures in `source`, a folder or an archive, to `into`/CLASS/FILE.
 
     The names are read first, so that most bad input is refused before anything is written.
-
-    Parameters
-    ----------
-    check_names : refuse classes whose names are alike, and files named after another class.
 
     Raises
     ------
@@ -30,7 +29,7 @@ def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -
         starts with the path that the names in it are relative to.
     """
     try:
-        layout = arrange(_names(source, into, bounds), check_names)
+        layout = look(source, into, bounds, rules)
         for label in {label for label, _ in layout.places.values()}:
             (into / label).mkdir()
         with tqdm(total=len(layout.places), desc="unpacking", unit=" files", disable=None) as bar:
@@ -52,8 +51,18 @@ def unpack(source: Path, into: Path, bounds: Bounds, check_names: bool = True) -
     return layout
 
 
-def _names(source: Path, scratch: Path, bounds: Bounds) -> list[str]:
-    """Return the names in a folder or an archive, and say where their code page was guessed."""
+def look(
+    source: Path, scratch: Path, bounds: Bounds, rules: Rules = DEFAULT, above: str = ""
+) -> Layout:
+    """Find where the pictures in a folder or an archive go, by their names and by tables.
+
+    Where the code page of names was guessed, that is said.
+
+    Parameters
+    ----------
+    scratch : a folder for temporary files.
+    above : what stands before each name.
+    """
     guesses: dict[str, list[tuple[str, str]]] = defaultdict(list)
 
     def note(archive: str, page: str, example: str) -> None:
@@ -62,7 +71,17 @@ def _names(source: Path, scratch: Path, bounds: Bounds) -> list[str]:
     listed = tqdm(
         entries(source, scratch, bounds, note), "reading names", unit=" files", disable=None
     )
-    names = [entry.name for entry in listed]
+    names: list[str] = []
+    tables: dict[str, Path] = {}
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        for entry in listed:
+            names.append(above + entry.name)
+            if entry.open and is_table(names[-1], rules):
+                copy = Path(folder, str(len(tables)))
+                with reading(entry.name), entry.open() as content, copy.open("wb") as target:
+                    shutil.copyfileobj(content, target, 1 << 20)
+                tables[names[-1]] = copy
+        layout = arrange(names, rules, tables)
     for page, found in sorted(guesses.items()):
         archives = some([shown(archive) for archive, _ in found])
         print(
@@ -70,4 +89,4 @@ def _names(source: Path, scratch: Path, bounds: Bounds) -> list[str]:
             f"({CODE_PAGES[page]}), such as {shown(found[0][1])}; if they look wrong, unpack the "
             "archive by another program and put the folder there instead"
         )
-    return names
+    return layout

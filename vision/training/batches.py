@@ -26,18 +26,21 @@ class Batches:
         and the epoch, counted from 0; called from threads.
     labels : the class number of each example, shape (examples,).
     shuffle_seed : gives each epoch an order of its own; None keeps the order.
+    sample_weights : what each example counts in the loss, 1 in the mean, shape (examples,); or 1,
+        where all count the same.
     """
 
     load: Loader
     labels: np.ndarray
     batch_size: int
     shuffle_seed: int | None = None
+    sample_weights: np.ndarray | float = 1.0
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
 
-    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield one batch of an epoch after another: inputs, and labels in a column.
+    def epoch(self, number: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield one batch of an epoch after another: inputs, labels in a column, and weights.
 
         A column, since that is the shape of a sigmoid unit's output.
         """
@@ -47,7 +50,9 @@ class Batches:
         chosen = np.split(order, range(self.batch_size, len(order), self.batch_size))
         inputs = load_ahead(lambda examples: self.load(examples, number), chosen)
         labels = (self.labels[examples, np.newaxis] for examples in chosen)
-        yield from zip(inputs, labels, strict=True)
+        of_all = np.broadcast_to(np.float32(self.sample_weights), self.labels.shape)
+        weights = (of_all[examples] for examples in chosen)
+        yield from zip(inputs, labels, weights, strict=True)
 
 
 def from_features(
@@ -56,6 +61,7 @@ def from_features(
     batch_size: int,
     shuffle_seed: int | None,
     chosen: np.ndarray | None = None,
+    sample_weights: np.ndarray | float = 1.0,
 ) -> Batches:
     """Give pictures' features in batches, as float32.
 
@@ -66,7 +72,7 @@ def from_features(
     ----------
     rows : the features of each view of the pictures, all of shape (pictures, features); the
         pictures as they are can be one. May be memory-mapped.
-    labels : the class number of each picture, shape (pictures,).
+    labels, sample_weights : of each picture that is given; see `Batches`.
     shuffle_seed : None keeps the order.
     chosen : the indices of the pictures to give, if not all.
     """
@@ -75,7 +81,7 @@ def from_features(
     def load(examples: np.ndarray, epoch: int) -> np.ndarray:
         return np.asarray(rows[epoch % len(rows)][numbers[examples]], np.float32)
 
-    return Batches(load, labels[numbers], batch_size, shuffle_seed)
+    return Batches(load, labels, batch_size, shuffle_seed, sample_weights)
 
 
 def from_pictures(
@@ -85,6 +91,7 @@ def from_pictures(
     batch_size: int,
     augmentation: Augmentation | None = None,
     seed: int | None = None,
+    sample_weights: np.ndarray | float = 1.0,
 ) -> Batches:
     """Give a folder's pictures in batches, in order and as they are; or, with an augmentation
     and a seed, to train on: shuffled, and as new views each epoch.
@@ -93,6 +100,7 @@ def from_pictures(
     ----------
     index : the pictures, with the columns of `pictures.index`.
     description : of the model, for its classes and its image size.
+    sample_weights : of each picture; see `Batches`.
     """
 
     def load(chosen: np.ndarray, epoch: int) -> np.ndarray:
@@ -103,4 +111,4 @@ def from_pictures(
         return batch.astype(np.float32)
 
     labels = index["label"].map(description.classes.index).to_numpy()
-    return Batches(load, labels, batch_size, seed)
+    return Batches(load, labels, batch_size, seed, sample_weights)

@@ -21,7 +21,7 @@ from vision.models.engine import Engine
 from vision.networks import backbones, cut, parts
 from vision.params import Augmentation, Finetune
 from vision.runtime.errors import UserError
-from vision.training import batches, loop
+from vision.training import batches, loop, optimization
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
 from vision.training.progress import HISTORY, OnEpoch
@@ -64,7 +64,8 @@ def unfreeze_gradually(
 
     A block from which no epoch lowers the validation loss is the last one. None is tried where the
     head gets so few validation pictures wrong that they can't tell what is better. The model is
-    left with the best weights of all.
+    left with the best weights of all. In all losses, `finetune.class_weight` says what a picture
+    counts; in those of validation by the validation pictures' own numbers.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def unfreeze_gradually(
         the disk has too little room.
     """
     _check_order(model, description, settings.blocks)
-    best = before = _measure_head(model, description, source)
+    best = before = _measure_head(model, description, settings, source)
     parts: list[pd.DataFrame] = []  # the history, by blocks
     tried: dict[str, dict[str, float | int]] = {}
     best_epoch, lowest = 0, None
@@ -156,15 +157,20 @@ def _to_try(settings: Finetune, before: Mapping[str, float], source: Source) -> 
     return settings.blocks
 
 
-def _measure_head(model: keras.Model, description: Description, source: Source) -> dict[str, float]:
+def _measure_head(
+    model: keras.Model, description: Description, settings: Finetune, source: Source
+) -> dict[str, float]:
     """Give the validation loss and accuracy of a model whose base is as it was for its features."""
     _, head = cut.split(model, description.backbone, None)
-    index = pictures.index(source.subset / "validation")
-    labels = index["label"].map(description.classes.index).to_numpy()
-    features = np.load(source.features)
-    return loop.calibrated_measures(
-        head, batches.from_features([features], labels, _AT_ONCE, None)
-    )()
+    _, index = _indices(settings, source)
+    validation = batches.from_features(
+        [np.load(source.features)],
+        index["label"].map(description.classes.index).to_numpy(),
+        _AT_ONCE,
+        None,
+        sample_weights=index["sample_weight"].to_numpy(),
+    )
+    return loop.calibrated_measures(head, validation)()
 
 
 def fit(
@@ -218,7 +224,7 @@ def _from_pictures(
     model: keras.Model, description: Description, settings: Finetune, source: Source
 ) -> Given:
     """Give the whole model, and the pictures: in every epoch decoded, augmented anew, and run."""
-    train, validation = _indices(source)
+    train, validation = _indices(settings, source)
     yield (
         model,
         batches.from_pictures(
@@ -228,9 +234,14 @@ def _from_pictures(
             settings.batch_size,
             source.augmentation,
             source.seed,
+            train["sample_weight"].to_numpy(),
         ),
         batches.from_pictures(
-            source.subset / "validation", validation, description, settings.batch_size
+            source.subset / "validation",
+            validation,
+            description,
+            settings.batch_size,
+            sample_weights=validation["sample_weight"].to_numpy(),
         ),
     )
 
@@ -241,10 +252,12 @@ def _from_activations(
 ) -> Given:
     """Give the model from a block on, and what enters there, of each epoch the next view."""
     lower, upper = cut.split(model, description.backbone, block)
-    train, validation = _indices(source)
+    train, validation = _indices(settings, source)
     labels = [
         index["label"].map(description.classes.index).to_numpy() for index in (train, validation)
     ]
+    weights = [index["sample_weight"].to_numpy() for index in (train, validation)]
+    size = settings.batch_size
     with activations.stored(
         Engine(lower),
         (source.subset / "train", train["file"]),
@@ -257,12 +270,21 @@ def _from_activations(
     ) as (views, of_validation):
         yield (
             upper,
-            batches.from_features(views, labels[0], settings.batch_size, source.seed),
-            batches.from_features([of_validation], labels[1], settings.batch_size, None),
+            batches.from_features(views, labels[0], size, source.seed, None, weights[0]),
+            batches.from_features([of_validation], labels[1], size, None, None, weights[1]),
         )
 
 
-def _indices(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the indices of the pictures to train and to validate on."""
+def _indices(settings: Finetune, source: Source) -> list[pd.DataFrame]:
+    """Give the indices of the pictures to train and to validate on.
+
+    sample_weight, besides, is what each counts in the loss.
+    """
     train, validation = (pictures.index(source.subset / name) for name in ("train", "validation"))
-    return train if source.chosen is None else train.iloc[source.chosen], validation
+    chosen = train if source.chosen is None else train.iloc[source.chosen]
+    return [
+        index.assign(
+            sample_weight=optimization.sample_weights(settings.class_weight, index["label"])
+        )
+        for index in (chosen, validation)
+    ]

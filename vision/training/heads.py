@@ -13,7 +13,7 @@ from vision.models import calibration
 from vision.models.description import Description, class_probabilities
 from vision.networks import backbones, parts
 from vision.params import TrainHead
-from vision.training import batches, lbfgs, loop
+from vision.training import batches, lbfgs, loop, optimization
 from vision.training.batches import Batches
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
@@ -69,7 +69,7 @@ class _Trained:
     ----------
     history, summary : of `loop.fit`; the summary has the strength of the penalty besides, l2, and
         whether the head takes the means of larger maps, levels.
-    losses : of each validation picture, shape (pictures,).
+    losses : of each validation picture, times what it counts, shape (pictures,).
     """
 
     head: keras.Model
@@ -98,6 +98,9 @@ def fit(
     the last maps alone and one that takes the means of larger ones as well, the first, unless its
     loss is higher by more than a standard error: of models that the validation pictures can't tell
     apart, the simplest (L. Breiman and others, "Classification and regression trees", 1984).
+    In all of these losses, `train_head.class_weight` says what a picture counts; in those of
+    validation by the validation pictures' own numbers, else what is best for the commonest class
+    would be chosen.
 
     Parameters
     ----------
@@ -119,11 +122,16 @@ def fit(
     }
     if chosen is None:
         chosen = np.arange(len(labels["train"]))
+    labels["train"] = labels["train"][chosen]
+    weights = {
+        split: optimization.sample_weights(settings.class_weight, numbers)
+        for split, numbers in labels.items()
+    }
     at_once = settings.optimizer == "lbfgs"
     sets = (
-        _examples(stored, labels, chosen)
+        _examples(stored, labels, weights, chosen)
         if at_once
-        else _batches(stored, labels, chosen, settings.batch_size, seed)
+        else _batches(stored, labels, weights, chosen, settings.batch_size, seed)
     )
     last_maps = _last_maps(extractor, backbone)
     choices = [False, True] if settings.levels == "auto" else [settings.levels]
@@ -156,7 +164,7 @@ def fit(
         outputs = head(stored.rows("validation")[0], training=False)
         probabilities = class_probabilities(np.asarray(outputs))
         of_labels = probabilities[np.arange(len(probabilities)), labels["validation"]]
-        losses = -np.log(np.maximum(of_labels, calibration.LEAST))
+        losses = weights["validation"] * -np.log(np.maximum(of_labels, calibration.LEAST))
         return _Trained(head, history, summary | {"l2": l2, "levels": levels}, losses)
 
     best = [
@@ -215,26 +223,37 @@ def _scale(used: np.ndarray, rows: np.ndarray | None) -> list[np.ndarray]:
 
 
 def _batches(
-    stored: Stored, labels: Mapping[str, np.ndarray], chosen: np.ndarray, size: int, seed: int
+    stored: Stored,
+    labels: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
+    chosen: np.ndarray,
+    size: int,
+    seed: int,
 ) -> tuple[Batches, Batches]:
     """Give what is trained on, the next view of all pictures in each epoch, and validated on."""
     train, validation = (stored.rows(split) for split in ("train", "validation"))
     return (
-        batches.from_features(train, labels["train"], size, seed, chosen),
-        batches.from_features(validation, labels["validation"], size, None),
+        batches.from_features(train, labels["train"], size, seed, chosen, weights["train"]),
+        batches.from_features(
+            validation, labels["validation"], size, None, None, weights["validation"]
+        ),
     )
 
 
 def _examples(
-    stored: Stored, labels: Mapping[str, np.ndarray], chosen: np.ndarray
-) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    stored: Stored,
+    labels: Mapping[str, np.ndarray],
+    weights: Mapping[str, np.ndarray],
+    chosen: np.ndarray,
+) -> tuple[lbfgs.Examples, lbfgs.Examples]:
     """Give what is trained on, all views of all pictures at once, and validated on."""
     views = stored.rows("train")
     (validation,) = stored.rows("validation")
     return (
         (
             np.concatenate([view[chosen] for view in views]),
-            np.tile(labels["train"][chosen], len(views)),
+            np.tile(labels["train"], len(views)),
+            np.tile(weights["train"], len(views)),
         ),
-        (np.asarray(validation), labels["validation"]),
+        (np.asarray(validation), labels["validation"], weights["validation"]),
     )

@@ -17,11 +17,13 @@ from vision.training.progress import OnEpoch, Progress, Settings
 # The largest part of the gradient at which the optimum is reached: float32 carries no further.
 _GRADIENT = 1e-5
 
+Examples = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 
 def fit(
     model: keras.Model,
-    train: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
+    train: Examples,
+    validation: Examples,
     settings: Settings,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float | int]]:
@@ -32,7 +34,8 @@ def fit(
     Parameters
     ----------
     model : gives probabilities, of one sigmoid unit or of a softmax; its penalties count.
-    train, validation : inputs, shape (examples, features), and class numbers, shape (examples,).
+    train, validation : inputs, shape (examples, features); and the class number of each and what
+        it counts in the loss, 1 in the mean, shape (examples,).
     settings : the epochs at most, and the patience.
     on_epoch : called after each epoch, with the history so far.
 
@@ -41,7 +44,8 @@ def fit(
     The history and the summary of `loop.fit`.
     """
     progress = Progress(model, settings)
-    inputs, labels = (tf.constant(part) for part in (train[0], train[1][:, np.newaxis]))
+    sets = {"train": _tensors(train), "validation": _tensors(validation)}
+    inputs, labels, sample_weights = sets["train"]
     cross_entropy = optimization.loss(model)
     measures = optimization.measures(model)
     weights = [variable.value for variable in model.trainable_variables]
@@ -50,7 +54,8 @@ def fit(
     @tf.function
     def value_and_gradients() -> tuple[tf.Tensor, list[tf.Tensor]]:
         with tf.GradientTape() as tape:
-            value = cross_entropy(labels, model(inputs, training=False)) + sum(model.losses)
+            probabilities = model(inputs, training=False)
+            value = cross_entropy(labels, probabilities, sample_weights) + sum(model.losses)
         return value, tape.gradient(value, weights)
 
     def assign(point: np.ndarray) -> None:
@@ -62,20 +67,21 @@ def fit(
         value, gradients = value_and_gradients()
         return float(value), _flat(gradients)
 
-    def measure(split: str, inputs: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-        measured = measures(tf.constant(labels[:, np.newaxis]), model(inputs, training=False))
+    def measure(split: str) -> dict[str, float]:
+        inputs, labels, sample_weights = sets[split]
+        measured = measures(labels, model(inputs, training=False), sample_weights)
         digits = {name: round(float(value), 7) for name, value in measured.items()}  # float32's
         return optimization.named(split, digits)
 
     def after_step(point: np.ndarray) -> None:
         assign(point)
-        progress.add(measure("train", *train) | measure("validation", *validation))
+        progress.add(measure("train") | measure("validation"))
         if on_epoch:
             on_epoch(progress.history())
         if progress.finished:
             raise StopIteration
 
-    progress.add(measure("validation", *validation))
+    progress.add(measure("validation"))
     minimize(
         objective,
         _flat(weights),
@@ -85,6 +91,12 @@ def fit(
         options={"gtol": _GRADIENT, "ftol": 0, "maxiter": settings.epochs},
     )
     return progress.finish()
+
+
+def _tensors(examples: Examples) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Give examples to TensorFlow, their labels in a column."""
+    inputs, labels, sample_weights = examples
+    return tf.constant(inputs), tf.constant(labels[:, np.newaxis]), tf.constant(sample_weights)
 
 
 def _flat(parts: list[tf.Tensor]) -> np.ndarray:

@@ -38,6 +38,7 @@ def fit(
 
     Best is the least validation loss, which is the cross-entropy without penalties; the weights
     before the first epoch compete, so that training never makes a model worse by that measure.
+    In all losses, an example counts as much as its sample weight says.
 
     Parameters
     ----------
@@ -106,14 +107,15 @@ def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[],
     predict = tf.function(lambda inputs: model(inputs, training=False), [signature])
 
     def evaluate() -> dict[str, float]:
-        outputs = np.concatenate([predict(inputs) for inputs, _ in validation.epoch(0)])
+        outputs = np.concatenate([predict(inputs) for inputs, *_ in validation.epoch(0)])
         if not np.isfinite(outputs).all():
             return named("validation", dict.fromkeys(("cross_entropy", "accuracy"), math.nan))
         labels, probabilities = validation.labels, class_probabilities(outputs)
-        temperature = calibration.fit_temperature(labels, probabilities)
+        weights = validation.sample_weights
+        temperature = calibration.fit_temperature(labels, probabilities, weights)
         of_labels = calibration.scale(probabilities, temperature)[np.arange(len(labels)), labels]
         measures = {
-            "cross_entropy": -np.log(np.maximum(of_labels, calibration.LEAST)).mean(),
+            "cross_entropy": (weights * -np.log(np.maximum(of_labels, calibration.LEAST))).mean(),
             "accuracy": (probabilities.argmax(axis=1) == labels).mean(),
         }
         return named("validation", {name: float(value) for name, value in measures.items()})
@@ -122,7 +124,7 @@ def calibrated_measures(model: keras.Model, validation: Batches) -> Callable[[],
 
 
 # Takes a step on each of the batches that are stacked in its arguments, and gives their measures.
-_CompiledSteps = Callable[[np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
+_CompiledSteps = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, tf.Tensor]]
 
 
 def _compiled_steps(
@@ -136,23 +138,24 @@ def _compiled_steps(
     measured = optimization.measures(model)
     variables = model.trainable_variables
 
-    def step(batch: tuple[tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
-        inputs, labels = batch
+    def step(batch: tuple[tf.Tensor, tf.Tensor, tf.Tensor]) -> dict[str, tf.Tensor]:
+        inputs, labels, sample_weights = batch
         with tf.GradientTape() as tape:
             probabilities = model(inputs, training=optimizer is not None)
-            total = wanted(labels, probabilities) + sum(model.losses)
+            total = wanted(labels, probabilities, sample_weights) + sum(model.losses)
         if optimizer is not None:
             optimizer.apply(tape.gradient(total, variables), variables)
-        return measured(labels, probabilities) | {"loss": total}
+        return measured(labels, probabilities, sample_weights) | {"loss": total}
 
-    def all_steps(inputs: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
+    def all_steps(*stacked: tf.Tensor) -> dict[str, tf.Tensor]:
         numbers = dict.fromkeys(_MEASURES, tf.float32)
-        return tf.map_fn(step, (inputs, labels), parallel_iterations=1, fn_output_signature=numbers)
+        return tf.map_fn(step, stacked, parallel_iterations=1, fn_output_signature=numbers)
 
     batches = (None, None)  # how many, and how large
     signature = [
         tf.TensorSpec((*batches, *model.input.shape[1:])),
         tf.TensorSpec((*batches, 1), tf.int64),
+        tf.TensorSpec(batches),
     ]
     return tf.function(all_steps, signature, autograph=False)
 
@@ -167,8 +170,8 @@ def _run(
     """
     sums: dict[str, float] = defaultdict(float)
     with tqdm(desc=progress, total=len(batches), disable=None, leave=False) as bar:
-        for inputs, labels in _stacked(batches.epoch(epoch)):
-            for name, means in compiled(inputs, labels).items():
+        for inputs, labels, sample_weights in _stacked(batches.epoch(epoch)):
+            for name, means in compiled(inputs, labels, sample_weights).items():
                 for mean in means.numpy():
                     sums[name] += float(mean) * labels.shape[1]
             if not np.isfinite(sums["loss"]):
@@ -178,14 +181,13 @@ def _run(
 
 
 def _stacked(
-    batches: Iterable[tuple[np.ndarray, np.ndarray]],
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    batches: Iterable[tuple[np.ndarray, ...]],
+) -> Iterator[tuple[np.ndarray, ...]]:
     """Stack batches of one size, as many as `_AT_ONCE` allows, but one at least; one uncopied."""
     for size, alike in groupby(batches, key=lambda batch: batch[0].nbytes):
         most = max(_AT_ONCE // size, 1)
         while some := list(islice(alike, most)):
-            inputs, labels = (
+            yield tuple(
                 part[0][np.newaxis] if len(part) == 1 else np.stack(part)
                 for part in zip(*some, strict=True)
             )
-            yield inputs, labels

@@ -1,10 +1,14 @@
 """The loss, the measures and the optimizer of a training."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
+from sklearn.utils.class_weight import compute_sample_weight
+
+from vision.params import ClassWeight
 
 _MOMENTUM = 0.9
 
@@ -14,6 +18,24 @@ def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
     return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
 
 
+def sample_weights(class_weight: ClassWeight, labels: Sequence) -> np.ndarray:
+    """Return what each picture counts in the loss, 1 in the mean.
+
+    none: 1. balanced: pictures / (classes * pictures of its class), so that each class counts the
+    same (G. King and L. Zeng, "Logistic regression in rare events data", 2001).
+
+    Parameters
+    ----------
+    labels : the class of each picture, by number or by name.
+
+    Returns
+    -------
+    float32, shape (pictures,).
+    """
+    of_class = None if class_weight == "none" else class_weight
+    return compute_sample_weight(of_class, labels).astype(np.float32)
+
+
 def loss(model: keras.Model) -> keras.losses.Loss:
     """Return the cross-entropy of a model's probabilities, of one sigmoid unit or of a softmax."""
     if model.output.shape[-1] == 1:
@@ -21,20 +43,25 @@ def loss(model: keras.Model) -> keras.losses.Loss:
     return keras.losses.SparseCategoricalCrossentropy()
 
 
-def measures(model: keras.Model) -> Callable[[tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
-    """Return the function from labels and a model's probabilities to accuracy and cross-entropy.
+def measures(
+    model: keras.Model,
+) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], dict[str, tf.Tensor]]:
+    """Return the function from labels, a model's probabilities and sample weights to two measures.
 
-    The cross-entropy is without the L2 penalty that training adds to it.
+    The cross-entropy, without the L2 penalty that training adds to it; and the accuracy, which is
+    the share that is right, whatever the weights.
     """
     of_one_unit = model.output.shape[-1] == 1
     cross_entropy = loss(model)
 
-    def measure(labels: tf.Tensor, probabilities: tf.Tensor) -> dict[str, tf.Tensor]:
+    def measure(
+        labels: tf.Tensor, probabilities: tf.Tensor, sample_weights: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
         predicted = probabilities > 0.5 if of_one_unit else tf.argmax(probabilities, 1)[:, None]
         right = tf.equal(tf.cast(predicted, labels.dtype), labels)
         return {
             "accuracy": tf.reduce_mean(tf.cast(right, tf.float32)),
-            "cross_entropy": cross_entropy(labels, probabilities),
+            "cross_entropy": cross_entropy(labels, probabilities, sample_weights),
         }
 
     return measure

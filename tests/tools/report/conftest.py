@@ -71,7 +71,8 @@ def write_run(folder):
         | {"left_out": dict.fromkeys(CLASSES, 0)},
         "head": {"epochs": 3, "best_epoch": 2},
         "finetune": {"epochs": 0, "best_epoch": 0},
-        "evaluate": {"pictures": len(table), "head": score, "finetuned": score},
+        "evaluate": {"pictures": len(table), "head": score, "finetuned": score}
+        | {"baseline": scores.baseline(np.array([1]), labels, CLASSES)},
         "calibration": {"temperature": 1.5, "unsure_below": 0.6}
         | {
             split: {

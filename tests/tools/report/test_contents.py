@@ -66,6 +66,20 @@ def test_a_run_without_an_audit_has_no_word_of_it(within):
     assert "What changed" not in text
 
 
+def test_only_where_classes_are_unequal_it_says_what_always_saying_one_would_score(whole, folder):
+    assert not re.search("always saying|balanced accuracy", whole[1], re.IGNORECASE)
+    counts = json.loads((folder / "metrics/subset.json").read_text())
+    counts["test"] = dict(zip(whole[0].classes, (7, 9), strict=True))
+    (folder / "metrics/subset.json").write_text(json.dumps(counts))
+    text = page.render(contents.gather(None))
+    rows = dict(re.findall(r'<th scope="row">([^<]*)</th>\s*<td>(.*?)</td>', text))
+    name = "Größtdampfschifffahrt &amp; mehr"
+    always = rows[f"Accuracy of always saying {name}"]
+    assert always == '0.500 <span class="note">0.280–0.720</span>'
+    assert f"Always saying {name} would get 50.0 % of them right." in text
+    assert rows["Balanced accuracy"] == rows["Recall"]
+
+
 def test_parameters_are_those_of_the_run(folder):
     unchanged = contents.gather(None)
     assert not unchanged.changed

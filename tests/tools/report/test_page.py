@@ -51,6 +51,10 @@ def test_names_are_text_and_no_markup(whole):
     assert "&lt;b&gt;bold" in whole[1]
 
 
+def test_names_that_are_copied_into_a_spreadsheet_are_no_formulas(whole):
+    assert 'th, td.text { mso-number-format: "\\@"; }' in whole[1]
+
+
 def test_each_id_is_there_once(parsed):
     ids = [attributes["id"] for _, attributes in parsed.elements if "id" in attributes]
     assert len(set(ids)) == len(ids)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ PROBABILITIES_3 = np.array([[0.7, 0.2, 0.1], [0.5, 0.15, 0.35], [0.1, 0.2, 0.7],
 # are 0.9 0.9 (both right), 0.6 0.65 (both wrong), 0.8 (right).
 OF_TWO = {
     "accuracy": 3 / 5,
+    "balanced_accuracy": (1 / 2 + 2 / 3) / 2,
     "loss": -np.log([0.9, 0.4, 0.35, 0.8, 0.9]).sum() / 5,
     "roc_auc": 5 / 6,
     **dict.fromkeys(("precision", "recall", "f1"), (1 / 2 + 2 / 3) / 2),
@@ -28,6 +31,7 @@ OF_TWO = {
 # confidences are 0.7 0.7 (right), 0.5 (wrong), 0.6 (right).
 OF_THREE = {
     "accuracy": 3 / 4,
+    "balanced_accuracy": (1 + 0 + 1) / 3,
     "loss": -np.log([0.7, 0.15, 0.7, 0.6]).sum() / 4,
     "roc_auc": (1 + 0 + 1) / 3,
     "precision": (1 / 2 + 0 + 1) / 3,
@@ -61,6 +65,25 @@ def test_a_class_without_pictures_counts_in_no_mean_but_where_it_is_predicted():
     with_third[0] = [0.1, 0, 0.9]
     recall = scores.score(LABELS, with_third, 10)["recall"]
     assert recall == pytest.approx(OF_TWO["recall"] - 1 / 4)
+
+
+def test_in_the_balanced_accuracy_a_common_class_counts_no_more_than_a_rare_one():
+    labels = np.repeat([0, 1], [93, 7])
+    always_the_first = np.tile([0.9, 0.1], (100, 1))
+    figures = scores.score(labels, always_the_first, 10)
+    assert (figures["accuracy"], figures["balanced_accuracy"]) == (0.93, 0.5)
+
+
+def test_the_baseline_always_says_the_commonest_class_of_the_training_pictures():
+    """Whatever is commonest among those that it is tested on."""
+    figures = scores.baseline(np.array([0, 2, 1, 1]), LABELS_3, ["cat", "dog", "fox"])
+    low, high = scores.accuracy_interval(1, 4)
+    assert figures == {
+        "class": "dog", "accuracy": 1 / 4, "accuracy_low": low, "accuracy_high": high
+    }  # fmt: skip
+    of_equal = scores.baseline(np.array([0, 2, 1]), LABELS_3, ["cat", "dog", "fox"])
+    assert (of_equal["class"], of_equal["accuracy"]) == ("cat", 1 / 4)
+    json.dumps(figures)
 
 
 @pytest.mark.parametrize(("right", "pictures"), [(0, 10), (3, 10), (10, 10), (985, 1000)])

@@ -5,6 +5,7 @@ import pytest
 from vision.runtime.errors import UserError
 from vision.sources.class_names import check_names
 from vision.sources.layout import arrange
+from vision.sources.rules import Rules
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,10 @@ def test_files_named_after_other_classes_are_told_of_all_folders_at_once_and_may
     assert "the folder drawing holds 1 files named after the class photo" in str(error.value)
     assert "the folder print holds 1 files named after the class drawing" in str(error.value)
     assert "dvc exp run -S download.check_names=false" in str(error.value)
-    places = arrange(names, check_names=False).places
+    places = arrange(names, Rules(check_names=False)).places
     assert places["drawing/photo_1.jpg"] == ("drawing", "photo_1.jpg")
     some_only = ["drawing/photo.1.jpg", "drawing/drawing.2.jpg", "photo/photo.3.jpg"]
-    assert arrange(some_only, check_names=False).places[some_only[0]] == ("drawing", "photo.1.jpg")
+    assert arrange(some_only, Rules(check_names=False)).places[some_only[0]] == (
+        "drawing",
+        "photo.1.jpg",
+    )

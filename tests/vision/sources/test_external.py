@@ -7,6 +7,7 @@ from tests.files import files_below, write_files, write_tar, write_zip, zipped
 from vision.runtime.errors import UserError
 from vision.sources.entries import Bounds
 from vision.sources.external import write_pictures
+from vision.sources.rules import Rules
 
 BOUNDS = Bounds(1000, 1)
 
@@ -101,8 +102,9 @@ def test_what_was_renamed_and_how_names_were_read_is_said(source, into, capsys):
     (source / "a.zip").write_bytes(data.replace(b"dXg", "d\u00f6g".encode("cp437")))
     write_pictures(source, into, BOUNDS)
     assert "d\u00f6g/val-0.jpg" in files_below(into)
-    read, renamed = capsys.readouterr().out.splitlines()
+    read, split, renamed = capsys.readouterr().out.splitlines()
     assert "names in a.zip don't say how they are encoded and were read as cp437" in read
+    assert split.startswith("others have split these pictures: train 2, validation 2; that stays")
     assert renamed.startswith("1 pictures have names")
     assert renamed.endswith("such as val-0.jpg")
 
@@ -120,7 +122,7 @@ def test_pictures_that_a_tar_was_given_again_are_said(source, into, capsys):
 
 def test_names_that_are_alike_are_taken_if_it_is_meant(source, into):
     files = {"glass/0.jpg": b"a", "glasses/0.jpg": b"b"}
-    write_pictures(write_files(source, files), into, BOUNDS, check_names=False)
+    write_pictures(write_files(source, files), into, BOUNDS, Rules(check_names=False))
     assert files_below(into) == files
 
 

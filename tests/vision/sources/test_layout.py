@@ -3,6 +3,7 @@ import pytest
 from vision.runtime.errors import UserError
 from vision.sources.file_names import PICTURES, listed
 from vision.sources.layout import arrange
+from vision.sources.rules import Rules
 
 PAIR = {"cat/0.jpg": ("cat", "0.jpg"), "dog/0.jpg": ("dog", "0.jpg")}
 
@@ -72,7 +73,6 @@ def test_other_files_are_left_out_and_counted():
         (["cat/0.jpg", "dog/0.jpg", "loose.jpg"], "loose.jpg and "),
         (["cat/0.jpg", "cat/more/1.jpg", "dog/0.jpg"], "cat/more/1.jpg don't lie"),
         (["cat/front/0.jpg", "cat/side/0.jpg", "dog/front/1.jpg"], "don't lie"),
-        (["train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"], "test1/1.jpg"),
         (["cat/london.0.jpg", "cat/paris.1.jpg", "dog/london.2.jpg", "dog/paris.3.jpg"],
          "the class of cat/london.0.jpg may be told by its folder or by its name"),
         (["pool/cat.0.jpg", "pool/dog.0.jpg", "cow/1.jpg"], "the class of pool/cat.0.jpg may be"),
@@ -88,10 +88,11 @@ def test_other_files_are_left_out_and_counted():
         (["a/face/0.jpg", "b/face/1.jpg"], "(a and b)"),
         (["t/train/n1/images/0.jpg", "t/train/n2/images/0.jpg", "t/val/images/0.jpg"],
          "t/val/images/0.jpg"),
+        (["cat/1.jpg", "dog/1.jpg", "val/1.jpg"], "if a class is called so, say `dvc exp run"),
+        (["cat/1.jpg", "test/1.jpg"], "if a class is called so, say `dvc exp run"),
+        (["seg_train/a/0.jpg", "seg_train/b/0.jpg", "seg_val/0.jpg"],
+         "seg_val/0.jpg lies in seg_val, which tells a split, and in no folder of a class"),
         (["train/1.jpg", "test/2.jpg"], "test/2.jpg lies in test, which tells a split"),
-        (["cat/1.jpg", "dog/1.jpg", "test/1.jpg"], "if a class is called so, say `dvc exp run"),
-        (["seg_train/a/0.jpg", "seg_train/b/0.jpg", "seg_pred/0.jpg"],
-         "seg_pred/0.jpg lies in seg_pred, which tells a split, and in no folder of a class"),
         (["t/train/n1/images/0.jpg", "t/train/n2/images/0.jpg", "t/val/images/0.jpg",
           "t/test/images/0.jpg"],
          "put the pictures in t/test/images, t/val/images into folders of their classes"),
@@ -102,7 +103,6 @@ def test_other_files_are_left_out_and_counted():
         (["a.zip/cat.0.jpg", "b.zip/dog.0.jpg"], "may be told by its archive or by its name"),
         (["a.zip/cat.0.jpg", "a.zip/dog.0.jpg", "b.zip/cat.1.jpg", "b.zip/dog.1.jpg"],
          "a.zip/cat.0.jpg may be told by its archive or by its name"),
-        (["cat.zip/1.jpg", "dog.zip/1.jpg", "test.zip/1.jpg"], "test.zip/1.jpg lies in test"),
         (["train.zip/1.jpg", "test.zip/1.jpg"], "one class"),
         (["cat.zip/1.jpg", "dog.zip/1.jpg", "fox.zip/a.txt"], "fox (.txt 1) holds no pictures"),
         # What lies there is said.
@@ -169,7 +169,7 @@ def test_class_folders_and_archives_win_over_names_that_only_count(ending, files
 
 def test_folders_win_over_words_in_names_if_it_is_meant():
     names = ["cat/london.0.jpg", "cat/paris.1.jpg", "dog/london.2.jpg", "dog/paris.3.jpg"]
-    found = arrange(names, check_names=False).places
+    found = arrange(names, Rules(check_names=False)).places
     assert [label for label, _ in found.values()] == ["cat", "cat", "dog", "dog"]
 
 
@@ -196,6 +196,80 @@ def labels_of(names):
 def test_folders_whose_names_tell_a_split_are_put_together(splits):
     names = [f"{split}/{label}/{split[0]}.jpg" for split in splits for label in ("cat", "dog")]
     assert labels_of(names) == {"cat", "dog"}
+
+
+@pytest.mark.parametrize(
+    ("folders", "wanted"),
+    [
+        (["train", "val", "test"], ["train", "validation", "test"]),
+        (["Train", "VALID", "Testing"], ["train", "validation", "test"]),
+        (["training", "validation", "holdout"], ["train", "validation", "test"]),
+        (["data/train", "data/dev", "data/test"], ["train", "validation", "test"]),
+        (["seg_train/seg_train", "seg_test/seg_test"], ["train", "test"]),
+        (["train2017", "val2017"], ["train", "validation"]),
+        (["train", "eval"], ["train", "test"]),
+        (["train", "eval", "test"], ["train", "validation", "test"]),
+        (["train.zip", "test.zip"], ["train", "test"]),
+        (["train"], [""]),
+        (["train_val", "test"], ["", "test"]),
+    ],
+)
+@pytest.mark.parametrize("form", ["{}/{}/1.jpg", "{}/{}/images/1.jpg", "{}/{}.1.jpg"])
+def test_splits_that_folders_tell_are_kept(folders, wanted, form):
+    names = {form.format(folder, label): folder for folder in folders for label in ("cat", "dog")}
+    given = arrange(names).given
+    assert [given[name].split for name in names] == [split for split in wanted for _ in range(2)]
+    merged = arrange(names, Rules(splits="merge"))
+    assert {each.split for each in merged.given.values()} == {""}
+    assert labels_of(names) == {"cat", "dog"}
+
+
+def test_splits_may_lie_below_the_classes():
+    names = [f"{label}/{split}/1.jpg" for label in ("cat", "dog") for split in ("train", "test")]
+    given = arrange(names).given
+    assert [given[name].split for name in names] == ["train", "test"] * 2
+
+
+def test_splits_are_said_and_that_they_are_merged():
+    names = [f"{split}/{label}/1.jpg" for split in ("train", "val") for label in ("cat", "dog")]
+    (said,) = arrange(names).said
+    assert said == (
+        "others have split these pictures: train 2, validation 2; that stays so, unless "
+        "download.splits is merge"
+    )
+    (said,) = arrange(names, Rules(splits="merge")).said
+    assert said == "the splits of others are put together, since download.splits is merge"
+
+
+@pytest.mark.parametrize("unlabelled", ["test/1.jpg", "test1/unknown/2.jpg", "test/images/3.jpg"])
+def test_pictures_for_the_test_without_classes_are_none_to_train_on(unlabelled):
+    names = ["train/cat/1.jpg", "train/dog/1.jpg"]
+    found = arrange([*names, unlabelled])
+    assert list(found.places) == names
+    assert found.unlabelled == [unlabelled]
+    assert found.given[names[0]].split == ""
+
+
+def test_a_class_may_be_called_unknown():
+    names = [f"{split}/{label}/1.jpg" for split in ("train", "test") for label in ("a", "unknown")]
+    assert labels_of(names) == {"a", "unknown"}
+    assert labels_of(["a/1.jpg", "unknown/1.jpg"]) == {"a", "unknown"}
+
+
+@pytest.mark.parametrize("above", ["", "pets/", "train/", "images/train/"])
+def test_sub_folders_of_a_class_are_groups_where_that_is_said(above):
+    names = [f"{above}cat/tom/1.jpg", f"{above}cat/tim/a/1.jpg", f"{above}dog/1.jpg"]
+    with pytest.raises(UserError, match="class_folder=first"):
+        arrange(names)
+    found = arrange(names, Rules(class_folder="first"))
+    assert [found.places[name][0] for name in names] == ["cat", "cat", "dog"]
+    assert [found.given[name].folder for name in names] == ["tom", "tim/a", ""]
+    assert [found.given[name].group for name in names] == ["tom", "tim/a", ""]
+
+
+def test_where_the_first_folder_is_the_class_there_is_one():
+    with pytest.raises(UserError, match="pictures lie in '', where with"):
+        arrange([*PAIR, "1.jpg"], Rules(class_folder="first"))
 
 
 def test_a_last_folder_that_says_nothing_is_seen_through():

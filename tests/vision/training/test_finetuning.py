@@ -164,6 +164,25 @@ def test_trains_on_the_chosen_pictures_only(source, views):
     assert np.asarray(model(light)).item() <= np.asarray(untrained()(light)).item()
 
 
+@pytest.mark.parametrize("views", [1, 0])
+def test_balanced_the_rare_class_becomes_more_probable(source, views):
+    """On all pictures that are dark, and two that are light."""
+    unequal = replace(source, chosen=np.arange(14))
+    chosen = {"views": views, "epochs": 4, "patience": 4}
+    light = np.full((1, 64, 64, 3), 180, np.float32)
+    none, balanced = (
+        np.asarray(finetuned(unequal, class_weight=weight, **chosen)[0](light)).item()
+        for weight in ("none", "balanced")
+    )
+    assert balanced > none
+
+
+def test_of_equal_classes_balanced_is_none_to_the_byte(source, after_an_epoch):
+    model, history = finetuned(source, class_weight="balanced")
+    assert same_weights(model, after_an_epoch[0])
+    assert history.equals(after_an_epoch[1])
+
+
 def test_models_that_differ_below_the_cut_are_not_put_side_by_side(after_an_epoch):
     models = [untrained(), after_an_epoch[0]]
     for block, name in (("top", "top"), (None, "the head")):

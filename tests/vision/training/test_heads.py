@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vision.models.description import class_probabilities
 from vision.params import TrainHead
 from vision.training import heads
 from vision.training.heads import build_head
@@ -22,6 +23,7 @@ def settings(**changes) -> TrainHead:
         "hidden_units": 0,
         "dropout": 0.0,
         "l2": 0.0,
+        "class_weight": "none",
         "optimizer": "adam",
         "learning_rate": 1e-3,
         "schedule": "cosine",
@@ -193,3 +195,72 @@ def test_only_the_chosen_pictures_are_trained_on(stored, optimizer):
     again, _ = fit(stored, chosen, l2=0.01, optimizer=optimizer)
     for one, other in zip(few, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# --- unequal classes ---
+
+
+def unequal(folder, cats, dogs, classes=("cat", "dog")):
+    """Features of clouds that overlap, as many of each class as said in all splits."""
+    rng = np.random.default_rng(0)
+    (folder / "features").mkdir(parents=True)
+    (folder / "views").mkdir()
+    for split, times in (("train", 1), ("validation", 2)):
+        rows, labels = two_clouds(rng, 2 * max(cats, dogs) * times, distance=1.0)
+        of_each = [np.flatnonzero(labels == k)[: n * times] for k, n in enumerate((cats, dogs))]
+        kept = np.sort(np.concatenate(of_each))
+        np.save(folder / f"features/{split}.npy", rows[kept])
+        names = pd.DataFrame({"label": np.array(classes)[labels[kept]]})
+        names.to_csv(folder / f"features/{split}.csv", index=False)
+    return Stored(folder / "features", folder / "views")
+
+
+def recalls(weights):
+    """Of many new pictures of each class, the shares that a head finds."""
+    head = build_head(4, 2, settings(), seed=0)
+    head.set_weights(weights)
+    rows, labels = two_clouds(np.random.default_rng(1), 10_000, distance=1.0)
+    said = class_probabilities(np.asarray(head(rows))).argmax(axis=1)
+    return [(said[labels == k] == k).mean() for k in (0, 1)]
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_balanced_a_rare_class_is_found_at_the_expense_of_the_common_one(tmp_path, optimizer):
+    stored = unequal(tmp_path, cats=300, dogs=30)
+    chosen = {"optimizer": optimizer, "learning_rate": 0.05, "l2": [1e-3, 1e-1]}
+    (of_cats, of_dogs), (weighted_cats, weighted_dogs) = (
+        recalls(fit(stored, class_weight=weight, **chosen)[0]) for weight in ("none", "balanced")
+    )
+    # The line that is best for both finds 76 % of each; that of most right, 98 % and 18 %.
+    assert of_dogs < 0.4
+    assert weighted_dogs > 0.65
+    assert 0.65 < weighted_cats < of_cats
+    assert weighted_cats + weighted_dogs > of_cats + of_dogs
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_of_equal_classes_balanced_is_none_to_the_byte(stored, optimizer):
+    chosen = {"optimizer": optimizer, "l2": STRENGTHS, "levels": "auto"}
+    none, balanced = (fit(stored, class_weight=w, **chosen) for w in ("none", "balanced"))
+    assert none[1] == balanced[1]
+    for one, other in zip(none[0], balanced[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_balanced_the_best_is_chosen_by_a_loss_in_which_all_classes_count_the_same(
+    tmp_path, optimizer
+):
+    """By the validation pictures' own numbers: four of five are dogs there, here one of eleven."""
+    stored = unequal(tmp_path, cats=100, dogs=10)
+    rows, labels = two_clouds(np.random.default_rng(2), 50)
+    kept = np.flatnonzero((labels == 1) | (np.arange(50) < 12))
+    np.save(stored.features / "validation.npy", rows[kept])
+    names = pd.DataFrame({"label": np.array(["cat", "dog"])[labels[kept]]})
+    names.to_csv(stored.features / "validation.csv", index=False)
+    weights, summary = fit(stored, class_weight="balanced", optimizer=optimizer)
+    head = build_head(4, 2, settings(), seed=0)
+    head.set_weights(weights)
+    of_labels = class_probabilities(np.asarray(head(rows)))[np.arange(50), labels][kept]
+    of_class = [-np.log(of_labels[labels[kept] == k]).mean() for k in (0, 1)]
+    assert summary["validation_loss"] == pytest.approx(np.mean(of_class), rel=1e-4)  # float32

@@ -10,7 +10,8 @@ from vision.training.heads import build_head
 
 
 def fit(head, train, validation, **chosen):
-    return lbfgs.fit(head, train, validation, settings(optimizer="lbfgs", **chosen))
+    sets = ((inputs, labels, np.ones(len(labels))) for inputs, labels in (train, validation))
+    return lbfgs.fit(head, *sets, settings(optimizer="lbfgs", **chosen))
 
 
 @pytest.fixture

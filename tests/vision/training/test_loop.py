@@ -14,7 +14,7 @@ from vision.networks import backbones
 from vision.networks.extractor import build_extractor
 from vision.params import BackboneSettings
 from vision.runtime.errors import UserError
-from vision.training import loop
+from vision.training import loop, optimization
 from vision.training.batches import Batches
 from vision.training.checkpoint import Checkpoint
 from vision.training.heads import build_head
@@ -26,8 +26,9 @@ def rng():
     return np.random.default_rng(0)
 
 
-def batches(inputs, labels, seed=None, batch_size=8):
-    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed)
+def batches(inputs, labels, seed=None, batch_size=8, class_weight="none"):
+    weights = optimization.sample_weights(class_weight, labels)
+    return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed, weights)
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -79,6 +80,55 @@ def test_how_sure_a_model_is_changes_no_calibrated_loss(rng, classes):
     assert surer == pytest.approx(as_it_is, rel=0.02)  # the prior holds the temperature a little
     assert before(4, False)[0] > 1.2 * before(1, False)[0]
     assert as_it_is[0] <= before(1, False)[0] + 1e-6
+
+
+# --- unequal classes ---
+
+
+def test_balanced_each_class_counts_the_same_and_a_picture_1_in_the_mean():
+    labels = np.array([0, 2, 2, 2, 0, 2])  # of a third class, there are none here
+    weights = optimization.sample_weights("balanced", labels)
+    np.testing.assert_allclose(weights, 6 / (2 * np.array([2, 4, 4, 4, 2, 4])))
+    assert weights.mean() == 1
+    named = np.array(["cat", "dog", "fox"])[labels]
+    assert (optimization.sample_weights("balanced", named) == weights).all()
+    assert (optimization.sample_weights("none", labels) == 1).all()
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_balanced_losses_are_those_of_as_many_pictures_of_each_class(rng, calibrated):
+    """Here made by repetition: the rare class's three times, in training and in validation."""
+    inputs, labels = two_clouds(rng, 78, distance=1.0)
+    kept = (labels == 0) | (np.arange(78) % 3 == 0)
+    inputs, labels = inputs[kept], labels[kept]
+    assert np.bincount(labels).tolist() == [39, 13]
+    repeated = np.repeat(np.arange(len(labels)), np.where(labels == 1, 3, 1))
+    chosen = settings(optimizer="sgd", epochs=3, patience=3)
+    found = []
+    for rows, weight in ((np.arange(len(labels)), "balanced"), (repeated, "none")):
+        head = build_head(4, 2, settings(), seed=0)
+        # All in one step.
+        every = batches(inputs[rows], labels[rows], None, len(rows), weight)
+        history, _ = fit(head, every, every, chosen, 0.5, calibrated=calibrated)
+        found.append((history.filter(like="loss"), np.concatenate(head.get_weights(), axis=None)))
+    (weighted, weights), (expected, of_repeated) = found
+    # float32; and the prior of the temperature counts for less, the more pictures there are.
+    rtol = 5e-3 if calibrated else 1e-5
+    np.testing.assert_allclose(weighted, expected, rtol=rtol)
+    np.testing.assert_allclose(weights, of_repeated, rtol=1e-4, atol=1e-6)
+
+
+def test_accuracies_stay_the_share_that_is_right(rng):
+    inputs, labels = two_clouds(rng, 60, distance=1.0)
+    unequal = np.sort(labels[:40] * (np.arange(40) % 4 == 1))
+    measured = []
+    for weight in ("none", "balanced"):
+        some = batches(inputs[:40], unequal, class_weight=weight)
+        measured.append(fit(build_head(4, 2, settings(), 0), some, some, settings(), 1e-9)[1])
+    of_none, of_balanced = (each["validation_accuracy_before"] for each in measured)
+    assert of_none == of_balanced
+    of_none, of_balanced = (each["validation_loss_before"] for each in measured)
+    assert of_none != of_balanced
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant"])
@@ -143,7 +193,7 @@ def test_an_epoch_is_that_of_keras_own_steps(rng, classes):
     kind = "binary" if classes == 2 else "sparse_categorical"
     keras_own.compile(keras.optimizers.Adam(0.01), f"{kind}_crossentropy", metrics=["accuracy"])
     accuracies = []
-    for inputs, labels in batches(*train, seed=0).epoch(0):
+    for inputs, labels, _ in batches(*train, seed=0).epoch(0):
         measured = keras_own.train_on_batch(inputs, labels, return_dict=True)
         accuracies += [measured["accuracy"]] * len(labels)
     for one, other in zip(ours.get_weights(), keras_own.get_weights(), strict=True):
@@ -201,7 +251,7 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(rng, tmp_path):
 
 def order_of(examples, epoch):
     """Tell which examples an epoch takes, from labels that number them."""
-    read = [labels[:, 0] for _, labels in examples.epoch(epoch)]
+    read = [labels[:, 0] for _, labels, _ in examples.epoch(epoch)]
     assert [len(labels) for labels in read] == [4, 4, 4, 4, 4, 1]
     return list(np.concatenate(read))
 
@@ -237,7 +287,7 @@ def test_batch_normalisation_stays_in_inference_mode(rng):
     examples = batches(pictures, labels, batch_size=4)
     seen = keras.Model(model.input, model.output)
     seen.compile("sgd", "binary_crossentropy", jit_compile=False)
-    for inputs, targets in examples.epoch(0):
+    for inputs, targets, _ in examples.epoch(0):
         seen.train_on_batch(inputs, targets)
     changed = {w.path for w in conv_base.weights if (w.numpy() != before[w.path]).any()}
     trained = {weight.path for weight in conv_base.trainable_weights}

@@ -31,8 +31,10 @@ def with_views(folder):
 def epoch(folder, number, seed=None, chosen=None):
     stored = Stored(folder / "features", folder / "views")
     labels = (stored.labels("train") == "b").astype(int)
+    if chosen is not None:
+        labels = labels[chosen]
     in_batches = batches.from_features(stored.rows("train"), labels, 2, seed, chosen)
-    inputs, labels = zip(*in_batches.epoch(number), strict=True)
+    inputs, labels, _ = zip(*in_batches.epoch(number), strict=True)
     assert all(batch.dtype == np.float32 for batch in inputs)
     return np.concatenate(inputs).ravel(), np.concatenate(labels).ravel()
 
