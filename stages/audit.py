@@ -145,7 +145,7 @@ def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.Da
     return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
 
 
-def write(found: Found, judged: np.ndarray, flattery: Mapping[str, int | float]) -> None:
+def write(found: Found, judged: np.ndarray, flattery: Mapping[str, int | dict]) -> None:
     """Write the findings, ranked, as a table and as contact sheets, and their counts.
 
     Parameters
@@ -182,14 +182,14 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
     }
 
 
-def count_missed(found: Found) -> dict[str, int | float]:
+def count_missed(found: Found) -> dict[str, int | dict]:
     """Count the pictures that look as if they belonged to some of another split, if there are."""
     near = found.copies["across_splits"] & (found.copies["kind"] == "near copy")
     counts = {"near_copies": int(near.sum()), "same_moment": len(found.moments)}
     return {kind: number for kind, number in counts.items() if number}
 
 
-def report_missed(counts: Mapping[str, int | float]) -> None:
+def report_missed(counts: Mapping) -> None:
     """Print how many pictures belong to some of another split, and how that flatters."""
     advice = {
         "near_copies": ("are nearly the same as one", "copies"),
@@ -209,7 +209,8 @@ def report_missed(counts: Mapping[str, int | float]) -> None:
         "unrelated": "{:.3f} on the other test pictures",
         "kept_together": "{:.3f} on all if what belongs to them is not trained on",
     }
-    said = [text.format(counts[name]) for name, text in measured.items() if name in counts]
+    accuracy = counts.get("accuracy", {})
+    said = [text.format(accuracy[name]) for name, text in measured.items() if name in accuracy]
     if said:
         print(
             f"{counts['related_in_test']:,} test pictures belong to some that are trained on; "

@@ -56,7 +56,15 @@ _FIGURES = {
     "brier": "Brier score",
     "calibration_error": "Calibration error",
 }
-_AUDITED = {"pictures": "pictures looked at", "labels": "doubtful labels"}
+_AUDITED = {
+    "pictures": "pictures looked at",
+    "labels": "doubtful labels",
+    "related_in_test": "test pictures that belong to training pictures",
+    "accuracy": "accuracy of a linear model",
+    "related": "on these",
+    "unrelated": "on the other test pictures",
+    "kept_together": "on all, if what belongs to them is not trained on",
+}
 _LESS_IS_BETTER = {"loss", "brier", "calibration_error"}
 
 
@@ -168,12 +176,15 @@ def sections(used: dict[str, object]) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def told(audit: dict) -> list[tuple[str, int]]:
-    """Return the audit's counts, one below another, of what there is."""
+def told(audit: dict) -> list[tuple[str, int | float]]:
+    """Return the audit's counts, and accuracies, one below another, of what there is."""
     return [
-        (": ".join(_AUDITED.get(part, part.replace("_", " ")) for part in name.split(".")), count)
-        for name, count in flatten(audit).items()
-        if count
+        (
+            ": ".join(_AUDITED.get(part, part.replace("_", " ")) for part in name.split(".")),
+            round(number, 3),
+        )
+        for name, number in flatten(audit).items()
+        if number
     ]
 
 

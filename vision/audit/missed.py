@@ -81,7 +81,7 @@ def flattery(
     splits: np.ndarray,
     pairs: Pairs,
     moments: Sequence[Moment | None],
-) -> dict[str, int | float]:
+) -> dict[str, int | dict[str, float]]:
     """Measure how the test flatters a logistic regression, by pictures related to training ones.
 
     Parameters
@@ -92,8 +92,8 @@ def flattery(
 
     Returns
     -------
-    related_in_test, how many there are; accuracy on the `related` test pictures and on the
-    `unrelated`; and on all, `kept_together`, where the training pictures that are related to
+    related_in_test, how many there are; and accuracy: on the `related` test pictures, on the
+    `unrelated`, and on all, `kept_together`, where the training pictures that are related to
     them are left out. What there are no pictures for is left out, and all if none is related.
     """
     related = in_test_and_train(splits, pairs, moments)
@@ -114,8 +114,9 @@ def flattery(
         "unrelated": correct[~is_related],
         "kept_together": right(np.setdiff1d(train, related["train"])),
     }
-    return {"related_in_test": len(related["test"])} | {
+    accuracy = {
         name: float(values.mean())
         for name, values in measured.items()
         if len(values) and not np.isnan(values).any()
     }
+    return {"related_in_test": len(related["test"]), "accuracy": accuracy}

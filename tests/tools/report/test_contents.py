@@ -199,3 +199,16 @@ def test_where_git_knows_no_commit_that_is_told(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", "")
     assert contents.commit() == ""
     assert capsys.readouterr().err == 2 * "git knows no commit here, so the page names none\n"
+
+
+def test_the_audit_s_counts_and_accuracies_are_told_but_for_what_there_is_none_of():
+    told = contents.told(
+        {"labels": 3, "copies": {"equal": 0, "across_splits": 1234}}
+        | {"missed_groups": {"related_in_test": 4, "accuracy": {"related": 0.97777}}}
+    )
+    assert told == [
+        ("doubtful labels", 3),
+        ("copies: across splits", 1234),
+        ("missed groups: test pictures that belong to training pictures", 4),
+        ("missed groups: accuracy of a linear model: on these", 0.978),
+    ]
