@@ -4,6 +4,7 @@ What to do about a finding is the user's to decide.
 """
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -13,11 +14,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import pictures
-from vision.audit import copies, duplicates, findings, labels, oddities, outliers, sheets
+from vision.audit import copies, duplicates, findings, labels, missed, oddities, outliers, sheets
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
 from vision.runtime.text import folder_name
+from vision.selection import groups as wholes
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
@@ -40,6 +42,7 @@ class Found(NamedTuple):
     labels: pd.DataFrame
     outliers: pd.DataFrame
     copies: pd.DataFrame
+    moments: pd.DataFrame
     odd: pd.DataFrame
 
 
@@ -47,7 +50,7 @@ def main() -> None:
     params = load_params(PARAMS)
     files = read_files()
     features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
-    odd, hashes, digests = examine(list(files["file"]))
+    odd, hashes, digests, moments = examine(list(files["file"]))
     known = with_features(files, digests, len(features))
     picked = known[: len(features)]
     numbers, least = picked["number"].to_numpy(), math.ceil(params.audit.share * len(picked))
@@ -57,7 +60,9 @@ def main() -> None:
         copies.apart_from_classes(features[known["row"]], known["number"].to_numpy()),
         params.audit.similarity,
     )
-    groups = duplicates.linked(len(known), pairs.earlier, pairs.later)[: len(features)]
+    named = wholes.of_one_name(list(known["group"]))
+    links = (np.concatenate(both) for both in zip(pairs[:2], named, strict=True))
+    groups = duplicates.linked(len(known), *links)[: len(features)]
     probabilities, judged = labels.out_of_fold(
         features, numbers, groups, params.audit.folds, params.seed
     )
@@ -71,9 +76,16 @@ def main() -> None:
         ),
         findings.of_outliers(picked, distances, outliers.fence(distances), least),
         findings.of_copies(known, pairs, quality),
+        findings.of_moments(files, moments),
         findings.of_oddities(files, odd),
     )
-    write(found, judged)
+    splits = picked["split"].to_numpy()
+    related = missed.in_test_and_train(splits, pairs, moments)
+    flattery: dict[str, int | float] = {}
+    if len(related["test"]):
+        flattery["related_in_test"] = len(related["test"])
+        flattery |= missed.accuracies(features, numbers, splits, related)
+    write(found, judged, flattery)
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 
@@ -82,7 +94,8 @@ def read_files() -> pd.DataFrame:
 
     Returns
     -------
-    A row each: file, in RAW; split, empty where it is left out; label.
+    A row each: file, in RAW; split, empty where it is left out; label; group, empty where it is in
+    none.
     """
     picked, left_out = (
         pd.read_csv(path, dtype=str, keep_default_na=False) for path in (PICKED, LEFT_OUT)
@@ -93,29 +106,35 @@ def read_files() -> pd.DataFrame:
     )
     places = picked["split"] + "/" + picked["label"].map(folder_name) + "/" + picked["name"]
     by_place = picked.set_index(places).loc[index["split"] + "/" + index["file"]]
-    undecided = left_out[left_out["kind"] != "dropped"].assign(split="")
-    return pd.concat([by_place, undecided], ignore_index=True)[["file", "split", "label"]]
+    undecided = left_out[left_out["kind"] != "dropped"].assign(split="", group="")
+    both = pd.concat([by_place, undecided], ignore_index=True)
+    return both[["file", "split", "label", "group"]]
 
 
-def examine(files: list[str]) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str]]:
-    """Find what is odd about each file, its perceptual hashes and its digest."""
+def examine(
+    files: list[str],
+) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str], list[wholes.Moment | None]]:
+    """Find what is odd about each file, its perceptual hashes, its digest and when it was taken."""
 
-    def look(file: str) -> tuple[list[oddities.Oddity], tuple[int, int], str]:
+    def look(
+        file: str,
+    ) -> tuple[list[oddities.Oddity], wholes.Hashes, str, wholes.Moment | None]:
         path = RAW / file
         try:
             picture = pictures.decode(path)
         except pictures.UnreadablePictureError as reason:
-            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path)
+            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path), None
         return (
             oddities.find(path, picture),
-            copies.perceptual_hash(picture),
+            wholes.perceptual_hash(picture),
             pictures.digest(path),
+            wholes.taken(path),
         )
 
     with ThreadPoolExecutor() as pool:
         found = tqdm(pool.map(look, files), "examine", len(files), unit="picture", disable=None)
-        odd, hashes, digests = zip(*found, strict=True)
-    return list(odd), np.array(hashes, dtype=np.uint64), list(digests)
+        odd, hashes, digests, moments = zip(*found, strict=True)
+    return list(odd), np.array(hashes, dtype=np.uint64), list(digests), list(moments)
 
 
 def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.DataFrame:
@@ -131,15 +150,24 @@ def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.Da
     return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
 
 
-def write(found: Found, judged: np.ndarray) -> None:
-    """Write the findings, ranked, as a table and as contact sheets, and their counts."""
+def write(found: Found, judged: np.ndarray, flattery: Mapping[str, int | float]) -> None:
+    """Write the findings, ranked, as a table and as contact sheets, and their counts.
+
+    Parameters
+    ----------
+    judged : of which labels something can be said, shape (pictures,).
+    flattery : how many test pictures belong to some that are trained on, and what that does.
+    """
     table = findings.ranked(*found, len(judged))
     counts = summary(found)
+    if missed_groups := count_missed(found) | flattery:
+        counts["missed_groups"] = missed_groups
     write_csv(table, FINDINGS)
     write_json({"pictures": len(judged)} | counts | {"not_judged": int((~judged).sum())}, METRICS)
     draw(table, len(judged))
     if leaks := counts["copies"]["across_splits"]:
         print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
+    report_missed(missed_groups)
     print(f"{len(table):,} findings in {len(judged):,} pictures: {FINDINGS}, {SHEETS}")
 
 
@@ -157,6 +185,41 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
         },
         "odd": {kind: int((found.odd["kind"] == kind).sum()) for kind in oddities.KINDS},
     }
+
+
+def count_missed(found: Found) -> dict[str, int | float]:
+    """Count the pictures that look as if they belonged to some of another split, if there are."""
+    near = found.copies["across_splits"] & (found.copies["kind"] == "near copy")
+    counts = {"near_copies": int(near.sum()), "same_moment": len(found.moments)}
+    return {kind: number for kind, number in counts.items() if number}
+
+
+def report_missed(counts: Mapping[str, int | float]) -> None:
+    """Print how many pictures belong to some of another split, and how that flatters."""
+    advice = {
+        "near_copies": ("are nearly the same as one", "copies"),
+        "same_moment": (
+            f"were taken by the same camera within {missed.SECONDS} seconds of one",
+            f"{missed.SECONDS}s",
+        ),
+    }
+    for kind, (what, group_by) in advice.items():
+        if number := counts.get(kind):
+            print(
+                f"{number:,} pictures {what} in another split; subset.group_by = {group_by} keeps "
+                "them together"
+            )
+    measured = {
+        "related": "{:.3f} on these",
+        "unrelated": "{:.3f} on the other test pictures",
+        "kept_together": "{:.3f} on all if what belongs to them is not trained on",
+    }
+    said = [text.format(counts[name]) for name, text in measured.items() if name in counts]
+    if said:
+        print(
+            f"{counts['related_in_test']:,} test pictures belong to some that are trained on; "
+            f"the accuracy of a linear model is {', '.join(said)}"
+        )
 
 
 def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray) -> None:
@@ -183,9 +246,15 @@ def draw(table: pd.DataFrame, picked: int) -> None:
         "labels": ("doubtful labels", table["kind"] == "label"),
         "outliers": ("pictures that are like no others", table["kind"] == "outlier"),
         "copies": ("copies, each followed by what it is a copy of", copied),
+        "moments": (
+            "pictures of one moment in different splits, each followed by the other",
+            table["kind"] == findings.MOMENT,
+        ),
         "odd": ("odd files", table["kind"].isin(oddities.KINDS)),
     }
     for name, (what, chosen) in of_kind.items():
+        if name == "moments" and not chosen.any():
+            continue  # hardly any set has some
         shown = table[chosen][:SHOWN_OF_KIND]
         heading = f"{len(shown)} of {chosen.sum():,} {what}, in {picked:,} pictures"
         sheets.draw(SHEETS / f"{name}.png", heading, shown, RAW.joinpath)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from studies import random_subsets
+from studies.groups import read as read_groups
 from vision import pictures
 from vision.evaluation import scores
 from vision.evaluation.inference import SideBySide
@@ -50,7 +51,7 @@ def main() -> None:
         params.store.max_gb,
         params.augmentation,
         params.seed,
-        random_subsets.draw(labels, size, 0, params.seed),
+        random_subsets.draw(labels, read_groups("train", index), size, 0, params.seed),
     )
     settings = params.finetune
     # However good the head is: what does fine-tuning do at each size?

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
+from studies.groups import read as read_groups
 from vision import pictures
 from vision.audit import duplicates
 from vision.runtime.errors import UserError
+from vision.selection.groups import linked, of_one_name
 from vision.training.stored_features import Stored
 
 PARAMS = Path("studies/params.yaml")
@@ -31,7 +33,8 @@ class Together:
     features : shape (pictures, features).
     labels : the number of the class of each.
     classes : its name.
-    groups : a number for each; those of near-duplicates are the same.
+    groups : a number for each; those of near-duplicates are the same, and those of one group of the
+        stage `subset`.
     """
 
     paths: list[Path]
@@ -49,15 +52,24 @@ def read(grouping: str, similarity: float) -> Together:
     grouping : none; or near_duplicates.
     similarity : see `duplicates.group`.
     """
-    index = pd.concat([read_index(split) for split in SPLITS], ignore_index=True)
+    indices = {split: read_index(split) for split in SPLITS}
+    index = pd.concat(indices.values(), ignore_index=True)
     stored = Stored(FEATURES, VIEWS)
     features = np.concatenate([stored.rows(split)[0] for split in SPLITS])
     _, labels = np.unique(index["label"], return_inverse=True)
     paths = [SUBSET / file for file in index["path"]]
+    names = np.concatenate([read_groups(split, index) for split, index in indices.items()])
     groups = np.arange(len(index))
     if grouping == "near_duplicates":
         groups = duplicates.group([*map(pictures.digest, paths)], features, similarity)
-    return Together(paths, features, labels, index["label"], groups)
+    return Together(paths, features, labels, index["label"], merged(groups, names))
+
+
+def merged(groups: np.ndarray, names: np.ndarray) -> np.ndarray:
+    """Merge groups that have pictures of one name, which is empty where a picture has none."""
+    _, first = np.unique(groups, return_index=True)
+    links = zip((first[groups], np.arange(len(groups))), of_one_name(names), strict=True)
+    return linked(len(groups), *map(np.concatenate, links))
 
 
 def read_index(split: str) -> pd.DataFrame:
@@ -75,11 +87,12 @@ def check(
     name : of the parameter that is the count.
     """
     fewest = pd.Series(groups).groupby(classes.to_numpy()).nunique()
-    if fewest.min() < count:
+    least = fewest.min()
+    if least < count:
+        less = f"set it to {least} or less in {PARAMS}, or " if least > 1 else ""
         raise UserError(
-            f"{name} = {count} is too many for class {fewest.idxmin()}, which has "
-            f"{fewest.min()} different pictures for training and validation; "
-            f"set it to {fewest.min()} or less in {PARAMS}, or add pictures"
+            f"{name} = {count} is too many for class {fewest.idxmin()}, which has {least} "
+            f"different pictures or groups of them for training and validation; {less}add pictures"
         )
 
 

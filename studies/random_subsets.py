@@ -18,8 +18,8 @@ def is_left_out(size: int, labels: np.ndarray, to: Path) -> bool:
     return True
 
 
-def draw(labels: np.ndarray, size: int, number: int, seed: int) -> np.ndarray:
-    """Draw pictures of each class.
+def draw(labels: np.ndarray, groups: np.ndarray, size: int, number: int, seed: int) -> np.ndarray:
+    """Draw pictures of each class, group by group, so that all but the last of them are whole.
 
     A draw's smaller sizes lie within its larger ones, and neither the other classes nor the other
     draws change it.
@@ -27,6 +27,7 @@ def draw(labels: np.ndarray, size: int, number: int, seed: int) -> np.ndarray:
     Parameters
     ----------
     labels : the names of the pictures' classes, shape (pictures,).
+    groups : the names of their groups, empty where one is in none, shape (pictures,).
     size : how many of each class; it has as many.
     number : of the draw, from 0.
 
@@ -37,5 +38,10 @@ def draw(labels: np.ndarray, size: int, number: int, seed: int) -> np.ndarray:
     chosen = []
     for label in np.unique(labels):
         rng = np.random.default_rng([seed, number, zlib.crc32(str(label).encode())])
-        chosen.append(rng.permutation(np.flatnonzero(labels == label))[:size])
+        members: dict[object, list[int]] = {}
+        for picture in np.flatnonzero(labels == label):
+            members.setdefault(groups[picture] or picture, []).append(picture)
+        whole = list(members.values())
+        drawn = [picture for group in rng.permutation(len(whole)) for picture in whole[group]]
+        chosen.append(drawn[:size])
     return np.sort(np.concatenate(chosen))

@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from studies import logistic, random_subsets
+from studies.groups import read as read_groups
 from studies.params import Params
 from vision.evaluation import scores
 from vision.models import saving
@@ -52,7 +54,9 @@ def main() -> None:
     classes = sorted(set(names))
     rows = {split: stored.rows(split) for split in ("train", "validation", "test")}
     labels = {split: np.array([classes.index(k) for k in stored.labels(split)]) for split in rows}
-    drawn = different(names, size, study.learning_curve.draws, params.seed)
+    index = pd.read_csv(FEATURES / "train.csv", dtype=str, keep_default_na=False)
+    groups = read_groups("train", index)
+    drawn = different(names, groups, size, study.learning_curve.draws, params.seed)
     measured = [measure(rows, labels, chosen, study.l2) for chosen in drawn]
 
     extractor = build_extractor(params.backbone, WEIGHTS)
@@ -93,12 +97,14 @@ def measure(
     return accuracies[int(np.argmin(losses))]
 
 
-def different(labels: np.ndarray, size: int, count: int, seed: int) -> list[np.ndarray]:
+def different(
+    labels: np.ndarray, groups: np.ndarray, size: int, count: int, seed: int
+) -> list[np.ndarray]:
     """Draw pictures so many times, and leave out what was drawn before.
 
     Of all the pictures there is but one draw, and a head trained on it again is the same head.
     """
-    drawn = [random_subsets.draw(labels, size, number, seed) for number in range(count)]
+    drawn = [random_subsets.draw(labels, groups, size, number, seed) for number in range(count)]
     return list({tuple(chosen): chosen for chosen in drawn}.values())
 
 

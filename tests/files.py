@@ -5,6 +5,12 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pandas as pd
+
+from vision import pictures
+from vision.runtime.files import write_csv
+from vision.selection.given import COLUMNS
+
 
 def write_zip(path: Path, members: dict[str, bytes], **options) -> Path:
     with zipfile.ZipFile(path, "w", **options) as archive:
@@ -39,6 +45,18 @@ def write_files(folder: Path, members: dict[str, bytes]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
     return folder
+
+
+def write_given(folder: Path, /, **given: dict[str, str]) -> None:
+    """Write data/pictures.csv as the stage `download` does, of the pictures in data/raw.
+
+    Parameters
+    ----------
+    given : by the column, such as split, what it has for some files; it is empty for others.
+    """
+    files = pictures.index(folder / "data/raw")["file"]
+    rows = {name: [given.get(name, {}).get(file, "") for file in files] for name in COLUMNS[1:]}
+    write_csv(pd.DataFrame({"file": files} | rows), folder / "data/pictures.csv")
 
 
 def files_below(folder: Path) -> dict[str, bytes]:

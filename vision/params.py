@@ -3,6 +3,7 @@
 What each knob does is said once, in params.yaml itself.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args, get_origin
 
@@ -41,6 +42,27 @@ def _networks(name: object) -> object:
 
 
 BackboneName = Annotated[str, BeforeValidator(_networks)]
+
+
+def _group_by(value: object) -> object:
+    """Check by what pictures are grouped: a word, a time, or a pattern."""
+    if not isinstance(value, str) or value in ("none", "column", "folder", "copies"):
+        return value
+    if re.fullmatch(r"\d+(\.\d+)? ?s", value):
+        return value
+    try:
+        brackets = re.compile(value).groups
+    except re.error as error:
+        raise ValueError(f"it should be a regular expression ({error})") from None
+    if brackets != 1:
+        raise ValueError(
+            "it should be none, column, folder, copies, a time such as '30 s', or a regular "
+            "expression with one pair of brackets around a part of the name"
+        )
+    return value
+
+
+GroupBy = Annotated[str, BeforeValidator(_group_by)]
 
 
 def all_different(values: list) -> list:
@@ -84,6 +106,8 @@ class Subset(Section):
     test: Count | Share
     order: Literal["natural", "shuffled"]
     leave_out_copies: bool
+    group_by: GroupBy
+    strict: bool
 
 
 class BackboneSettings(Section):

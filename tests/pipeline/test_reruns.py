@@ -23,7 +23,8 @@ lr: 1.0e-5
 download: {source: external, sample_pictures: 30, max_files: 99, max_gb: 1, check_names: false,
   class_folder: first, splits: merge, table: labels.csv, bad_rows: 0.1,
   columns: {file: a, label: [b, c], split: d, group: e, weight: f}}
-subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false}
+subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: false,
+  group_by: copies, strict: true}
 backbone: {name: vgg16, weights: random, preprocessing: rescale, pooling: none, image_size: 96}
 store: {max_gb: 1}
 audit: {share: 0.02, folds: 3, neighbours: 5, similarity: 0.7}

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageOps
+from PIL.ExifTags import IFD, Base
 
 from tests.code import ROOT
-from tests.files import files_below
+from tests.files import files_below, write_given
 from tests.stages.test_bad_input import complaint_of, set_parameters
 from vision import pictures
 
@@ -52,6 +53,7 @@ def workspace(drawn, tmp_path, monkeypatch):
 def subset(workspace, *rows, **parameters):
     (workspace / "data/corrections.csv").write_text(HEADER + "".join(f"{row}\n" for row in rows))
     set_parameters(workspace, **parameters)
+    write_given(workspace)
     importlib.import_module("stages.subset").main()
     return json.loads((workspace / "metrics/subset.json").read_text())
 
@@ -148,6 +150,38 @@ def test_copies_may_be_let_in(workspace):
     ]  # fmt: skip
     counted = {"equal": 1, "near": 0, "across_splits": 1, "labels_disagree": 0}
     assert metrics["copies"] == counted
+
+
+@pytest.mark.usefixtures("no_sheets")
+def test_groups_that_were_missed_are_told_with_what_they_do_to_the_accuracy(workspace, capsys):
+    raw = workspace / "data/raw"
+    for number in range(3):  # in train and in test
+        with Image.open(raw / f"cat/{number}.png") as picture:
+            ImageOps.mirror(picture).resize((128, 96)).save(raw / f"cat/{25 + number}.png")
+    for number, second in ((4, 0), (22, 3), (28, 5), (29, 30)):  # of train, validation and test
+        exif = Image.Exif()
+        exif[Base.Make] = "Canon"
+        exif.get_ifd(IFD.Exif)[Base.DateTimeOriginal] = f"2026:11:30 12:00:{second:02}"
+        with Image.open(raw / f"dog/{number}.png") as picture:
+            picture.save(raw / f"dog/{number}.png", exif=exif)
+    subset(workspace)
+    found, metrics = audit(workspace)
+    moments = found[found["kind"] == "same moment"]
+    assert list(zip(moments["file"], moments["conflicts_with"], strict=True)) == [
+        ("dog/28.png", "dog/22.png"),
+        ("dog/22.png", "dog/4.png"),
+    ]
+    told = metrics["missed_groups"]
+    assert (told["near_copies"], told["same_moment"], told["related_in_test"]) == (3, 2, 4)
+    assert {"related", "unrelated", "kept_together"} < told.keys()
+    said = capsys.readouterr().out
+    assert "2 pictures were taken by the same camera within 5 seconds of one in another" in said
+    assert "4 test pictures belong to some that are trained on; the accuracy of a linear" in said
+
+    for group_by, kind in (("copies", "near_copies"), ("5s", "same_moment")):
+        subset(workspace, subset__group_by=group_by)
+        _, metrics = audit(workspace)
+        assert kind not in metrics.get("missed_groups", {})
 
 
 def test_planted_faults_are_found_in_all_splits_and_little_else(workspace):

@@ -1,6 +1,7 @@
 """Cross-validation of the head, from arrays."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.optimize import approx_fprime
 from sklearn.linear_model import LogisticRegression
@@ -39,6 +40,47 @@ def test_near_duplicates_never_straddle_folds(pictures):
     groups[50:] -= 20  # 50 to 69, of either class, are doubles of 30 to 49
     for train, held_out in of_folds(labels, groups, repeats=4):
         assert not set(groups[train]) & set(groups[held_out])
+
+
+def put(folder, split, rows):
+    """Write the subset, the features and the index of some pictures."""
+    (folder / "data/features").mkdir(parents=True, exist_ok=True)
+    for file, _ in rows:
+        path = folder / "data/subset" / split / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{split} {file}")
+    features = np.random.default_rng(len(rows)).normal(size=(len(rows), 99))
+    np.save(folder / f"data/features/{split}.npy", features.astype(np.float32))
+    index = pd.DataFrame([(file, file.partition("/")[0]) for file, _ in rows])
+    index.to_csv(folder / f"data/features/{split}.csv", index=False, header=["file", "label"])
+    return [(f"raw {file}", split, *file.split("/"), group) for file, group in rows]
+
+
+def test_groups_of_the_stage_subset_straddle_neither_splits_nor_folds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/views").mkdir(parents=True)
+    rows = put(
+        tmp_path,
+        "train",
+        [(f"{label}/{n}", f"subject {n // 4}") for label in ("cat", "dog") for n in range(12)],
+    )
+    rows += put(
+        tmp_path, "validation", [(f"{label}/{n}", "") for label in ("cat", "dog") for n in (0, 1)]
+    )
+    picked = pd.DataFrame(rows, columns=["file", "split", "label", "name", "group"])
+    picked.to_csv("data/picked.csv", index=False)
+    both = folds.read("near_duplicates", 0.99)
+    assert len(set(both.groups)) == 3 + 4  # of either class; those without a group stand alone
+    for train, held_out in folds.folds(both.labels, both.groups, 3, 3, 0):
+        assert not set(both.groups[train]) & set(both.groups[held_out])
+    subjects = [set(both.groups[n : n + 4]) | set(both.groups[n + 12 : n + 16]) for n in (0, 4, 8)]
+    assert [len(numbers) for numbers in subjects] == [1, 1, 1]
+
+
+def test_a_group_and_a_near_duplicate_link_all_of_both():
+    groups = folds.merged(np.array([0, 1, 1, 2, 3]), np.array(["ann", "ann", "", "", "bob"]))
+    assert groups[0] == groups[1] == groups[2]
+    assert len(set(groups)) == 3
 
 
 def test_repeats_and_seeds_cut_anew(pictures):

@@ -166,6 +166,15 @@ TWICE = "each should be there once"
         ("backbone.name", "vgg16+", "'vgg16+'", "or several of them joined by +"),
         ("backbone.name", "vgg16+vgg61", "'vgg16+vgg61'", "or several of them joined by +"),
         ("backbone.name", "vgg16+vgg16", "'vgg16+vgg16'", "each network should be there once"),
+        (
+            "subset.group_by",
+            "patient",
+            "'patient'",
+            "column, folder, copies, a time such as '30 s'",
+        ),
+        ("subset.group_by", "'(a)_(b)'", "'(a)_(b)'", "with one pair of brackets around a part"),
+        ("subset.group_by", "'(a'", "'(a'", "it should be a regular expression (missing )"),
+        ("subset.group_by", "30", "30", "string"),
         *(
             (key, text, shown, "string")
             for key in ("backbone.weights", "finetune.unfreeze_from")
@@ -299,7 +308,8 @@ def accepted_values() -> list[tuple[str, str]]:
     values = [(key, repr(limit)) for key in LIMITS for limit in at_limits(key, inwards=True)]
     values += [(key, choice) for key, choices in CHOICES.items() for choice in choices]
     values += [(key, amount) for key in AMOUNTS for amount in ("1", "1000000", "0.29", "1e-05")]
-    switches = ("augmentation.flip", "evaluate.mirror", "subset.leave_out_copies")
+    switches = ("augmentation.flip", "evaluate.mirror")
+    switches += ("subset.leave_out_copies", "subset.strict")
     return [
         *values,
         *((key, value) for key in switches for value in ("true", "false")),
@@ -307,6 +317,8 @@ def accepted_values() -> list[tuple[str, str]]:
         *(("lr", text) for text in ("1e-05", "1e-5", "1.0e-5", "0.00001")),
         ("augmentation.rotation", "10"),
         ("download.check_names", "false"),
+        *(("subset.group_by", text) for text in ("none", "column", "folder", "copies")),
+        *(("subset.group_by", text) for text in ("30 s", "0.5s", "'^(.+)_\\d'")),
         ("backbone.name", "efficientnet_lite2+vgg16"),
         ("backbone.image_size", "null"),
         ("backbone.weights", "data/weights/own.weights.h5"),

@@ -4,14 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
-from scipy.fft import dctn
 
 from vision.audit import duplicates
+from vision.selection.groups import HASH_BITS
 
-_HASHED_SIZE = (32, 32)  # pixels
-_FREQUENCIES = 8  # the lowest, of each axis
-_HASH_BITS = _FREQUENCIES**2
 # Of the root mean square length of centred features. Of photographs of cats, dogs and rubbish
 # each keeps 0.62 and more; frames of one scene, with noise, shifts and light that varies, a
 # third.
@@ -32,22 +28,6 @@ class Pairs(NamedTuple):
     later: np.ndarray
     equal: np.ndarray
     similarity: np.ndarray
-
-
-def perceptual_hash(picture: Image.Image) -> tuple[int, int]:
-    """Compute the perceptual hashes, of 64 bits, of a picture and of its mirror image.
-
-    A bit says whether one of the lowest frequencies of a discrete cosine transform is above their
-    median (C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010).
-    """
-    small = picture.convert("L").resize(_HASHED_SIZE, Image.Resampling.LANCZOS)
-    lowest = dctn(np.asarray(small, float))[:_FREQUENCIES, :_FREQUENCIES]
-    mirrored = lowest * (-1.0) ** np.arange(_FREQUENCIES)  # every other cosine changes its sign
-    return _hash(lowest), _hash(mirrored)
-
-
-def _hash(frequencies: np.ndarray) -> int:
-    return int.from_bytes(np.packbits(frequencies > np.median(frequencies)).tobytes())
 
 
 def apart_from_classes(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:
@@ -101,7 +81,7 @@ def find(
     for ones, others, cosines in duplicates.alike(features, similarity):
         # Which of the two is mirrored makes no difference.
         differ = np.bitwise_count(hashes[others] ^ hashes[ones, :1]).min(axis=1)
-        near = cosines >= similarity + differ / _HASH_BITS
+        near = cosines >= similarity + differ / HASH_BITS
         near &= names[ones] != names[others]
         found.append((ones[near], others[near], np.zeros(near.sum(), bool), cosines[near]))
     pairs = [np.concatenate(part) for part in zip(*found, strict=True)]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+
+from vision.selection.groups import linked
 
 _BLOCK = 1024  # rows compared with all others at a time, so that memory doesn't grow as the square
 
@@ -57,9 +57,3 @@ def equal(digests: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     _, first, same = np.unique(digests, return_index=True, return_inverse=True)
     later = np.flatnonzero(first[same] != np.arange(len(digests)))
     return first[same][later], later
-
-
-def linked(pictures: int, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Number the groups of pictures that pairs link: from 0, shape (pictures,)."""
-    links = coo_array((np.ones(len(ones), bool), (ones, others)), shape=(pictures, pictures))
-    return connected_components(links, directed=False)[1]

@@ -1,16 +1,21 @@
 """Tables of the audit's findings, and their ranking for review."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
 
+from vision.audit import missed
 from vision.audit.copies import Pairs
 from vision.audit.oddities import Oddity
+from vision.selection.groups import Moment
 
 # Of a finding. `score` is comparable within a kind only: the higher, the worse.
 COLUMNS = ["file", "split", "label", "kind", "score", "conflicts_with", "action", "reason"]
+
+# Pictures of one moment, taken by one camera, in different splits.
+MOMENT = "same moment"
 
 # What so many of the pictures have is no oddity of one, but how the set is.
 _COMMON = 0.05
@@ -114,6 +119,33 @@ def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.D
     return _table(rows, [*COLUMNS, "labels_disagree", "across_splits"])
 
 
+def of_moments(pictures: pd.DataFrame, moments: Sequence[Moment | None]) -> pd.DataFrame:
+    """List pictures that a camera took right before or after one of an earlier split.
+
+    A validation picture is listed with the nearest training picture, and a test picture with the
+    nearest of either; those nearest in time first.
+
+    Parameters
+    ----------
+    pictures : file, split and label, a row each.
+    moments : when each was taken, where its file says it.
+    """
+    splits = pictures["split"].to_numpy()
+    train, validation, test = (
+        np.flatnonzero(splits == split) for split in ("train", "validation", "test")
+    )
+    beside = missed.nearest(moments, validation, train)
+    beside |= missed.nearest(moments, test, np.concatenate([train, validation]))
+    rows = []
+    for number, (seconds, other) in sorted(beside.items(), key=lambda item: item[1]):
+        of_other = pictures.iloc[other]
+        reason = f"taken by the same camera within {seconds:.3g} s of the other"
+        reason += f", in {of_other['split']}"
+        score = 1 - seconds / (2 * missed.SECONDS)
+        rows.append(_row(pictures, number, MOMENT, score, "group", reason, of_other["file"]))
+    return _table(rows)
+
+
 def of_oddities(pictures: pd.DataFrame, oddities: Iterable[list[Oddity]]) -> pd.DataFrame:
     """List odd files, the most severe first."""
     rows = []
@@ -127,15 +159,21 @@ def of_oddities(pictures: pd.DataFrame, oddities: Iterable[list[Oddity]]) -> pd.
 
 
 def ranked(
-    labels: pd.DataFrame, outliers: pd.DataFrame, copies: pd.DataFrame, odd: pd.DataFrame, of: int
+    labels: pd.DataFrame,
+    outliers: pd.DataFrame,
+    copies: pd.DataFrame,
+    moments: pd.DataFrame,
+    odd: pd.DataFrame,
+    of: int,
 ) -> pd.DataFrame:
     """Put all findings into one order, in which the first ones matter most.
 
     First come copies whose labels disagree, of which one is wrong for certain. Then doubtful
     labels, outliers, severe oddities and copies across splits take turns, each kind worst first:
-    scores of different kinds can't be compared, while its place among its own kind can. Last come
-    findings that do no harm, what has been left out already among them. A picture that is a
-    doubtful label and an outlier counts once, where it comes first.
+    scores of different kinds can't be compared, while its place among its own kind can. Pictures of
+    one moment in different splits follow, which are mended all at once. Last come findings that do
+    no harm, what has been left out already among them. A picture that is a doubtful label and an
+    outlier counts once, where it comes first.
 
     Parameters
     ----------
@@ -148,6 +186,7 @@ def ranked(
     rows = [
         *_records(copies[disagree]),
         *(row for turn in zip_longest(*turns) for row in turn if row),
+        *_records(moments),
         *_records(copies[~across & ~disagree]),
         *_records(odd[~severe]),
     ]

@@ -54,15 +54,34 @@ def out_of_fold(
         held_out = held_out[judged[held_out]]
         if not len(held_out):
             continue
-        x = features[train]
-        mean, scale = x.mean(axis=0), x.std(axis=0)
-        scale[scale == 0] = 1
-        model = LogisticRegression(C=1 / (2 * _L2 * len(train)), tol=_TOLERANCE, max_iter=_STEPS)
-        model.fit((x - mean) / scale, labels[train])
-        predicted = model.predict_proba((features[held_out] - mean) / scale)
-        probabilities[held_out] = 0
-        probabilities[np.ix_(held_out, seen)] = predicted
+        probabilities[held_out] = predict(features, labels, train, held_out)
     return probabilities, judged
+
+
+def predict(
+    features: np.ndarray, labels: np.ndarray, train: np.ndarray, others: np.ndarray
+) -> np.ndarray:
+    """Predict pictures by logistic regression on others.
+
+    Parameters
+    ----------
+    features : shape (pictures, features).
+    labels : class numbers, shape (pictures,).
+    train, others : the numbers of the pictures to train on, of two classes at least, and of those
+        to predict.
+
+    Returns
+    -------
+    Probabilities, shape (others, classes); of a class that is not trained on, 0.
+    """
+    x = features[train]
+    mean, scale = x.mean(axis=0), x.std(axis=0)
+    scale[scale == 0] = 1
+    model = LogisticRegression(C=1 / (2 * _L2 * len(train)), tol=_TOLERANCE, max_iter=_STEPS)
+    model.fit((x - mean) / scale, labels[train])
+    probabilities = np.zeros((len(others), labels.max() + 1))
+    probabilities[:, model.classes_] = model.predict_proba((features[others] - mean) / scale)
+    return probabilities
 
 
 def quality(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

@@ -41,7 +41,8 @@ def _tiles(findings: pd.DataFrame) -> Iterator[tuple[str, str]]:
         ]
         yield row.file, "\n".join(lines)
         if row.conflicts_with:
-            lines = [f"{row.rank}. its copy:", row.conflicts_with]
+            other = "its copy" if row.kind.endswith("copy") else "the other"
+            lines = [f"{row.rank}. {other}:", row.conflicts_with]
             yield row.conflicts_with, "\n".join(lines)
 
 

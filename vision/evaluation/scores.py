@@ -3,7 +3,7 @@
 Everything is defined for any number of classes. What is common for two - precision, recall, F1,
 ROC and precision-recall curves and the areas under them - is the mean over the classes, each
 against the rest (macro average). With two classes the area under the ROC curve so defined is
-the usual one.
+the usual one. Classes without pictures, of which nothing can be said, don't count.
 
 Throughout, `labels` are class numbers of shape (pictures,), and `probabilities` have the shape
 (pictures, classes).
@@ -29,12 +29,12 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
     the probabilities (G. W. Brier, 1950; halved for two classes, so from 0 to 1);
     calibration_error (see `calibration_error`).
     """
-    classes = np.arange(probabilities.shape[1])
+    classes, seen = np.arange(probabilities.shape[1]), np.unique(labels)
     predicted = probabilities.argmax(axis=1)
     correct = int((predicted == labels).sum())
     low, high = accuracy_interval(correct, len(labels))
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=classes, average="macro", zero_division=0
+        labels, predicted, labels=seen, average="macro", zero_division=0
     )
     figures = {
         "accuracy": correct / len(labels),
@@ -44,9 +44,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
             labels, predicted, labels=np.unique(labels), average="macro"
         ),
         "loss": cross_entropy(labels, probabilities),
-        "roc_auc": np.mean(
-            [metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in classes]
-        ),
+        "roc_auc": np.mean([metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in seen]),
         "precision": precision,
         "recall": recall,
         "f1": f1,
@@ -118,7 +116,7 @@ def score_classes(
 def roc_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.DataFrame:
     """Compute the ROC curve: columns false_positive_rate and true_positive_rate, 0 to 1."""
     curves = []
-    for k in range(probabilities.shape[1]):
+    for k in np.unique(labels):
         false_positive, true_positive, _ = metrics.roc_curve(labels == k, probabilities[:, k])
         curves.append(np.interp(_GRID, false_positive, true_positive))
     true_positive_rate = np.mean(curves, axis=0)
@@ -137,7 +135,7 @@ def precision_recall_curve(labels: np.ndarray, probabilities: np.ndarray) -> pd.
     "Introduction to Information Retrieval", 2008, section 8.4).
     """
     curves = []
-    for k in range(probabilities.shape[1]):
+    for k in np.unique(labels):
         precision, recall, _ = metrics.precision_recall_curve(labels == k, probabilities[:, k])
         # From recall 1 down to above 0; the last point is no classifier's.
         best = np.maximum.accumulate(precision[:-1])

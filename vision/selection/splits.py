@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from vision.runtime.errors import UserError
 
 # Tells, for each of some files, why it can't be used, or None where it can.
 Check = Callable[[Sequence[str]], list[str | None]]
+# The split to train on.
+TRAIN = "train"
 # The files of each split.
 Splits = dict[str, list[str]]
 
@@ -66,6 +68,7 @@ def pick(
     wanted: Mapping[str, int | float],
     check: Check,
     known: Copies | None = None,
+    strict: bool = True,
 ) -> Picked:
     """Fill each split with the next files of a class that can be used.
 
@@ -77,6 +80,7 @@ def pick(
     known : what the classes before have picked, to which this one's is added. A file whose
         content is in another split, of this class or of one before, can't be used: the copy met
         first stays. None: copies may go anywhere.
+    strict : whether a class with fewer files than splits is refused; else, all are to train on.
 
     Raises
     ------
@@ -98,7 +102,7 @@ def pick(
             else:
                 unusable[file] = reason
         shared = min(shared, len(usable))
-        counts = {split: _count(amount, shared) for split, amount in wanted.items()}
+        counts = {split: count(amount, shared) for split, amount in wanted.items()}
         splits, copies = _deal(class_name, usable, counts, known)
         missing = sum(counts.values()) - sum(len(dealt) for dealt in splits.values())
         if by_share:
@@ -107,7 +111,13 @@ def pick(
             shared = min(shared, len(usable) - len(copies))
         else:
             settled = not missing or not rest
-    if missing or not all(counts.values()):
+    too_few = missing or not all(counts.values())
+    if too_few and not strict and len(usable) < len(wanted):
+        most = len(usable) if isinstance(wanted[TRAIN], float) else wanted[TRAIN]
+        alone = dict.fromkeys(wanted, 0) | {TRAIN: most}
+        splits, copies = _deal(class_name, usable, alone, known)
+        too_few = not splits[TRAIN]
+    if too_few:
         of_copies = f" and {len(copies)} are copies of pictures in another split" if copies else ""
         raise TooFewError(
             f"class {class_name} has too few pictures: {len(usable) - len(copies)} can be used and "
@@ -123,6 +133,7 @@ def pick_all(
     wanted: Mapping[str, int | float],
     check: Check,
     known: Copies | None = None,
+    strict: bool = True,
 ) -> dict[str, Picked]:
     """Pick of each class, as `pick` does.
 
@@ -135,18 +146,23 @@ def pick_all(
     too_few: list[str] = []
     for class_name, files in classes.items():
         try:
-            picked[class_name] = pick(class_name, files, wanted, check, known)
+            picked[class_name] = pick(class_name, files, wanted, check, known, strict)
         except TooFewError as error:
             too_few.append(str(error))
     if too_few:
-        *others, last = too_few
-        asked = ", ".join(f"{split} {amount}" for split, amount in wanted.items())
-        raise UserError(
-            *others,
-            f"{last}; of each class, params.yaml asks for {asked}: add pictures, take away the "
-            "folders of classes that have too few, or change subset." + ", subset.".join(wanted),
-        )
+        refuse(too_few, wanted)
     return picked
+
+
+def refuse(too_few: Sequence[str], wanted: Mapping[str, int | float]) -> NoReturn:
+    """Raise what is said of classes that have too few pictures, and what to do about it."""
+    *others, last = too_few
+    asked = ", ".join(f"{split} {amount}" for split, amount in wanted.items())
+    raise UserError(
+        *others,
+        f"{last}; of each class, params.yaml asks for {asked}: add pictures, take away the "
+        "folders of classes that have too few, or change subset." + ", subset.".join(wanted),
+    )
 
 
 def _deal(
@@ -181,6 +197,7 @@ def _of_none(wanted: Mapping[str, int | float], counts: Mapping[str, int], usabl
     return f"; of {usable}, {' and '.join(none)} {'are' if len(none) > 1 else 'is'} less than one"
 
 
-def _count(amount: int | float, usable: int) -> int:
+def count(amount: int | float, usable: int) -> int:
+    """Return how many files an amount is: a count itself, or a share of those that can be used."""
     # As a decimal fraction: 0.29 of 100 is 29, while 0.29 * 100 falls short of it.
     return int(Fraction(str(amount)) * usable) if isinstance(amount, float) else amount

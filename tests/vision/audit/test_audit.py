@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from vision.audit import copies, findings, labels, outliers
+from vision.selection.groups import perceptual_hash
 
 RNG = np.random.default_rng(0)
 
@@ -154,7 +155,7 @@ CHANGES = {
 
 
 def find_copies(shown, features, digests=None):
-    hashes = np.array([copies.perceptual_hash(picture) for picture in shown], dtype=np.uint64)
+    hashes = np.array([perceptual_hash(picture) for picture in shown], dtype=np.uint64)
     digests = digests or [str(number) for number in range(len(shown))]
     found = copies.find(digests, hashes, features, similarity=0.5)
     return list(zip(found.earlier, found.later, found.equal, strict=True))
@@ -206,7 +207,7 @@ def test_of_two_copies_it_is_told_which_one_is_to_go_or_to_change(
     assert not across or "in test" in found["reason"]
 
 
-def rank(doubtful=(), alone=(), copied=(), odd=(), of=1000):
+def rank(doubtful=(), alone=(), copied=(), moments=(), odd=(), of=1000):
     """Rank files; of odd ones (kind, file) is given, of copies (disagree, across, file)."""
 
     def plain(rows):
@@ -220,6 +221,7 @@ def rank(doubtful=(), alone=(), copied=(), odd=(), of=1000):
         plain([("label", file) for file in doubtful]),
         plain([("outlier", file) for file in alone]),
         pairs.astype({"labels_disagree": bool, "across_splits": bool}),
+        plain(("same moment", file) for file in moments),
         plain(odd),
         of,
     )

@@ -72,6 +72,20 @@ def test_the_baseline_always_says_the_commonest_class_of_the_training_pictures()
     json.dumps(figures)
 
 
+def test_a_class_without_pictures_counts_in_no_mean_but_where_it_is_predicted():
+    with_third = np.column_stack([PROBABILITIES * 0.9, np.full(5, 0.1)])
+    figures = scores.score(LABELS, with_third, 10)
+    same = ("accuracy", "roc_auc", "precision", "recall", "f1")
+    assert {name: figures[name] for name in same} == pytest.approx(
+        {name: OF_TWO[name] for name in same}
+    )
+    for curve in (scores.roc_curve, scores.precision_recall_curve):
+        assert curve(LABELS, with_third).equals(curve(LABELS, PROBABILITIES))
+    with_third[0] = [0.1, 0, 0.9]
+    recall = scores.score(LABELS, with_third, 10)["recall"]
+    assert recall == pytest.approx(OF_TWO["recall"] - 1 / 4)
+
+
 @pytest.mark.parametrize(("right", "pictures"), [(0, 10), (3, 10), (10, 10), (985, 1000)])
 def test_the_interval_of_the_accuracy_is_wilsons(right, pictures):
     labels = np.arange(pictures) % 2
