@@ -60,12 +60,13 @@ def weighted(
     hits, named, actual = (weights @ each for each in (one_hot * chosen, chosen, one_hot))
     precision = _share(hits, named)
     recall = _share(hits, actual)
-    figures["precision"] = precision.mean(axis=1)
-    figures["recall"] = recall.mean(axis=1)
+    seen = np.unique(labels)
+    figures["precision"] = precision[:, seen].mean(axis=1)
+    figures["recall"] = recall[:, seen].mean(axis=1)
     figures["balanced_accuracy"] = recall.mean(axis=1, where=actual > 0)
-    figures["f1"] = _share(2 * hits, named + actual).mean(axis=1)
+    figures["f1"] = _share(2 * hits, named + actual)[:, seen].mean(axis=1)
     figures["roc_auc"] = np.mean(
-        [_area(labels == k, probabilities[:, k], weights) for k in range(classes)], axis=0
+        [_area(labels == k, probabilities[:, k], weights) for k in seen], axis=0
     )
     confidence = probabilities.max(axis=1)
     bins = np.minimum((confidence * calibration_bins).astype(int), calibration_bins - 1)

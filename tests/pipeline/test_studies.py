@@ -144,6 +144,7 @@ def test_a_duplicate_stays_in_one_group(studied, tmp_path, monkeypatch):
     """A file that is there twice, once for training and once for validation."""
     for name in ("data/subset", "data/features", "data/views"):
         shutil.copytree(studied.folder / name, tmp_path / name)
+    shutil.copy(studied.folder / "data/picked.csv", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     to = next(Path("data/subset/validation/cat").iterdir())
     to.unlink()

@@ -28,6 +28,15 @@ def test_with_each_picture_so_many_times_the_figures_are_those_of_the_scores(cla
     assert {name: value[0] for name, value in found.items()} == pytest.approx(expected, abs=1e-9)
 
 
+def test_a_class_without_pictures_counts_in_no_mean():
+    labels, probabilities = some(30, 2)
+    with_third = np.column_stack([probabilities * 0.9, np.full(30, 0.1)])
+    found = intervals.weighted(labels, with_third, 10, np.ones((1, 30)))
+    expected = scores.score(labels, with_third, 10)
+    for name, value in found.items():
+        assert value[0] == pytest.approx(expected[name], abs=1e-9), name
+
+
 def test_the_interval_is_as_wide_as_the_mean_varies():
     """Of many pictures the loss is nearly normal: 1.96 standard errors either way."""
     labels, probabilities = some(400, 2)

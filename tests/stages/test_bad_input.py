@@ -96,7 +96,7 @@ def test_names_of_classes_stay_what_they_are(workspace):
     Path("data/corrections.csv").write_text(
         "file,action,label,reason\na%2Fb/0.png,drop,,blurred\na%2Fb/1.png,relabel,null,\n"
     )
-    importlib.import_module("stages.subset").main()
+    subset()
     assert json.loads(Path("metrics/subset.json").read_text())["train"] == dict.fromkeys(classes, 2)
     picked = read_table(Path("data/picked.csv"))
     assert set(picked["label"]) == set(classes)

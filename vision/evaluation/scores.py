@@ -40,9 +40,7 @@ def score(labels: np.ndarray, probabilities: np.ndarray, calibration_bins: int) 
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
-        "balanced_accuracy": metrics.recall_score(
-            labels, predicted, labels=np.unique(labels), average="macro"
-        ),
+        "balanced_accuracy": recall,
         "loss": cross_entropy(labels, probabilities),
         "roc_auc": np.mean([metrics.roc_auc_score(labels == k, probabilities[:, k]) for k in seen]),
         "precision": precision,

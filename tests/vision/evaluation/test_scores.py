@@ -53,6 +53,20 @@ def test_figures_by_hand(labels, probabilities, expected):
     assert {type(value) for value in figures.values()} == {float}  # as JSON takes it
 
 
+def test_a_class_without_pictures_counts_in_no_mean_but_where_it_is_predicted():
+    with_third = np.column_stack([PROBABILITIES * 0.9, np.full(5, 0.1)])
+    figures = scores.score(LABELS, with_third, 10)
+    same = ("accuracy", "roc_auc", "precision", "recall", "f1")
+    assert {name: figures[name] for name in same} == pytest.approx(
+        {name: OF_TWO[name] for name in same}
+    )
+    for curve in (scores.roc_curve, scores.precision_recall_curve):
+        assert curve(LABELS, with_third).equals(curve(LABELS, PROBABILITIES))
+    with_third[0] = [0.1, 0, 0.9]
+    recall = scores.score(LABELS, with_third, 10)["recall"]
+    assert recall == pytest.approx(OF_TWO["recall"] - 1 / 4)
+
+
 def test_in_the_balanced_accuracy_a_common_class_counts_no_more_than_a_rare_one():
     labels = np.repeat([0, 1], [93, 7])
     always_the_first = np.tile([0.9, 0.1], (100, 1))
@@ -70,20 +84,6 @@ def test_the_baseline_always_says_the_commonest_class_of_the_training_pictures()
     of_equal = scores.baseline(np.array([0, 2, 1]), LABELS_3, ["cat", "dog", "fox"])
     assert (of_equal["class"], of_equal["accuracy"]) == ("cat", 1 / 4)
     json.dumps(figures)
-
-
-def test_a_class_without_pictures_counts_in_no_mean_but_where_it_is_predicted():
-    with_third = np.column_stack([PROBABILITIES * 0.9, np.full(5, 0.1)])
-    figures = scores.score(LABELS, with_third, 10)
-    same = ("accuracy", "roc_auc", "precision", "recall", "f1")
-    assert {name: figures[name] for name in same} == pytest.approx(
-        {name: OF_TWO[name] for name in same}
-    )
-    for curve in (scores.roc_curve, scores.precision_recall_curve):
-        assert curve(LABELS, with_third).equals(curve(LABELS, PROBABILITIES))
-    with_third[0] = [0.1, 0, 0.9]
-    recall = scores.score(LABELS, with_third, 10)["recall"]
-    assert recall == pytest.approx(OF_TWO["recall"] - 1 / 4)
 
 
 @pytest.mark.parametrize(("right", "pictures"), [(0, 10), (3, 10), (10, 10), (985, 1000)])
