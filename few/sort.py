@@ -6,10 +6,9 @@ writes the labels of all pictures as a table beside them, which `few train` read
 """
 
 import csv
-import io
 import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from vision.figures.contact_sheets import contact_sheet
 from vision.params import load_params
 from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
-from vision.runtime.text import lines, some
+from vision.runtime.text import natural_order, some
+from vision.sources import cells
 from vision.sources.file_names import check_usable, is_picture, is_visible
 
 PARAMS = Path("params.yaml")
@@ -102,9 +102,7 @@ def find(source: Path) -> list[str]:
     if not source.is_dir():
         raise UserError(f"{source} is no folder; name the one that your pictures are in")
     below = [str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()]
-    files = pictures.natural_order(
-        [name for name in below if is_picture(name) and is_visible(name)]
-    )
+    files = natural_order([name for name in below if is_picture(name) and is_visible(name)])
     check_usable(files)
     if len(files) < 4:
         raise UserError(f"{source} has {len(files)} pictures, too few to group")
@@ -122,7 +120,7 @@ def read(folder: Path, files: Sequence[str], classes: Sequence[str]) -> Sorting:
     UserError
         It is of other pictures, or names no such class or group.
     """
-    of_picture = {row["file"]: int(row["group"]) for row in _rows(folder / PICTURES)}
+    of_picture = {file: int(group) for file, group in _rows(folder / PICTURES, ("file", "group"))}
     if set(of_picture) != set(files):
         raise UserError(
             f"{folder} has groups of other pictures than there are now; move it away to begin "
@@ -130,8 +128,7 @@ def read(folder: Path, files: Sequence[str], classes: Sequence[str]) -> Sorting:
         )
     table = folder / GROUPS
     found: dict[int, str] = {}
-    for row in _rows(table):
-        group, name = ((row.get(column) or "").strip() for column in ("group", "class"))
+    for group, name in _rows(table, ("group", "class")):
         if not group.isdecimal() or int(group) not in of_picture.values():
             raise UserError(f"{table}: there is no group {group!r}; see {folder / PICTURES}")
         if name not in {"", LEAVE_OUT, MIXED, *classes}:
@@ -145,12 +142,15 @@ def read(folder: Path, files: Sequence[str], classes: Sequence[str]) -> Sorting:
     return Sorting({file: of_picture[file] for file in files}, found)
 
 
-def _rows(path: Path) -> Iterable[dict[str, str]]:
-    """Read a table, whatever encoding and separator a spreadsheet wrote it in."""
-    with path.open("rb") as file:
-        text = "\n".join(lines(file))
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    return csv.DictReader(io.StringIO(text), delimiter=separator)
+def _rows(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
+    """Yield these columns' cells of a table, whatever encoding and separator it was saved with."""
+    rows = cells.rows(path, str(path))
+    _, header = next(rows, (0, []))
+    if missing := set(columns) - set(header):
+        raise UserError(f"{path} has no column {min(missing)}; move it away to begin anew")
+    for _, row in rows:
+        told = dict(zip(header, row, strict=False))
+        yield [told.get(column, "").strip() for column in columns]
 
 
 def write(sorting: Sorting, to: Path) -> None:
