@@ -128,7 +128,8 @@ def read(folder: Path, files: Sequence[str], classes: Sequence[str]) -> Sorting:
         )
     table = folder / GROUPS
     found: dict[int, str] = {}
-    for group, name in _rows(table, ("group", "class")):
+    for row in _rows(table, ("group", "class")):
+        group, name = map(str.strip, row)
         if not group.isdecimal() or int(group) not in of_picture.values():
             raise UserError(f"{table}: there is no group {group!r}; see {folder / PICTURES}")
         if name not in {"", LEAVE_OUT, MIXED, *classes}:
@@ -150,7 +151,7 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
         raise UserError(f"{path} has no column {min(missing)}; move it away to begin anew")
     for _, row in rows:
         told = dict(zip(header, row, strict=False))
-        yield [told.get(column, "").strip() for column in columns]
+        yield [told.get(column, "") for column in columns]
 
 
 def write(sorting: Sorting, to: Path) -> None:
