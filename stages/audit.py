@@ -80,12 +80,7 @@ def main() -> None:
         findings.of_oddities(files, odd),
     )
     splits = picked["split"].to_numpy()
-    related = missed.in_test_and_train(splits, pairs, moments)
-    flattery: dict[str, int | float] = {}
-    if len(related["test"]):
-        flattery["related_in_test"] = len(related["test"])
-        flattery |= missed.accuracies(features, numbers, splits, related)
-    write(found, judged, flattery)
+    write(found, judged, missed.flattery(features, numbers, splits, pairs, moments))
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 

@@ -75,35 +75,47 @@ def in_test_and_train(
     return found
 
 
-def accuracies(
-    features: np.ndarray, classes: np.ndarray, splits: np.ndarray, related: dict[str, np.ndarray]
-) -> dict[str, float]:
-    """Measure how the test flatters a logistic regression on features, by related pictures.
+def flattery(
+    features: np.ndarray,
+    classes: np.ndarray,
+    splits: np.ndarray,
+    pairs: Pairs,
+    moments: Sequence[Moment | None],
+) -> dict[str, int | float]:
+    """Measure how the test flatters a logistic regression, by pictures related to training ones.
 
     Parameters
     ----------
     features : shape (pictures, features).
     classes : class numbers, shape (pictures,).
-    related : as `in_test_and_train` gives them.
+    splits, pairs, moments : as `in_test_and_train` takes them.
 
     Returns
     -------
-    Accuracy on the test pictures that are `related` to training pictures, and on the `unrelated`;
-    and on all, `kept_together`, where the training pictures that are related to them are left out.
-    What there are no pictures for is left out.
+    related_in_test, how many there are; accuracy on the `related` test pictures and on the
+    `unrelated`; and on all, `kept_together`, where the training pictures that are related to
+    them are left out. What there are no pictures for is left out, and all if none is related.
     """
+    related = in_test_and_train(splits, pairs, moments)
+    if not len(related["test"]):
+        return {}
     train, test = (np.flatnonzero(splits == split) for split in ("train", "test"))
+    is_related = np.isin(test, related["test"])
 
     def right(trained: np.ndarray) -> np.ndarray:
+        if len(np.unique(classes[trained])) < 2:
+            return np.full(len(test), np.nan)
         predicted = labels.predict(features, classes, trained, test).argmax(axis=1)
-        return predicted == classes[test]
+        return (predicted == classes[test]).astype(float)
 
-    is_related = np.isin(test, related["test"])
-    found = {}
-    if len(np.unique(classes[train])) > 1:
-        correct = right(train)
-        found = {"related": correct[is_related], "unrelated": correct[~is_related]}
-    alone = np.setdiff1d(train, related["train"])
-    if len(np.unique(classes[alone])) > 1:
-        found["kept_together"] = right(alone)
-    return {name: float(correct.mean()) for name, correct in found.items() if len(correct)}
+    correct = right(train)
+    measured = {
+        "related": correct[is_related],
+        "unrelated": correct[~is_related],
+        "kept_together": right(np.setdiff1d(train, related["train"])),
+    }
+    return {"related_in_test": len(related["test"])} | {
+        name: float(values.mean())
+        for name, values in measured.items()
+        if len(values) and not np.isnan(values).any()
+    }

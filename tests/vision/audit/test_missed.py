@@ -55,8 +55,9 @@ def test_accuracy_falls_to_that_on_strangers_where_related_pictures_are_kept_tog
     features = rng.normal(size=(300, 400))[people] + rng.normal(size=(400, 400)) / 10
     labels = rng.integers(0, 2, 300)[people]
     splits = np.repeat(["train", "test"], 200)
-    related = {"test": np.arange(200, 300), "train": np.arange(100)}
-    found = missed.accuracies(features, labels, splits, related)
+    copied = pairs(*((number, 200 + number) for number in range(100)))
+    found = missed.flattery(features, labels, splits, copied, [None] * 400)
+    assert found["related_in_test"] == 100
     assert found["related"] > 0.95
     assert found["unrelated"] == pytest.approx(0.5, abs=0.15)  # three times the deviation of 100
     assert found["kept_together"] == pytest.approx(0.5, abs=0.11)  # and of 200
@@ -64,7 +65,10 @@ def test_accuracy_falls_to_that_on_strangers_where_related_pictures_are_kept_tog
 
 def test_what_there_are_no_pictures_for_is_not_told():
     features, labels = np.eye(8), np.array([0, 1, 1, 0, 1, 0, 1, 1])
-    everything = {"test": np.array([5, 6, 7]), "train": np.array([0, 1, 2])}
-    assert missed.accuracies(features, labels, SPLITS, everything).keys() == {"related"}
+    copied = pairs((0, 5), (1, 6), (2, 7))  # all
+    found = missed.flattery(features, labels, SPLITS, copied, NO_MOMENTS)
+    assert found.keys() == {"related_in_test", "related"}
     of_one_class = np.zeros(8, dtype=int)
-    assert missed.accuracies(features, of_one_class, SPLITS, everything) == {}
+    found = missed.flattery(features, of_one_class, SPLITS, copied, NO_MOMENTS)
+    assert found == {"related_in_test": 3}
+    assert missed.flattery(features, labels, SPLITS, NO_PAIRS, NO_MOMENTS) == {}

@@ -1,7 +1,9 @@
 import pytest
 
+from tests.files import write_files
 from vision.runtime.errors import UserError
 from vision.selection import given
+from vision.sources import given as written
 
 TABLE = """file,split,group,folder,weight
 cat/1.jpg,train,NA,a,1
@@ -23,6 +25,17 @@ def test_what_is_known_is_text_as_it_stands_in_the_order_of_the_pictures(path):
     assert list(table["split"]) == ["test", "train", ""]
     assert list(table["group"]) == ["", "NA", "007"]
     assert list(table["folder"]) == ["", "a", ""]
+
+
+def test_what_download_writes_is_read_name_by_name(tmp_path):
+    names = ["cat/1, the first.jpg", 'cat/"2".jpg', "dog/null"]
+    write_files(tmp_path / "raw", dict.fromkeys(names, b""))
+    known = {names[0]: written.Given("test", "ann"), names[2]: written.Given(weight="2")}
+    written.write(tmp_path / "pictures.csv", tmp_path / "raw", known)
+    table = given.read(tmp_path / "pictures.csv", names)
+    assert list(table["split"]) == ["test", "", ""]
+    assert list(table["group"]) == ["ann", "", ""]
+    assert list(table["weight"]) == ["", "", "2"]
 
 
 FILES = ["cat/1.jpg", "cat/x,2.jpg", "dog/null"]
