@@ -155,9 +155,6 @@ def tables(found: pd.DataFrame) -> str:
     pairs = list(pairwise(seconds.columns))
     table = seconds.map("{:,.1f}".format)
     table.columns = counts = [f"{count:,}" for count in seconds.columns]
-    for a, b in pairs:
-        each = 1000 * (seconds[b] - seconds[a]) / (b - a)
-        table[f"ms for each from {a:,} to {b:,}"] = each.map("{:.1f}".format)
     for a, b in pairs[-1:]:
         power = np.log(seconds[b] / seconds[a]) / np.log(b / a)
         table[f"power, {a:,} to {b:,}"] = power.map("{:.2f}".format)

@@ -10,6 +10,7 @@ from vision.runtime.errors import UserError
 
 PRESETS = ("fast", "good", "best")
 REPORT = Path("report.html")
+SORTED = Path("sorted")
 # Of the table of experiments: what is shown, and of the rest what isn't; regular expressions.
 KEEP = r"(head|finetuned)\.accuracy$"
 DROP = (
@@ -28,6 +29,15 @@ TRAIN_EXAMPLES = """\
   few train ~/pictures --preset fast       one small network, in minutes
   few train holidays.zip --preset best     as good as it gets
   few train                                after a correction in data/corrections.csv
+"""
+SORT = """\
+Groups look-alikes among unsorted pictures, so that you name groups in place of pictures. It draws a
+contact sheet of each group; you write the groups' classes into a table, and run it again. Then it
+splits the groups that you called mixed, and in the end writes labels.csv beside the pictures, which
+`few train` reads. No picture is moved.
+"""
+SORT_EXAMPLES = """\
+  few sort ~/pictures --classes mug,glass,bowl
 """
 REPORT_EXAMPLES = """\
   few report
@@ -52,7 +62,7 @@ RECIPE_EXAMPLES = """\
 
 
 def add_train(commands: argparse._SubParsersAction) -> None:
-    """Add the first of the commands."""
+    """Add those that one begins with."""
     train = add_command(commands, "train", _train, "train a model", TRAIN, TRAIN_EXAMPLES)
     train.add_argument(
         "pictures",
@@ -63,6 +73,15 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     )
     train.add_argument(
         "--preset", choices=PRESETS, help="how long it may take; params.yaml comes with good"
+    )
+
+    sort = add_command(
+        commands, "sort", _sort, "label unsorted pictures, in groups", SORT, SORT_EXAMPLES
+    )
+    sort.add_argument("pictures", type=Path, metavar="FOLDER", help="the folder they are in")
+    sort.add_argument("--classes", required=True, metavar="NAMES", help="with commas between them")
+    sort.add_argument(
+        "--to", type=Path, default=SORTED, metavar="FOLDER", help=f"for the sheets; {SORTED}"
     )
 
 
@@ -169,6 +188,13 @@ def _train(options: argparse.Namespace) -> None:
     from few import train
 
     train.train(options.pictures, options.preset, REPORT)
+
+
+def _sort(options: argparse.Namespace) -> None:
+    from few import sort
+
+    classes = [name.strip() for name in options.classes.split(",") if name.strip()]
+    sort.sort(options.pictures, classes, options.to)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -71,7 +71,7 @@ def main() -> None:
         chosen = choose_whole(found, decided, told, dark, params)
     report_train_only(chosen.picked)
     left_out = why_left_out(chosen.picked, decided)
-    written = write_all(table(chosen, found))
+    written = write_all(table(chosen, found), told["weight"])
     write_csv(written, PICKED)
     write_csv(left_out, LEFT_OUT)
     counts = count_all(chosen.picked, left_out, decided)
@@ -213,8 +213,13 @@ def table(chosen: Chosen, found: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "split", "label", "name", "group"])
 
 
-def write_all(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Write the subset anew, and give the pictures with the names that they got."""
+def write_all(chosen: pd.DataFrame, weights: pd.Series) -> pd.DataFrame:
+    """Write the subset anew, and give the pictures with the names that they got.
+
+    Parameters
+    ----------
+    weights : of each file of RAW, as text; empty where none is given.
+    """
     named = chosen.copy()
     with replacing(SUBSET) as new:
         for (split, label), files in chosen.groupby(["split", "label"], sort=False):
@@ -222,7 +227,22 @@ def write_all(chosen: pd.DataFrame) -> pd.DataFrame:
                 list(files["file"]), list(files["name"]), new, f"{split}/{folder_name(label)}"
             )
             named.loc[files.index, "name"] = names
+        if weights.any():
+            write_weights(named, weights, new)
     return named
+
+
+def write_weights(named: pd.DataFrame, weights: pd.Series, new: Path) -> None:
+    """Write what each picture counts beside others of its class, in the folder of each split."""
+    places = named["label"].map(folder_name) + "/" + named["name"]
+    own = named["file"].map(weights).replace("", "1")
+    table = pd.DataFrame({"file": places, "weight": own})
+    for split, of_split in table.groupby(named["split"]):
+        write_csv(of_split, new / split / pictures.WEIGHTS)
+    print(
+        f"weights are given for {(weights != '').sum():,} pictures; they count where "
+        "train_head.class_weight and finetune.class_weight are balanced"
+    )
 
 
 def write(files: Sequence[str], names: Sequence[str], new: Path, place: str) -> list[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 SPLITS = ("train", "validation", "test")
+WEIGHTS = "weights.csv"
 
 # Forms that are tried, by Pillow's names, with the suffixes that their files go by; others of
 # Pillow's many parsers never see a file. HEIF is what iPhones write, as .heic; its first picture is
@@ -127,7 +128,8 @@ def index(folder: Path) -> "pd.DataFrame":
     Returns
     -------
     One row a picture: `file`, its path within the folder with forward slashes, and `label`, its
-    class; ordered by class, then by the natural order of names.
+    class; ordered by class, then by the natural order of names. And `weight`, what it counts beside
+    others of its class, where the folder has WEIGHTS, a table of that by file.
     """
     import pandas as pd  # here, since it takes longer than all else that decoding pictures needs
 
@@ -138,7 +140,11 @@ def index(folder: Path) -> "pd.DataFrame":
         )
         for name in natural_order([picture.name for picture in path.iterdir()])
     ]
-    return pd.DataFrame(rows, columns=["file", "label"])
+    found = pd.DataFrame(rows, columns=["file", "label"])
+    if (folder / WEIGHTS).exists():
+        weights = pd.read_csv(folder / WEIGHTS, index_col="file", keep_default_na=False)["weight"]
+        found["weight"] = weights.loc[found["file"]].to_numpy()
+    return found
 
 
 def decode(path: Path, least: int | None = None) -> Image.Image:

@@ -15,7 +15,18 @@ from tools import preset
 from vision.runtime.program import run
 
 COMMANDS = [
-    *("train", "predict", "explain", "bundle", "serve", "report", "compare", "seeds", "measure"),
+    *(
+        "train",
+        "sort",
+        "predict",
+        "explain",
+        "bundle",
+        "serve",
+        "report",
+        "compare",
+        "seeds",
+        "measure",
+    ),
     *("recipe", "experiments"),
 ]
 

@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from tests import tableware
 from tests.code import ROOT
 from tests.pipeline.conftest import clone_of
 from tests.pipeline.test_contract import outputs
@@ -117,6 +119,11 @@ def test_your_data_as_it_is(project):
         split = ("train", "train", "test")[number % 3]
         rows.append(f"{number},{name},{split},p{number},{name}s,{1 - number % 2},{number % 2}")
     (birds / "labels.csv").write_text("\n".join(rows))
+    unsorted = project.home / "Pictures/unsorted"
+    unsorted.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(12):
+        tableware.draw(("bowl", "mug")[number % 2], rng).save(unsorted / f"{number}.png")
     said = list(follow("your-data-as-it-is.md", project).values())
     assert "others have split these pictures: train 11, test 5; that stays so" in said[0]
     assert "label: owl, robin" in said[2]
@@ -124,6 +131,8 @@ def test_your_data_as_it_is(project):
     raw = {path.name for path in (project.folder / "data/raw").iterdir()}
     assert raw == {"tawny", "red"}
     assert "tawny/0.jpg,,tom,tom," in (project.folder / "data/pictures.csv").read_text()
+    assert "write a class beside each of 6 groups" in said[-1]
+    assert (project.folder / "sorted/1.png").exists()
 
 
 def test_few_pictures(project):

@@ -245,3 +245,24 @@ def test_a_class_of_two_subjects_is_trained_on_only_however_many_pictures_it_has
 def test_what_cant_be_grouped_is_refused_in_one_line(workspace, capfd, group_by, given, said):
     set_parameters(workspace, subset__group_by=group_by)
     assert said in complaint_of("subset", capfd, **given)
+
+
+def test_weights_go_with_their_pictures_and_others_weigh_1(workspace, capsys):
+    write_given(workspace, weight={"cat/subject0_0.png": "2.5", "dog/subject39_4.png": "0.5"})
+    subset(workspace)
+    split = picked(workspace).set_index("file")["split"]
+    index = {name: pictures.index(workspace / "data/subset" / name) for name in pictures.SPLITS}
+    weight = {
+        file: weight
+        for rows in index.values()
+        for file, weight in zip(rows["file"], rows["weight"], strict=True)
+    }
+    assert weight.pop("cat/subject0_0.png") == 2.5
+    assert split["cat/subject0_0.png"] == "train"
+    assert weight.pop("dog/subject39_4.png") == 0.5
+    assert split["dog/subject39_4.png"] == "test"
+    assert set(weight.values()) == {1}
+    assert "weights are given for 2 pictures" in capsys.readouterr().out
+    write_given(workspace)
+    subset(workspace)
+    assert "weight" not in pictures.index(workspace / "data/subset/train")

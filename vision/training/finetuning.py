@@ -282,9 +282,9 @@ def _indices(settings: Finetune, source: Source) -> list[pd.DataFrame]:
     """
     train, validation = (pictures.index(source.subset / name) for name in ("train", "validation"))
     chosen = train if source.chosen is None else train.iloc[source.chosen]
-    return [
-        index.assign(
-            sample_weight=optimization.sample_weights(settings.class_weight, index["label"])
-        )
-        for index in (chosen, validation)
-    ]
+    found = []
+    for index in (chosen, validation):
+        given = index["weight"].to_numpy() if "weight" in index else np.ones(len(index))
+        weights = optimization.sample_weights(settings.class_weight, index["label"], given)
+        found.append(index.assign(sample_weight=weights))
+    return found

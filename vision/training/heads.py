@@ -123,8 +123,9 @@ def fit(
     if chosen is None:
         chosen = np.arange(len(labels["train"]))
     labels["train"] = labels["train"][chosen]
+    given = {"train": stored.weights("train")[chosen], "validation": stored.weights("validation")}
     weights = {
-        split: optimization.sample_weights(settings.class_weight, numbers)
+        split: optimization.sample_weights(settings.class_weight, numbers, given[split])
         for split, numbers in labels.items()
     }
     at_once = settings.optimizer == "lbfgs"

@@ -5,6 +5,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -18,22 +19,26 @@ def named(split: str, measures: Mapping[str, float]) -> dict[str, float]:
     return {f"{split}_loss": measures["cross_entropy"], f"{split}_accuracy": measures["accuracy"]}
 
 
-def sample_weights(class_weight: ClassWeight, labels: Sequence) -> np.ndarray:
+def sample_weights(class_weight: ClassWeight, labels: Sequence, weights: np.ndarray) -> np.ndarray:
     """Return what each picture counts in the loss, 1 in the mean.
 
     none: 1. balanced: pictures / (classes * pictures of its class), so that each class counts the
-    same (G. King and L. Zeng, "Logistic regression in rare events data", 2001).
+    same (G. King and L. Zeng, "Logistic regression in rare events data", 2001); and within a class
+    in proportion to the weights.
 
     Parameters
     ----------
     labels : the class of each picture, by number or by name.
+    weights : what each counts beside others of its class, above 0, shape (pictures,).
 
     Returns
     -------
     float32, shape (pictures,).
     """
-    of_class = None if class_weight == "none" else class_weight
-    return compute_sample_weight(of_class, labels).astype(np.float32)
+    if class_weight == "none":
+        return np.ones(len(weights), np.float32)
+    within = weights / pd.Series(weights).groupby(np.asarray(labels)).transform("mean").to_numpy()
+    return (compute_sample_weight(class_weight, labels) * within).astype(np.float32)
 
 
 def loss(model: keras.Model) -> keras.losses.Loss:

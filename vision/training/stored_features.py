@@ -22,8 +22,16 @@ class Stored:
 
     def labels(self, split: str) -> np.ndarray:
         """Give the class of each picture of a split, by name."""
-        index = pd.read_csv(self.features / f"{split}.csv", dtype=str, keep_default_na=False)
-        return index["label"].to_numpy(dtype=str)
+        return self._index(split)["label"].to_numpy(dtype=str)
+
+    def weights(self, split: str) -> np.ndarray:
+        """Give what each picture of a split counts beside others of its class; 1, if none says."""
+        index = self._index(split)
+        return index.get("weight", pd.Series(1.0, index.index)).to_numpy(dtype=float)
+
+    def _index(self, split: str) -> pd.DataFrame:
+        path = self.features / f"{split}.csv"
+        return pd.read_csv(path, dtype={"file": str, "label": str}, keep_default_na=False)
 
     def rows(self, split: str) -> list[np.ndarray]:
         """Give the features of a split's pictures, and of each view of training pictures.

@@ -27,7 +27,7 @@ def rng():
 
 
 def batches(inputs, labels, seed=None, batch_size=8, class_weight="none"):
-    weights = optimization.sample_weights(class_weight, labels)
+    weights = optimization.sample_weights(class_weight, labels, np.ones(len(labels)))
     return Batches(lambda chosen, _epoch: inputs[chosen], labels, batch_size, seed, weights)
 
 
@@ -87,12 +87,20 @@ def test_how_sure_a_model_is_changes_no_calibrated_loss(rng, classes):
 
 def test_balanced_each_class_counts_the_same_and_a_picture_1_in_the_mean():
     labels = np.array([0, 2, 2, 2, 0, 2])  # of a third class, there are none here
-    weights = optimization.sample_weights("balanced", labels)
+    ones = np.ones(6)
+    weights = optimization.sample_weights("balanced", labels, ones)
     np.testing.assert_allclose(weights, 6 / (2 * np.array([2, 4, 4, 4, 2, 4])))
     assert weights.mean() == 1
     named = np.array(["cat", "dog", "fox"])[labels]
-    assert (optimization.sample_weights("balanced", named) == weights).all()
-    assert (optimization.sample_weights("none", labels) == 1).all()
+    assert (optimization.sample_weights("balanced", named, ones) == weights).all()
+    assert (optimization.sample_weights("none", labels, ones) == 1).all()
+
+
+def test_balanced_weights_that_are_given_count_within_their_class():
+    labels, given = np.array([0, 0, 1, 1, 1, 1]), np.array([1, 3, 10, 10, 10, 10])
+    weights = optimization.sample_weights("balanced", labels, given)
+    np.testing.assert_allclose(weights, [0.75, 2.25, 0.75, 0.75, 0.75, 0.75])
+    assert (optimization.sample_weights("none", labels, given) == 1).all()
 
 
 @pytest.mark.parametrize("calibrated", [False, True])

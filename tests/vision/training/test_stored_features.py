@@ -57,3 +57,14 @@ def test_each_view_keeps_its_picture_s_label(with_views):
     inputs, labels = epoch(with_views, 0, chosen=np.array([1, 3]))
     assert (inputs % 10).tolist() == [1, 3]
     assert labels.tolist() == [0, 1]
+
+
+def test_a_picture_weighs_what_its_index_says_or_1(folder):
+    stored = Stored(folder / "features", folder / "views")
+    assert stored.weights("train").tolist() == [1, 1, 1, 1]
+    index = folder / "features/train.csv"
+    rows = index.read_text().splitlines()
+    weighed = zip(rows, ["weight", "1", "2.5", "0.5", "1"], strict=True)
+    index.write_text("".join(f"{row},{weight}\n" for row, weight in weighed))
+    assert stored.weights("train").tolist() == [1, 2.5, 0.5, 1]
+    assert stored.labels("train").tolist() == ["a", "a", "b", "b"]
