@@ -14,12 +14,13 @@ Two things are settled here that the paper leaves open:
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import keras
 import matplotlib as mpl
 import numpy as np
 import tensorflow as tf
-from keras import layers, tree
+from keras import layers
 from PIL import Image
 from scipy.ndimage import map_coordinates
 
@@ -167,24 +168,33 @@ def _places(network: keras.Model) -> tuple[float, float]:
     and width don't differ. Where branches meet, they lie upon each other but for a pixel or so,
     and the first stands for all; of networks side by side, the mean does.
     """
-    size = network.output.shape[1]
-    inner = [layer for layer in network.layers if isinstance(layer, keras.Model)]
-    if side_by_side := [part for part in inner if part.output.shape[1] == size]:
-        return tuple(np.mean([_places(part) for part in side_by_side], axis=0))
     found = {id(network.input): (0.5, 1.0)}
-    for layer in network.layers[1:]:
-        entering = [found[id(t)] for t in tree.flatten(layer.input) if id(t) in found]
-        if isinstance(layer, layers.GlobalAveragePooling2D) or not entering:
+    for operation in network.operations:
+        if isinstance(operation, layers.GlobalAveragePooling2D):
             continue  # a mean of all places is of none
-        first, step = np.mean(entering, axis=0)
-        if isinstance(layer, layers.ZeroPadding2D):
-            first -= step * layer.padding[0][0]
-        elif kernel := getattr(layer, "kernel_size", getattr(layer, "pool_size", None)):
-            stride = layer.strides[0]
-            missing = 0
-            if layer.padding == "same":
-                missing = (layer.output.shape[1] - 1) * stride + kernel[0] - layer.input.shape[1]
-            first += step * ((kernel[0] - 1) / 2 - max(missing, 0) // 2)
-            step *= stride
-        found[id(layer.output)] = first, step
+        # By its calls, since a network's own input and output are others within it.
+        for call in operation._inbound_nodes:
+            if entering := [found[id(t)] for t in call.input_tensors if id(t) in found]:
+                places = _after(operation, np.mean(entering, axis=0))
+                found[id(call.output_tensors[0])] = places
     return found[id(network.output)]
+
+
+def _after(operation: keras.Operation, places: tuple[float, float]) -> tuple[float, float]:
+    """Return where the positions of an operation's output look, from where its input's do."""
+    first, step = places
+    if isinstance(operation, keras.Sequential):
+        return reduce(lambda found, layer: _after(layer, found), operation.layers, places)
+    if isinstance(operation, keras.Model):
+        own_first, own_step = _places(operation)
+        return first + step * (own_first - 0.5), step * own_step
+    if isinstance(operation, layers.ZeroPadding2D):
+        return first - step * operation.padding[0][0], step
+    kernel = getattr(operation, "kernel_size", getattr(operation, "pool_size", None))
+    if not kernel:
+        return first, step
+    stride, missing = operation.strides[0], 0
+    if operation.padding == "same":
+        height = operation.input.shape[1]
+        missing = (operation.output.shape[1] - 1) * stride + kernel[0] - height
+    return first + step * ((kernel[0] - 1) / 2 - max(missing, 0) // 2), step * stride

@@ -68,7 +68,8 @@ class Backbone:
     @property
     def network(self) -> Callable[..., keras.Model]:
         """The function that builds it, as keras.applications does: `network(input_shape=...)`."""
-        return getattr(self._module, self.architecture.function)
+        own = self._module is efficientnet_lite
+        return getattr(efficientnet_lite if own else applications, self.architecture.function)
 
     @property
     def preprocess(self) -> Callable[[keras.KerasTensor], keras.KerasTensor]:

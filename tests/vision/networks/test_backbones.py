@@ -57,6 +57,12 @@ def random_backbone(name: str, **changes) -> BackboneSettings:
     return BackboneSettings(**settings | changes)
 
 
+@pytest.mark.parametrize("name", sorted(BACKBONES))
+def test_keras_has_every_network_and_its_preprocessing(name):
+    assert callable(backbones.find(name).network)
+    assert callable(backbones.find(name).preprocess)
+
+
 @pytest.fixture(scope="module", params=NAMES)
 def name(request):
     return request.param
