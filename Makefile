@@ -1,6 +1,7 @@
 # make install        make the environment, .venv; then: source .venv/bin/activate, and few --help
 # make repro          run the pipeline
 # make test           check the code and pass the tests
+# make test-long      pass those that follow commands and pages from end to end
 # make comment A=main     what a pull request's comment says
 # make results        write docs/background/results.md from what was measured
 # make bench        time this project against the plain way; after a run (an archive of photographs:
@@ -38,7 +39,7 @@ ifeq ($(shell [ -e $(VENV)/.installed ] && ! $(VENV)/bin/python -c '' 2>/dev/nul
 ANEW := --clear
 endif
 
-.PHONY: install ready repro test comment results bench verify requirements
+.PHONY: install ready repro test test-long comment results bench verify requirements
 
 install: $(VENV)/.installed
 	@echo 'Ready. In each new shell: source $(VENV)/bin/activate'
@@ -53,10 +54,15 @@ repro: ready
 	@echo 'Figures: plots/*.png, and all of them in'
 	@$(DVC) plots show
 
+PYTEST := $(RUN) python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+
 test: $(VENV)/.installed-dev
 	@$(RUN) python -m ruff check .
 	@$(RUN) python -m ruff format --check .
-	@$(RUN) python -m pytest --numprocesses logical --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+test-long: $(VENV)/.installed-dev
+	@$(PYTEST) -m long
 
 A ?= HEAD
 comment: ready $(VENV)/.installed-dev

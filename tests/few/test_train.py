@@ -21,6 +21,8 @@ from tools import dvc_command
 from vision.params import load_params
 from vision.runtime.files import read_json
 
+pytestmark = pytest.mark.long
+
 FIGURE = r"^  {} +(\d+\.\d) %   \((\d+\.\d) to (\d+\.\d) %\)$"
 
 

@@ -12,6 +12,8 @@ from tests.pipeline.conftest import STAGES, repro_within
 from tests.pipeline.test_contract import BASELINES
 from tests.pipeline.test_runs import FIGURES
 
+pytestmark = pytest.mark.long
+
 PIPELINE = "baselines/dvc.yaml"
 PARAMS = "baselines/params.yaml"
 FORMS = ("plain", "augmented")

@@ -19,6 +19,8 @@ from tests.code import ROOT
 from tests.pipeline.conftest import clone_of
 from tests.pipeline.test_contract import outputs
 
+pytestmark = pytest.mark.long
+
 HOW_TO = ROOT / "docs/how-to"
 BLOCK = re.compile(r"(?:^<!-- ([^>]*) -->\n+)?^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IN_CLONE = "in the clone"

@@ -11,6 +11,8 @@ from PIL import Image
 from studies import folds
 from tests.pipeline.conftest import STAGES, repro_within
 
+pytestmark = pytest.mark.long
+
 PIPELINE = "studies/dvc.yaml"
 PARAMS = "studies/params.yaml"
 # Of 12 training pictures of each class: some, and all.

@@ -28,6 +28,8 @@ from tests.tableware import draw
 from tests.test_docs import FENCE
 from vision import pictures
 
+pytestmark = pytest.mark.long
+
 PAGE = ROOT / "docs/tutorial.md"
 CLASSES = ("bowl", "glass", "mug")
 # Of each class, as on the page.

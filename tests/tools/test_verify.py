@@ -11,6 +11,8 @@ from tools import verify
 from tools.verify import differences
 from vision.runtime.errors import UserError
 
+pytestmark = pytest.mark.long
+
 LOCK = """\
 stages:
   extract:
