@@ -33,6 +33,7 @@ _PICTURES = [SUBSET, SUBSET / "train", SUBSET / "test"]
 RAW = Path("data/raw")
 PICKED = Path("data/picked.csv")
 LEFT_OUT = Path("data/left_out.csv")
+KNOWN = Path("data/pictures.csv")
 FINDINGS = Path("data/audit.csv")
 AUDIT = Path("metrics/audit.json")
 MODEL = Path("models/finetuned.keras")
@@ -109,6 +110,7 @@ def gather(revision: str | None) -> SimpleNamespace:
         changed=changed_since_run(),
         counts=metrics["subset"],
         left_out=len(read_if_there(LEFT_OUT)),
+        given=given(),
         audit=told(read_json(AUDIT)) if AUDIT.exists() else [],
         findings=[
             row | {"picture": images.read(RAW / row["file"], f"{row['file']}: {row['reason']}")}
@@ -145,6 +147,21 @@ def gather(revision: str | None) -> SimpleNamespace:
 
 def read_if_there(path: Path) -> pd.DataFrame:
     return read_table(path) if path.exists() else pd.DataFrame()
+
+
+def given() -> str:
+    """Say what was found of splits, groups and weights; nothing where there is nothing."""
+    if not KNOWN.exists():
+        return ""
+    known = pd.read_csv(KNOWN, dtype=str, keep_default_na=False)
+    counts = known["split"].value_counts()
+    said = [
+        f"{counts[split]:,} were given for {split}" for split in pictures.SPLITS if split in counts
+    ]
+    for column, what in (("group", "are in groups"), ("weight", "have weights")):
+        if named := int((known[column] != "").sum()):
+            said.append(f"{named:,} {what}")
+    return f"Of {len(known):,} pictures that were found, {', '.join(said)}." if said else ""
 
 
 def curves_of(name: str) -> dict[str, pd.DataFrame]:

@@ -99,6 +99,22 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed():
     assert contents.confused(table, ["a", "b", "c"]) == [("c", "a", 3), ("a", "b", 2)]
 
 
+def test_it_says_what_was_found_of_splits_groups_and_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert contents.given() == ""
+    Path("data").mkdir()
+    table = Path("data/pictures.csv")
+    table.write_text("file,split,group,folder,weight\na/1.png,,,,\na/2.png,,,,\n")
+    assert contents.given() == ""
+    table.write_text(
+        "file,split,group,folder,weight\na/1.png,test,tom,,\na/2.png,train,tom,,\na/3.png,train,,,2\n"
+    )
+    assert contents.given() == (
+        "Of 3 pictures that were found, 2 were given for train, 1 were given for test, "
+        "2 are in groups, 1 have weights."
+    )
+
+
 @pytest.mark.parametrize("missing", ["metrics/evaluate.json", "dvc.lock", "data/subset/test"])
 def test_what_is_missing_is_named(missing, folder):
     (folder / missing).rename(folder / "elsewhere")
