@@ -78,6 +78,13 @@ def test_what_tables_and_folders_tell_beside_the_class_stands_beside_the_picture
         "file,split,group,folder,weight\n"
         "a%2Fb/3.jpg,test,01,,\nno/1.jpg,train,=p,,\nnull/2.jpg,validation,,,\n"
     )
+    assert (project / "data/README.md").read_text() == (
+        "# The pictures\n\n"
+        "3 pictures of 3 classes, from `download.source=external`. The stage `download` writes "
+        "this.\n\n"
+        "| class | pictures |\n| --- | ---: |\n| a/b | 1 |\n| no | 1 |\n| null | 1 |\n\n"
+        + "".join(f"- {line[0].upper()}{line[1:]}.\n" for line in out.splitlines()[:-3])
+    )
     set_params(project / "params.yaml", {"download.splits": "merge"})
     assert "are put together, since download.splits is merge" in finish(start(project))[1]
     assert "a%2Fb/3.jpg,,01,,\n" in (project / "data/pictures.csv").read_text()

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
@@ -19,14 +20,21 @@ from vision.sources.unpack import unpack
 _OWN = ("README.md", ".gitignore", "*.dvc")
 
 
-def write_pictures(
-    source: Path, folder: Path, bounds: Bounds, rules: Rules = DEFAULT
-) -> dict[str, Given]:
-    """Bring the archives and folders in `source` together as `folder`/CLASS/FILE.
+class Found(NamedTuple):
+    """What else than pictures of classes there was.
 
-    Returns
-    -------
-    What is known of the pictures beside their classes, by CLASS/FILE.
+    Attributes
+    ----------
+    given : what is known of the pictures beside their classes, by CLASS/FILE.
+    said : what was read, renamed and left out, in lines.
+    """
+
+    given: dict[str, Given]
+    said: list[str]
+
+
+def write_pictures(source: Path, folder: Path, bounds: Bounds, rules: Rules = DEFAULT) -> Found:
+    """Bring the archives and folders in `source` together as `folder`/CLASS/FILE.
 
     Raises
     ------
@@ -50,23 +58,24 @@ def write_pictures(
         raise UserError(f"{source} is empty; {put}")
     check_links(source)
     layout = unpack(source, folder, bounds, rules)
-    for line in [*layout.said, *to_predict(layout.unlabelled, source)]:
-        print(line)
+    said = [*layout.said, *to_predict(layout.unlabelled, source)]
     if layout.renamed:
-        print(
+        said.append(
             f"{len(layout.renamed):,} pictures have names that others of their class have, or too "
             "long ones, and were put under new ones, such as "
             f"{shown(next(iter(layout.renamed.values())))}"
         )
     if layout.doubled:
-        print(
+        said.append(
             f"{len(layout.doubled):,} pictures are in their archive more than once, such as "
             f"{shown(min(layout.doubled))}; the last of each was taken"
         )
-    left_out = [name for name in layout.left_out if name not in own]
-    if left_out:
-        print(f"{len(left_out):,} files left out, since they are no pictures: {listed(left_out)}")
-    return {"/".join(layout.places[name]): given for name, given in layout.given.items()}
+    if left_out := [name for name in layout.left_out if name not in own]:
+        said.append(
+            f"{len(left_out):,} files left out, since they are no pictures: {listed(left_out)}"
+        )
+    given = {"/".join(layout.places[name]): given for name, given in layout.given.items()}
+    return Found(given, said)
 
 
 def to_predict(unlabelled: Sequence[str], source: Path) -> list[str]:

@@ -82,11 +82,10 @@ def look(
                     shutil.copyfileobj(content, target, 1 << 20)
                 tables[names[-1]] = copy
         layout = arrange(names, rules, tables)
-    for page, found in sorted(guesses.items()):
-        archives = some([shown(archive) for archive, _ in found])
-        print(
-            f"the names in {archives} don't say how they are encoded and were read as {page} "
-            f"({CODE_PAGES[page]}), such as {shown(found[0][1])}; if they look wrong, unpack the "
-            "archive by another program and put the folder there instead"
-        )
-    return layout
+    pages = [
+        f"the names in {some([shown(archive) for archive, _ in found])} don't say how they are "
+        f"encoded and were read as {page} ({CODE_PAGES[page]}), such as {shown(found[0][1])}; if "
+        "they look wrong, unpack the archive by another program and put the folder there instead"
+        for page, found in sorted(guesses.items())
+    ]
+    return layout._replace(said=[*pages, *layout.said])
