@@ -4,6 +4,8 @@ import random
 import tracemalloc
 from types import SimpleNamespace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from vision.runtime.errors import UserError
@@ -346,10 +348,8 @@ def test_bytes_that_are_no_text_are_refused(refusal):
 
 
 def test_parquet_is_read_where_there_is_pyarrow(arranged, tmp_path):
-    pa = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
     columns = {"file": [*WANTED], "label": [*WANTED.values()], "image": [b"", b"", b"", b""]}
-    parquet.write_table(pa.table(columns), tmp_path / "table")
+    pq.write_table(pa.table(columns), tmp_path / "table")
     content = (tmp_path / "table").read_bytes()
     assert arranged({"labels.parquet": content}).label == WANTED
     with pytest.raises(UserError, match="can't be read as Parquet"):
