@@ -7,6 +7,7 @@ writes the labels of all pictures as a table beside them, which `few train` read
 
 import csv
 import math
+import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,7 @@ def sort(source: Path, classes: Sequence[str], to: Path) -> None:
             f"a group out, {MIXED} to have a mixed one split. Then run the same command again."
         )
         return
-    write_labels(sorting, source)
+    write_labels(sorting, source, to)
 
 
 def find(source: Path) -> list[str]:
@@ -162,22 +163,33 @@ def write(sorting: Sorting, to: Path) -> None:
     _write_table(to / GROUPS, ("group", "pictures", "class"), rows)
 
 
-def write_labels(sorting: Sorting, source: Path) -> None:
-    """Write the table of labels beside the pictures; those left out are for nobody to train on."""
+def write_labels(sorting: Sorting, source: Path, to: Path) -> None:
+    """Write the table of labels beside the pictures; those left out are for nobody to train on.
+
+    A copy of it in `to` tells the next turn what it wrote itself.
+    """
     table = source / LABELS
-    header = ("file", "label", "split")
-    if table.exists() and not table.read_text("utf-8", "replace").startswith(",".join(header)):
-        raise UserError(f"{table} is there already, of something else; move it away")
+    written = to / LABELS
+    own = written.read_bytes() if written.exists() else None
+    if table.exists() and table.read_bytes() != own:
+        raise UserError(f"{table} is there already, with other content; move it away")
     named = {file: sorting.classes[group] for file, group in sorting.groups.items()}
     # In the test without a label: to predict, not to learn from.
     rows = [
         (file, "", "test") if name == LEAVE_OUT else (file, name, "")
         for file, name in named.items()
     ]
-    _write_table(table, header, rows)
+    for place in (written, table):
+        _write_table(place, ("file", "label", "split"), rows)
     labels = [label for _, label, _ in rows if label]
     counts = ", ".join(f"{name} {labels.count(name):,}" for name in sorted(set(labels)))
-    print(f"{table}: {counts}; {len(rows) - len(labels):,} left out\nNext: few train {source}")
+    print(f"{table}: {counts}; {len(rows) - len(labels):,} left out")
+    if any("/" in file for file in named):
+        print(
+            f"Next, set download.columns.label to label in {PARAMS}: the pictures lie in folders, "
+            "which might be taken for their classes."
+        )
+    print(f"Next: {shlex.join(['few', 'train', str(source)])}")
 
 
 def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -197,6 +209,11 @@ def split(sorting: Sorting, source: Path, classes: int, to: Path) -> None:
     files = [file for file, group in sorting.groups.items() if group in mixed]
     unreadable = _unreadable([source / file for file in files])
     readable = [file for file, why in zip(files, unreadable, strict=True) if not why]
+    if not readable:
+        raise UserError(
+            f"none of {len(files):,} pictures can be read, such as {files[0]} ({unreadable[0]}); "
+            "get them anew, or leave their groups out"
+        )
     rows = dict(zip(readable, features([source / file for file in readable]), strict=True))
     if broken := [f"{file} ({why})" for file, why in zip(files, unreadable, strict=True) if why]:
         print(f"{len(broken):,} files can't be read, and are a group to leave out: {some(broken)}")
@@ -210,6 +227,8 @@ def split(sorting: Sorting, source: Path, classes: int, to: Path) -> None:
             sorting.groups |= dict.fromkeys(set(members) - set(own), first)
             sorting.classes[first] = LEAVE_OUT
             first += 1
+        if not own:
+            continue
         numbers, distances = look_alikes(np.array([rows[file] for file in own]), classes)
         for new, number in enumerate(np.unique(numbers), first):
             alike = [own[at] for at in np.argsort(distances) if numbers[at] == number]
@@ -260,6 +279,8 @@ def look_alikes(rows: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]
 
     groups = max(3 * classes, round(math.sqrt(len(rows))))
     groups = max(1, min(groups, len(rows) // 2))
+    if groups == 1:
+        return np.zeros(len(rows), int), np.zeros(len(rows))
     scaled = normalize(StandardScaler().fit_transform(rows.astype(np.float64)))
     parts = PCA(min(COMPONENTS, *scaled.shape), random_state=0).fit_transform(scaled)
     fitted = KMeans(groups, n_init=10, random_state=0).fit(parts)

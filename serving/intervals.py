@@ -62,8 +62,8 @@ def weighted(
     recall = _share(hits, actual)
     seen = np.unique(labels)
     figures["precision"] = precision[:, seen].mean(axis=1)
-    figures["recall"] = recall[:, seen].mean(axis=1)
-    figures["balanced_accuracy"] = recall.mean(axis=1, where=actual > 0)
+    # Of a class that a draw has no picture of, there is no recall.
+    figures["recall"] = figures["balanced_accuracy"] = recall.mean(axis=1, where=actual > 0)
     figures["f1"] = _share(2 * hits, named + actual)[:, seen].mean(axis=1)
     figures["roc_auc"] = np.mean(
         [_area(labels == k, probabilities[:, k], weights) for k in seen], axis=0

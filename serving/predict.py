@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from glob import glob, has_magic
@@ -19,6 +20,7 @@ from vision.runtime.prefetch import load_ahead
 from vision.runtime.text import lines
 
 STDIN = "-"
+_NUMBER = re.compile(r"[+-]?\d+")
 
 
 def print_predictions(
@@ -174,7 +176,8 @@ def write_csv(predictions: Iterable[Prediction], classes: list[str], to: TextIO)
 
 
 def _no_formula(text: str) -> str:
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "'")) else text
+    begins = text.startswith(("=", "+", "-", "@", "\t", "\r", "'"))
+    return f"'{text}" if begins and not _NUMBER.fullmatch(text) else text
 
 
 def write_json(predictions: Iterable[Prediction], classes: list[str], to: TextIO) -> None:

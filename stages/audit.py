@@ -192,18 +192,19 @@ def count_missed(found: Found) -> dict[str, int | dict]:
 def report_missed(counts: Mapping) -> None:
     """Print how many pictures belong to some of another split, and how that flatters."""
     advice = {
-        "near_copies": ("are nearly the same as one", "copies"),
+        "near_copies": (
+            "are nearly the same as one in another split",
+            "copies keeps those together that differ least",
+        ),
         "same_moment": (
-            f"were taken by the same camera within {missed.SECONDS} seconds of one",
-            f"{missed.SECONDS}s",
+            f"were taken by the same camera within {missed.SECONDS} seconds of one in another "
+            "split",
+            f"{missed.SECONDS}s keeps them together",
         ),
     }
-    for kind, (what, group_by) in advice.items():
+    for kind, (what, kept) in advice.items():
         if number := counts.get(kind):
-            print(
-                f"{number:,} pictures {what} in another split; subset.group_by = {group_by} keeps "
-                "them together"
-            )
+            print(f"{number:,} pictures {what}; subset.group_by = {kept}")
     measured = {
         "related": "{:.3f} on these",
         "unrelated": "{:.3f} on the other test pictures",

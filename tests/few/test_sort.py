@@ -170,14 +170,30 @@ def test_pictures_that_changed_since_are_told(folder, tmp_path):
         sort.sort(folder, NAMES, to)
 
 
-def test_a_table_of_the_user_is_not_overwritten(folder, tmp_path):
-    (folder / "labels.csv").write_text("name,kind\n")
+@pytest.mark.parametrize("content", ["name,kind\n", "file,label,split\nIMG_0.png,red,\n"])
+def test_a_table_of_the_user_is_not_overwritten(folder, tmp_path, content):
+    (folder / "labels.csv").write_text(content)
     to = tmp_path / "sorted"
     sort.sort(folder, NAMES, to)
     name(to, majority)
     with pytest.raises(UserError, match="is there already"):
         sort.sort(folder, NAMES, to)
-    assert (folder / "labels.csv").read_text() == "name,kind\n"
+    assert (folder / "labels.csv").read_text() == content
+
+
+def test_what_it_wrote_itself_is_written_anew_unless_it_was_changed(folder, tmp_path):
+    to = tmp_path / "sorted"
+    sort.sort(folder, NAMES, to)
+    name(to, majority)
+    sort.sort(folder, NAMES, to)
+    table = folder / "labels.csv"
+    own = table.read_text()
+    name(to, lambda group, members: "-")
+    sort.sort(folder, NAMES, to)
+    assert table.read_text() != own
+    table.write_text(own)
+    with pytest.raises(UserError, match="is there already"):
+        sort.sort(folder, NAMES, to)
 
 
 def test_a_folder_of_no_use_is_refused(folder, tmp_path):
@@ -192,3 +208,26 @@ def test_a_folder_of_no_use_is_refused(folder, tmp_path):
     folder.mkdir()
     with pytest.raises(UserError, match="0 pictures, too few"):
         sort.sort(folder, NAMES, to)
+
+
+def test_where_nothing_can_be_read_that_is_told(folder, tmp_path):
+    for picture in folder.iterdir():
+        picture.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=r"none of 36 pictures can be read, such as IMG_0\.png"):
+        sort.sort(folder, NAMES, tmp_path / "sorted")
+
+
+def test_of_pictures_in_folders_it_is_told_how_the_table_is_to_count(folder, tmp_path, capsys):
+    (folder / "my phone").mkdir()
+    for number in range(18):
+        (folder / f"IMG_{number}.png").rename(folder / f"my phone/IMG_{number}.png")
+    to = tmp_path / "sorted"
+    sort.sort(folder, NAMES, to)
+    name(to, lambda _, files: colour_of(files[0].rpartition("/")[2]))
+    sort.sort(folder, NAMES, to)
+    said = capsys.readouterr().out
+    assert "set download.columns.label to label in params.yaml" in said
+    params = load_params(ROOT / "params.yaml").download
+    columns = params.columns.model_copy(update={"label": "label"})
+    found = pictures.look(folder, params.model_copy(update={"columns": columns}))
+    assert [*found.classes] == sorted(NAMES)

@@ -150,7 +150,10 @@ def read_if_there(path: Path) -> pd.DataFrame:
 
 
 def given() -> str:
-    """Say what was found of splits, groups and weights; nothing where there is nothing."""
+    """Say what was found of splits, groups and weights; nothing where there is nothing.
+
+    Groups and weights are only found: subset.group_by and class_weight say whether they count.
+    """
     if not KNOWN.exists():
         return ""
     known = pd.read_csv(KNOWN, dtype=str, keep_default_na=False)
@@ -158,7 +161,7 @@ def given() -> str:
     said = [
         f"{counts[split]:,} were given for {split}" for split in pictures.SPLITS if split in counts
     ]
-    for column, what in (("group", "are in groups"), ("weight", "have weights")):
+    for column, what in (("group", "have a group"), ("weight", "have a weight")):
         if named := int((known[column] != "").sum()):
             said.append(f"{named:,} {what}")
     return f"Of {len(known):,} pictures that were found, {', '.join(said)}." if said else ""

@@ -8,6 +8,9 @@ from typing import TextIO
 
 from vision.runtime.errors import UserError
 
+# Bytes of a cell, such as the outline of a thing as text; the module `csv` takes 2**17 by itself.
+csv.field_size_limit(1 << 24)
+
 # Excel writes a semicolon where a comma is the decimal point, and tabs into "Unicode text".
 _SEPARATORS = ",;\t|"
 # A first line by which programs tell Excel what separates cells.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vision.runtime.errors import UserError
+from vision.selection.groups import linked, of_one_name
 from vision.selection.placing import place
 from vision.selection.splits import TRAIN, Copies, Picked, Place, Splits, count, refuse
 
@@ -17,12 +18,10 @@ class Dealt(NamedTuple):
     Attributes
     ----------
     picked : of each class.
-    train_only : the classes that are trained on only, for want of pictures or of groups.
     missed : class, split, how many it got and how many it was to get, where that is far.
     """
 
     picked: dict[str, Picked]
-    train_only: list[str]
     missed: list[tuple[str, str, int, int]]
 
 
@@ -45,8 +44,8 @@ def deal(
         has no split, is cut into those that are not given at all, and the rest trained on.
     wanted : for each split a count of pictures of each class, or a share.
     shuffle : draws the order in which groups are taken; None: that of their first pictures.
-    known : remembers copies; a file whose content another split has is left out, unless that split
-        was given. None: copies may go anywhere.
+    known : remembers copies, which stay together as a group does; but one without a split, of a
+        file given for validation or test, is left out. None: copies may go anywhere.
     strict : whether classes that have fewer groups than splits are refused.
 
     Raises
@@ -56,10 +55,16 @@ def deal(
     """
     given = _followed(given, group_of, [file for files in classes.values() for file in files])
     fixed = {file: split for file, split in given.items() if split != TRAIN}
-    pool = {label: [f for f in files if f not in fixed] for label, files in classes.items()}
+    copies = _copies_of_fixed(classes, given, fixed, known)
+    pool = {
+        label: [file for file in files if file not in fixed and file not in copies[label]]
+        for label, files in classes.items()
+    }
     known_splits = set(given.values())
     amounts = {split: amount for split, amount in wanted.items() if split not in known_splits}
-    groups = _groups(pool, group_of, shuffle)
+    if amounts.keys() == {TRAIN}:  # nothing is to be cut from it
+        amounts = {}
+    groups = _groups(pool, group_of, known, shuffle)
     contents = [Counter(label for label, _ in group) for group in groups]
     number_of = Counter(label for content in contents for label in content)
     train_only = [label for label in pool if number_of[label] < len({TRAIN, *amounts})]
@@ -76,18 +81,19 @@ def deal(
             dealt[label][split].append(file)
     picked = {}
     for label, splits in dealt.items():
-        copies = _take(label, splits, counted, known)
+        for split, files in splits.items():
+            del files[counted.get(split, len(files)) :]
         for file in classes[label]:
             if file in fixed:
                 splits[fixed[file]].append(file)
-        picked[label] = Picked(splits, {}, copies)
+        picked[label] = Picked(splits, {}, copies[label])
     if untrained := [label for label, of_class in picked.items() if not of_class.splits[TRAIN]]:
         raise UserError(
             f"as groups and given splits are, no picture is left to train on of {len(untrained):,} "
             f"classes: {', '.join(untrained)}; give them some for training, or change "
             "subset.group_by or download.splits"
         )
-    return Dealt(picked, train_only, _missed(picked, targets, counted))
+    return Dealt(picked, _missed(picked, targets, counted))
 
 
 def _followed(
@@ -102,16 +108,42 @@ def _followed(
     return {file: split for file, split in splits.items() if split}
 
 
+def _copies_of_fixed(
+    classes: Mapping[str, Sequence[str]],
+    given: Mapping[str, str],
+    fixed: Mapping[str, str],
+    known: Copies | None,
+) -> dict[str, dict[str, Place]]:
+    """Find the files of each class without a split whose content is in one that isn't cut."""
+    copies: dict[str, dict[str, Place]] = {label: {} for label in classes}
+    if not known or not fixed:
+        return copies
+    for label, files in classes.items():
+        for file in files:
+            if file in fixed:
+                known.places.setdefault(known.of(file), Place(fixed[file], label, file))
+    for label, files in classes.items():
+        for file in files:
+            if file not in given and (first := known.places.get(known.of(file))):
+                copies[label][file] = first
+    return copies
+
+
 def _groups(
     pool: Mapping[str, Sequence[str]],
     group_of: Mapping[str, str],
+    known: Copies | None,
     shuffle: np.random.Generator | None,
 ) -> list[list[tuple[str, str]]]:
     """List the class and the name of the files of each group, in the order of their first ones."""
-    members: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
-    for label, files in pool.items():
-        for file in files:
-            members[_key(file, group_of)].append((label, file))
+    files = [(label, file) for label, of_class in pool.items() for file in of_class]
+    pairs = [of_one_name([group_of.get(file, "") for _, file in files])]
+    if known:
+        pairs.append(of_one_name([known.of(file) for _, file in files]))
+    members: defaultdict[int, list[tuple[str, str]]] = defaultdict(list)
+    numbers = linked(len(files), *map(np.concatenate, zip(*pairs, strict=True)))
+    for number, file in zip(numbers, files, strict=True):
+        members[number].append(file)
     groups = list(members.values())
     return [groups[n] for n in shuffle.permutation(len(groups))] if shuffle else groups
 
@@ -138,7 +170,7 @@ def _targets(
     too_few = []
     for label, files in pool.items():
         if label in train_only:
-            if strict:
+            if strict and files:
                 too_few.append(
                     f"class {label} has too few groups: its {len(files)} pictures are in fewer "
                     "than there are splits (subset.strict: false trains on them only)"
@@ -148,7 +180,7 @@ def _targets(
             continue
         counts = {split: count(amount, len(files)) for split, amount in amounts.items()}
         rest = len(files) - sum(counts.values())
-        if rest < 0 or (TRAIN not in amounts and not rest):
+        if rest < 0 or (amounts and TRAIN not in amounts and not rest):
             too_few.append(f"class {label} has too few pictures: {len(files)} can be cut")
         for split, number in ({TRAIN: rest} | counts).items():
             targets[split][label] = max(1, number)
@@ -160,32 +192,6 @@ def _targets(
     if too_few:
         refuse(too_few, amounts)
     return targets
-
-
-def _take(
-    label: str, splits: Splits, most: Mapping[str, int], known: Copies | None
-) -> dict[str, Place]:
-    """Leave in the splits of a class what is to be used, and return the copies that are left out.
-
-    Parameters
-    ----------
-    most : the count of pictures of each split that is counted.
-    """
-    copies: dict[str, Place] = {}
-    for split, files in splits.items():
-        taken: list[str] = []
-        for file in files:
-            if len(taken) == most.get(split):
-                break
-            if known:
-                here = Place(split, label, file)
-                first = known.places.setdefault(known.of(file), here)
-                if first.split != split:
-                    copies[file] = first
-                    continue
-            taken.append(file)
-        splits[split] = taken
-    return copies
 
 
 def _missed(

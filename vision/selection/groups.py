@@ -120,7 +120,10 @@ def of_one_name(names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _moments(moments: Mapping[str, Moment], seconds: float) -> Iterator[tuple[str, str]]:
-    """Pair what a camera took with what it took before, if that is no longer ago."""
+    """Pair what a camera took with what it took before, if that is no longer ago.
+
+    Pictures whose files name no camera count as of one.
+    """
     in_time = sorted(moments, key=lambda file: (moments[file], file))
     for before, after in pairwise(in_time):
         one, other = moments[before], moments[after]

@@ -91,11 +91,12 @@ class _Cells:
 
     def worst(self) -> float:
         """Return how far the class that is worst off is from its targets."""
-        return max(
+        off = [
             abs(self._off(split, label, 0)) + _EMPTY * (not self.have[split][label])
             for split, of_split in self.targets.items()
             for label in of_split
-        )
+        ]
+        return max(off, default=0.0)
 
     def _cost(self, split: str, label: str, more: int) -> float:
         empty = label in self.targets[split] and not self.have[split][label] + more

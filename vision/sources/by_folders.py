@@ -1,8 +1,10 @@
 """Tell the classes of pictures, and their splits, by the names of folders and files."""
 
+import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
@@ -26,6 +28,29 @@ from vision.sources.rules import Rules
 # Folders of a test that nobody has labelled; some programs want one there.
 _NO_CLASS = {"all", "unclassified", "unknown", "unlabeled", "unlabelled"}
 NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
+
+
+def split_below(by_path: Collection[str]) -> Callable[[str], str]:
+    """Return what gives the split of a picture, by its name, where folders don't tell its class.
+
+    Only a folder that tells nothing else counts, and none that all pictures lie in.
+
+    Parameters
+    ----------
+    by_path : the folders with pictures.
+    """
+    common = len(_common(map(without_archives, by_path)))
+
+    @cache
+    def of_path(path: str) -> str:
+        return split_of((), without_archives(path)[common:])
+
+    return lambda name: of_path(name.rpartition("/")[0])
+
+
+def _common(folders: Iterable[Folder]) -> Folder:
+    """Return the folders that all others lie in."""
+    return posixpath.commonprefix(list(folders))
 
 
 def tell(by_path: Mapping[str, list[str]], names: list[str], rules: Rules) -> Told:
@@ -75,7 +100,8 @@ def tell(by_path: Mapping[str, list[str]], names: list[str], rules: Rules) -> To
 
 def _labelled(label_of: Mapping[Folder, Folder]) -> dict[Folder, Folder]:
     """Return the same without folders of a test such as `test/unknown`."""
-    known = {label[-1] for label in label_of.values() if split_of(label[:-1]) != "test"}
+    common = len(_common(label[:-1] for label in label_of.values()))
+    known = {label[-1] for label in label_of.values() if split_of(label[common:-1]) != "test"}
     return {
         folder: label
         for folder, label in label_of.items()

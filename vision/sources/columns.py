@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+from vision.runtime.errors import UserError
 from vision.runtime.text import composed, shown, some
 from vision.sources.cells import body, rows
 from vision.sources.class_folders import split_told
@@ -32,6 +33,10 @@ _USUAL = {
 _ZERO, _ONE = {"0", "0.0", "false", ""}, {"1", "1.0", "true"}
 # Of the rows of a table with a column for each class, those that must name exactly one.
 _MOSTLY = 0.9
+
+
+class NoTableError(UserError):
+    """What may be no table at all can't be read as one."""
 
 
 class Columns(NamedTuple):
@@ -79,8 +84,18 @@ def find(path: Path, name: str, named: Mapping[str, str | list[str] | None]) -> 
     Parameters
     ----------
     named : what columns are called, by what they hold; None: they have a usual name.
+
+    Raises
+    ------
+    NoTableError
+        It can't be read so far that it is known for a table of labels.
+    UserError
+        It is one, and can't be read.
     """
-    header = header_of(path, name)
+    try:
+        header = header_of(path, name)
+    except UserError as error:
+        raise NoTableError(*error.args) from None
     plain = [re.sub(r"[\W_]+", "", column.casefold()) for column in header]
     own = {what: [names] if isinstance(names, str) else names for what, names in named.items()}
     if not {column for names in own.values() for column in names or ()} <= set(header):
@@ -95,10 +110,13 @@ def find(path: Path, name: str, named: Mapping[str, str | list[str] | None]) -> 
     label = places["label"]
     if not label:
         taken = {at for found in places.values() for at in found}
-        label = _one_of_each_class(path, name, header, taken)
+        try:
+            label = _one_of_each_class(path, name, header, taken)
+        except UserError as error:
+            raise NoTableError(*error.args) from None
     if not label:
         return None
-    # A column may be called so and be of something else: numbers of folds, a breed's weight.
+    # A column may be called so and be of something else, such as numbers of folds.
     for what, is_one in (("split", split_told), ("weight", is_weight)):
         if places[what] and not own[what]:
             cells = (cell(row, places[what][0]) for _, row in body(path, name))

@@ -49,6 +49,10 @@ class Told(NamedTuple):
     tables: list[str]
     said: list[str]
 
+    def split_of(self, picture: str) -> str:
+        """Return the split of a picture, by its name; that of those without a label is test."""
+        return self.given[picture].split if picture in self.given else "test"
+
 
 def settled(given: Mapping[str, Given]) -> dict[str, Given]:
     """Return the same with splits as they are meant, seen all together.

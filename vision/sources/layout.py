@@ -118,23 +118,35 @@ def _tell(
     by_path: Mapping[str, list[str]], names: list[str], rules: Rules, files: Mapping[str, Path]
 ) -> Told:
     """Return what folders tell, or tables do, or both."""
-    read = tables.read(files, {name for found in by_path.values() for name in found}, rules)
-    labels = read.told.label if read else {}
-    named = rules.columns["label"] or rules.table not in ("auto", "none")
+    told = why_not = None
     try:
         told = by_folders.tell(by_path, names, rules)
+        split_of = told.split_of
     except UserError as error:
-        if labels:
-            return _told_by_tables(read, rules)
-        why = f"; nor do tables tell it: {read.unusable()}" if read else _unread_parquet(names)
-        raise UserError(f"{error}{why}") from None
-    if read and named:
-        return _told_by_tables(read, rules)
+        why_not = error
+        split_of = by_folders.split_below(by_path)
+    pictures = {name for found in by_path.values() for name in found}
+    read, nor = None, ""
+    try:
+        read = tables.read(files, pictures, rules, split_of)
+        if read:
+            nor = f"; nor do tables tell it: {read.unusable()}"
+        else:
+            nor = _unread_parquet(names) or tables.unknown(files)
+    except tables.UnreadError as error:
+        nor = f"; nor do tables tell it: {error}"
+    labels = read.told.label if read else {}
+    if not told and not labels:
+        raise UserError(f"{why_not}{nor}") from None
     if not labels:
         return told
-    if any(told.label.get(name, label) != label for name, label in labels.items()):
-        _refuse_both(told, read.told)
-    return _told_by_both(told, read.where_folders_tell(), rules)
+    if not told:
+        return _told_by_tables(read, rules, f"; nor do folders tell the classes: {why_not}")
+    if rules.names_table:
+        return _told_by_tables(read, rules)
+    if all(told.label.get(name, label) == label for name, label in labels.items()):
+        return _told_by_both(told, read.where_folders_tell(), rules)
+    _refuse_both(told, read.told)
 
 
 def _unread_parquet(names: list[str]) -> str:
@@ -145,8 +157,8 @@ def _unread_parquet(names: list[str]) -> str:
     return f"; {some(found)} may tell it, if you `pip install pyarrow`, which reads it"
 
 
-def _told_by_tables(read: tables.Labels, rules: Rules) -> Told:
-    read.check(rules.bad_rows)
+def _told_by_tables(read: tables.Labels, rules: Rules, otherwise: str = "") -> Told:
+    read.check(rules.bad_rows, otherwise)
     told = read.told
     classes = set(told.label.values())
     if len(classes) < 2:

@@ -27,6 +27,13 @@ class Rules(NamedTuple):
     columns: Mapping[str, str | list[str] | None] = dict.fromkeys(COLUMNS)
     bad_rows: float = 0
 
+    @property
+    def names_table(self) -> bool:
+        """Whether a table, or a column of one, is named: there has to be one then."""
+        return self.table not in ("auto", "none") or (
+            self.table == "auto" and any(self.columns.values())
+        )
+
     @classmethod
     def of(cls, section: object) -> "Rules":
         """Return what a section of parameters says, which has attributes of these names."""

@@ -1,9 +1,10 @@
 """Read labels from tables: a row for each picture, with columns for its file and its label."""
 
+import math
 import posixpath
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
 from vision.sources import columns
 from vision.sources.cells import KINDS, body, can_read_parquet
-from vision.sources.class_folders import only_tells_split, split_of, split_told
+from vision.sources.class_folders import only_tells_split, split_told
 from vision.sources.columns import Columns, cell
 from vision.sources.file_names import folders_of, is_visible
 from vision.sources.finder import Finder, UnusableError
@@ -19,6 +20,7 @@ from vision.sources.given import Given, Told
 from vision.sources.rules import Rules
 
 _EXAMPLES = 5
+_NAMED_BY = "download.columns.file and download.columns.label"
 
 # Why rows and pictures can't be used.
 CELLS = "more cells than columns; put quotes around those that have the separator in them"
@@ -28,6 +30,10 @@ AT_ODDS = "rows that are at odds, of one picture"
 SPLIT = "a split other than train, validation and test"
 WEIGHT = "a weight that is no number above 0"
 NO_ROW = "no row in the table"
+
+
+class UnreadError(UserError):
+    """A file that may be a table of labels can't be read."""
 
 
 class _Complaints:
@@ -94,7 +100,7 @@ class Labels(NamedTuple):
         if share > most:
             raise UserError(
                 f"{self.unusable()}; mend that, or allow a share of it by download.bad_rows, which "
-                f"is {most:g} (found: {share:.2g}){otherwise}"
+                f"is {most:g} (found: {math.ceil(share * 1e4) / 1e4:g}){otherwise}"
             )
 
     @property
@@ -130,13 +136,19 @@ def is_table(name: str, rules: Rules) -> bool:
     return usual and (can_read_parquet() or not file.endswith(".parquet"))
 
 
-def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) -> Labels | None:
+def read(
+    tables: Mapping[str, Path],
+    pictures: Collection[str],
+    rules: Rules,
+    split_of: Callable[[str], str],
+) -> Labels | None:
     """Find the rows of pictures in all tables that have columns for files and labels.
 
     Parameters
     ----------
     tables : copies of those that `is_table` admits, by their names beside the pictures'.
     pictures : the names of all pictures.
+    split_of : gives the split that a picture's folders tell, by its name.
 
     Returns
     -------
@@ -144,10 +156,18 @@ def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) ->
 
     Raises
     ------
+    UnreadError
+        No table has such columns, and one can't be read, of which nobody said that it is one.
     UserError
         A table can't be read, a column that `rules` name is missing, or a table that they name.
     """
-    found = {name: columns.find(tables[name], name, rules.columns) for name in sorted(tables)}
+    found: dict[str, Columns | None] = {}
+    unread: UserError | None = None
+    for name in sorted(tables):
+        try:
+            found[name] = columns.find(tables[name], name, rules.columns)
+        except columns.NoTableError as error:
+            unread = unread or error
     # Tables called train.csv and test.csv tell splits, but one alone doesn't.
     split = {
         name: split_told(posixpath.splitext(posixpath.basename(name))[0])
@@ -155,6 +175,8 @@ def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) ->
         if of_table
     }
     tell = len(set(split.values()) - {""}) > 1
+    if not split and unread:
+        raise UserError(*unread.args) if rules.names_table else UnreadError(*unread.args)
     if not split:
         _refuse_what_is_named(tables, rules)
         return None
@@ -162,7 +184,7 @@ def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) ->
     finder = Finder(pictures)
     # A table among others none of whose files is there is of other things.
     of_pictures = [table for table in known if len(known) == 1 or _has_any(table, finder)]
-    gathered = _Gathered(finder)
+    gathered = _Gathered(finder, split_of)
     for table in of_pictures or known:
         gathered.take(table)
     return gathered.labels(of_pictures or known)
@@ -170,8 +192,7 @@ def read(tables: Mapping[str, Path], pictures: Collection[str], rules: Rules) ->
 
 def _refuse_what_is_named(tables: Mapping[str, Path], rules: Rules) -> None:
     """Raise a UserError where the rules name a table, or columns, that can't be found."""
-    named = {what: name for what, name in rules.columns.items() if name}
-    if rules.table == "none" or (not named and rules.table == "auto"):
+    if not rules.names_table:
         return
     if not tables:
         what = shown(rules.table) if rules.table != "auto" else f"table ({', '.join(KINDS)})"
@@ -179,15 +200,28 @@ def _refuse_what_is_named(tables: Mapping[str, Path], rules: Rules) -> None:
             f"there is no {what} among the pictures, in which params.yaml (download) has labels "
             "looked up; put it beside them, or set table to auto and the columns to null there"
         )
-    headers = [
-        f"{name} has {', '.join(map(shown, columns.header_of(path, name)))}"
-        for name, path in sorted(tables.items())
-    ]
+    named = {what: name for what, name in rules.columns.items() if name}
     wanted = {what: named.get(what) or "a usual name" for what in ("file", "label")} | named
     told = ", ".join(f"{what}: {name}" for what, name in wanted.items())
     raise UserError(
-        f"no table has these columns ({told}); {some(headers)}; name those that are meant by "
-        "download.columns.file and download.columns.label, and the like"
+        f"no table has these columns ({told}); {_headers(tables)}; name those that are meant by "
+        f"{_NAMED_BY}, and the like"
+    )
+
+
+def unknown(tables: Mapping[str, Path]) -> str:
+    """Tell, after a semicolon, that tables may tell the classes if their columns are named."""
+    if not tables:
+        return ""
+    return f"; if a table tells them, name its columns by {_NAMED_BY}: {_headers(tables)}"
+
+
+def _headers(tables: Mapping[str, Path]) -> str:
+    return some(
+        [
+            f"{name} has {', '.join(map(shown, columns.header_of(path, name)))}"
+            for name, path in sorted(tables.items())
+        ]
     )
 
 
@@ -205,8 +239,9 @@ def _has_any(table: _Table, finder: Finder) -> bool:
 class _Gathered:
     """What the rows of all tables say, by picture, and what of them can't be used."""
 
-    def __init__(self, finder: Finder) -> None:
+    def __init__(self, finder: Finder, split_of: Callable[[str], str]) -> None:
         self._finder = finder
+        self._split_of = split_of
         self._complaints = _Complaints()
         self._rows = 0
         self._said: dict[str, tuple[str, Given]] = {}
@@ -239,7 +274,7 @@ class _Gathered:
             raise UnusableError(SPLIT)
         if weight and not columns.is_weight(weight):
             raise UnusableError(WEIGHT)
-        split = split or (table.tells_split and table.split) or split_of(folders_of(picture))
+        split = split or (table.tells_split and table.split) or self._split_of(picture)
         labels = of.labels(row)
         if len(labels) > 1:
             raise UnusableError(LABELS)
@@ -259,7 +294,7 @@ class _Gathered:
         label = {name: said[0] for name, said in self._said.items() if name not in self._at_odds}
         unlabelled = self._unlabelled - label.keys()
         for name in sorted(set(self._finder.pictures) - self._named):
-            if split_of(folders_of(name)) == "test":
+            if self._split_of(name) == "test":
                 unlabelled.add(name)
             else:
                 self._complaints.add(NO_ROW, shown(name))

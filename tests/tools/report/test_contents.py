@@ -111,7 +111,7 @@ def test_it_says_what_was_found_of_splits_groups_and_weights(tmp_path, monkeypat
     )
     assert contents.given() == (
         "Of 3 pictures that were found, 2 were given for train, 1 were given for test, "
-        "2 are in groups, 1 have weights."
+        "2 have a group, 1 have a weight."
     )
 
 

@@ -53,7 +53,7 @@ def test_without_groups_splits_are_filled_in_order():
         "test": files("cat", 10)[8:],
     }
     assert counts(dealt)["dog"] == (3, 1, 1)
-    assert dealt.train_only == dealt.missed == []
+    assert dealt.missed == []
 
 
 def farthest(counts, sizes):
@@ -119,7 +119,6 @@ def test_classes_of_fewer_than_three_groups_are_trained_on_only_or_refused():
         {"ant": {"ann": 4, "bob": 4}, "bee": {"": 2}, "cow": {"": 10}, "dog": {"": 3}}
     )
     dealt = deal(classes, group_of, {}, SHARES)
-    assert dealt.train_only == ["ant", "bee"]
     assert counts(dealt) == {"ant": (8, 0, 0), "bee": (2, 0, 0), "cow": (6, 2, 2), "dog": (1, 1, 1)}
     with pytest.raises(UserError) as refusal:
         deal(classes, group_of, {}, SHARES, strict=True)
@@ -198,15 +197,42 @@ def test_copies_and_groups_across_given_splits_stay_and_are_counted():
     assert straddling(dealt.picked, group_of) == 1
 
 
-def test_a_copy_across_splits_that_are_cut_is_left_out():
+def test_copies_stay_together_as_a_group_does():
     known = Copies(lambda file: "same" if file in ("cat/0", "dog/9") else file)
     classes = {"cat": files("cat", 10), "dog": files("dog", 10)}
     dealt = deal(classes, {}, {}, SHARES, known=known)
-    assert dealt.picked["dog"].copies == {"dog/9": Place("train", "cat", "cat/0")}
-    assert counts(dealt)["dog"] == (6, 2, 1)
+    assert places(dealt)["cat/0"] == places(dealt)["dog/9"]
+    assert counts(dealt) == {"cat": (6, 2, 2), "dog": (6, 2, 2)}
+    asked = {"train": 6, "validation": 2, "test": 2}
+    assert counts(deal(classes, {}, {}, asked, known=known)) == counts(dealt)
 
 
-def test_a_seed_decides_the_order_and_files_shuffled_by_the_user_nothing():
+@pytest.mark.parametrize(("split", "is_left_out"), [("test", True), ("train", False)])
+def test_a_copy_of_what_is_given_for_the_test_is_not_trained_on(split, is_left_out):
+    known = Copies(lambda file: "same" if file in ("cat/0", "cat/5") else file)
+    dealt = deal({"cat": files("cat", 10)}, {}, {"cat/0": split}, SHARES, known=known)
+    place = Place(split, "cat", "cat/0")
+    assert dealt.picked["cat"].copies == ({"cat/5": place} if is_left_out else {})
+    if not is_left_out:
+        assert places(dealt)["cat/0"] == places(dealt)["cat/5"]
+
+
+@pytest.mark.parametrize("amount", [0.6, 1000, 2])
+def test_where_validation_and_test_are_given_all_others_are_trained_on(amount):
+    given = {"cat/0": "validation", "cat/1": "test"}
+    dealt = deal({"cat": files("cat", 10)}, {}, given, SHARES | {"train": amount})
+    assert counts(dealt) == {"cat": (8, 1, 1)}
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_where_nothing_is_left_to_train_on_that_is_what_is_told(strict):
+    given = dict.fromkeys(files("cat", 3), "test") | {"dog/0": "validation"}
+    classes = {"cat": files("cat", 3), "dog": files("dog", 1)}
+    with pytest.raises(UserError, match="no picture is left to train on of 2 classes: cat, dog"):
+        deal(classes, {}, given, {"train": 1000, "validation": 5, "test": 5}, strict=strict)
+
+
+def test_a_seed_decides_the_order():
     classes, group_of = in_groups({"cat": {f"burst {number}": 3 for number in range(20)}})
     drawn = [deal(classes, group_of, {}, SHARES, np.random.default_rng(n)) for n in (1, 1, 2)]
     assert drawn[0] == drawn[1] != drawn[2]

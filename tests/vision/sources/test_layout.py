@@ -293,3 +293,12 @@ def test_what_is_left_out_is_counted_by_suffix_with_an_example_where_that_does_n
     assert listed(arrange([*PAIR, *names]).left_out) == (
         ".txt 2, hidden 2 (such as .net/1.jpg), .pdf 1, others 1 (such as cat/Makefile)"
     )
+
+
+def test_what_all_pictures_lie_in_makes_no_class_one_without_a_label():
+    names = [
+        f"quality_test/{label}/{n}.jpg" for label in ("ok", "scratch", "unknown") for n in "12"
+    ]
+    found = arrange(names)
+    assert {folder for folder, _ in found.places.values()} == {"ok", "scratch", "unknown"}
+    assert not found.unlabelled

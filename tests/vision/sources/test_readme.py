@@ -2,11 +2,11 @@ from vision.sources import readme
 
 
 def test_no_name_becomes_markdown(tmp_path):
-    counts = {"a|b": 1000, "<b>": 1, "[x](y)": 1, "*": 1}
+    counts = {"a|b": 1000, "<b>": 1, "[x](y)": 1, "_*_": 1}
     readme.write(tmp_path / "README.md", counts, "external", ["1 files left out, such as <i>"])
     text = (tmp_path / "README.md").read_text()
     assert "1,003 pictures of 4 classes" in text
-    assert "| a\\|b | 1,000 |\n| \\<b> | 1 |\n| \\[x](y) | 1 |\n| \\* | 1 |\n" in text
+    assert "| a\\|b | 1,000 |\n| \\<b> | 1 |\n| \\[x](y) | 1 |\n| \\_\\*\\_ | 1 |\n" in text
     assert text.endswith("\n\n- 1 files left out, such as \\<i>.\n")
 
 

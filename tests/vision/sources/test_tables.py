@@ -1,6 +1,7 @@
 """Tables of labels, as people and published data sets write them."""
 
 import random
+import re
 import tracemalloc
 from types import SimpleNamespace
 
@@ -388,7 +389,7 @@ def test_many_rows_take_little_memory(tmp_path):
             file.write(f"{row % 100}.jpg,{'cat' if row % 2 else 'dog'},{'text' * 20}\n")
     tracemalloc.start()
     try:
-        read = tables.read({"labels.csv": path}, set(pictures), Rules())
+        read = tables.read({"labels.csv": path}, set(pictures), Rules(), lambda name: "")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -396,3 +397,55 @@ def test_many_rows_take_little_memory(tmp_path):
     assert read.rows == 100_000
     assert path.stat().st_size > 9_000_000
     assert peak < 500_000
+
+
+# --- what folders tell beside a table ---
+
+
+def test_a_class_that_is_called_as_a_split_is_none(arranged):
+    pictures = [f"lab/{label}/{n}.jpg" for label in ("beaker", "test_tube") for n in (1, 2)]
+    rows = "".join(f"{name},{name.split('/')[1]},p{n}\n" for n, name in enumerate(pictures))
+    found = arranged({"lab/labels.csv": "file,label,patient\n" + rows}, pictures)
+    assert {given.split for given in found.given.values()} == {""}
+    assert {given.group for given in found.given.values()} == {"p0", "p1", "p2", "p3"}
+
+
+def test_a_folder_of_all_pictures_tells_no_split(refusal):
+    pictures = [f"blood_test/{n}.jpg" for n in range(4)]
+    table = {"blood_test/labels.csv": "file,label\n0,a\n1,b\n"}
+    assert "2 with no row in the table" in refusal(table, pictures)
+
+
+@pytest.mark.parametrize(
+    "content", ['id,note\n1,"a 5" pipe, seen"\n', b"PAR1"], ids=["quotes", "Parquet"]
+)
+def test_a_file_that_is_no_table_of_labels_does_no_harm(arranged, refusal, content):
+    name = "notes.parquet" if isinstance(content, bytes) else "notes.csv"
+    pictures = ["cat/1.jpg", "dog/2.jpg"]
+    assert arranged({name: content}, pictures).label == {"cat/1.jpg": "cat", "dog/2.jpg": "dog"}
+    assert f"nor do tables tell it: {name}" in refusal({name: content})
+
+
+def test_a_cell_may_be_long(arranged):
+    outline = "1 2 " * 100_000
+    table = TABLE.replace("file,label", "file,label,outline").replace("cat", f"cat,{outline}")
+    assert arranged(table).label == WANTED
+
+
+def test_of_a_table_with_unusual_columns_these_are_told(refusal):
+    said = refusal("number,breed\n1,pug\n2,boxer\n")
+    assert "name its columns by download.columns.file and download.columns.label" in said
+    assert "labels.csv has number, breed" in said
+
+
+def test_why_folders_do_not_tell_is_said_where_a_table_lacks_rows(arranged):
+    pictures = ["a/1.jpg", "a/2.jpg", "b/3.jpg", "b/4.jpg", "c/"]
+    with pytest.raises(UserError, match=r"no row in the table .*the folder c holds no pictures"):
+        arranged("file,label\n1,a\n3,b\n", pictures)
+
+
+def test_the_share_that_has_to_be_allowed_is_enough(arranged, refusal):
+    pictures = [f"{n}.jpg" for n in range(640)]
+    rows = "".join(f"{n},{'cat' if n % 2 else 'dog'}\n" for n in range(637))
+    found = re.search(r"found: ([\d.]+)", refusal(f"file,label\n{rows}", pictures))
+    assert arranged(f"file,label\n{rows}", pictures, bad_rows=float(found[1])).label
