@@ -4,7 +4,7 @@ What to do about a finding is the user's to decide.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,18 @@ import pandas as pd
 from tqdm import tqdm
 
 from vision import pictures
-from vision.audit import copies, duplicates, findings, labels, missed, oddities, outliers, sheets
+from vision.audit import (
+    copies,
+    duplicates,
+    findings,
+    labels,
+    missed,
+    oddities,
+    outliers,
+    sheets,
+    shortcuts,
+)
+from vision.figures.contact_sheets import contact_sheet
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
@@ -33,6 +44,7 @@ SHEETS = Path("plots/audit")
 
 SHOWN = 100  # of all findings; of each kind, SHOWN_OF_KIND
 SHOWN_OF_KIND = 48
+SHORTCUT_CLASSES, SHORTCUT_COLUMNS = 6, 8  # a row for each of so many classes
 MOSTLY_ALIKE = 0.25  # of a class, in one group of copies, is worth a line
 
 
@@ -50,7 +62,7 @@ def main() -> None:
     params = load_params(PARAMS)
     files = read_files()
     features = np.concatenate([np.load(FEATURES / f"{split}.npy") for split in pictures.SPLITS])
-    odd, hashes, digests, moments = examine(list(files["file"]))
+    odd, hashes, digests, moments, seen = examine(list(files["file"]))
     known = with_features(files, digests, len(features))
     picked = known[: len(features)]
     numbers, least = picked["number"].to_numpy(), math.ceil(params.audit.share * len(picked))
@@ -80,7 +92,11 @@ def main() -> None:
         findings.of_oddities(files, odd),
     )
     splits = picked["split"].to_numpy()
-    write(found, judged, missed.flattery(features, numbers, splits, pairs, moments))
+    flattery = missed.flattery(features, numbers, splits, pairs, moments)
+    by = shortcuts.find([seen[number] for number in picked.index], numbers, groups, params.seed)
+    told = [shortcut for shortcut in by if shortcut.is_worth_telling]
+    write(found, judged, flattery, told)
+    draw_shortcuts(told, picked)
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 
@@ -106,30 +122,37 @@ def read_files() -> pd.DataFrame:
     return both[["file", "split", "label", "group"]]
 
 
-def examine(
-    files: list[str],
-) -> tuple[list[list[oddities.Oddity]], np.ndarray, list[str], list[wholes.Moment | None]]:
-    """Find what is odd about each file, its perceptual hashes, its digest and when it was taken."""
+class Examined(NamedTuple):
+    """What is known of files: of a broken one, that it is, and its digest."""
 
-    def look(
-        file: str,
-    ) -> tuple[list[oddities.Oddity], wholes.Hashes, str, wholes.Moment | None]:
+    odd: list[list[oddities.Oddity]]
+    hashes: np.ndarray
+    digests: list[str]
+    moments: list[wholes.Moment | None]
+    seen: list[shortcuts.Seen]
+
+
+def examine(files: list[str]) -> Examined:
+    """Find what is odd about each file, its hashes, its digest, and what may be a shortcut."""
+
+    def look(file: str) -> tuple:
         path = RAW / file
         try:
             picture = pictures.decode(path)
         except pictures.UnreadablePictureError as reason:
-            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path), None
+            return [oddities.broken(str(reason))], (0, 0), pictures.digest(path), None, {}
         return (
             oddities.find(path, picture),
             wholes.perceptual_hash(picture),
             pictures.digest(path),
             wholes.taken(path),
+            shortcuts.measure(path, picture),
         )
 
     with ThreadPoolExecutor() as pool:
         found = tqdm(pool.map(look, files), "examine", len(files), unit="picture", disable=None)
-        odd, hashes, digests, moments = zip(*found, strict=True)
-    return list(odd), np.array(hashes, dtype=np.uint64), list(digests), list(moments)
+        odd, hashes, digests, moments, seen = map(list, zip(*found, strict=True))
+    return Examined(odd, np.array(hashes, dtype=np.uint64), digests, moments, seen)
 
 
 def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.DataFrame:
@@ -145,24 +168,34 @@ def with_features(files: pd.DataFrame, digests: list[str], picked: int) -> pd.Da
     return known.assign(number=np.unique(known["label"], return_inverse=True)[1])
 
 
-def write(found: Found, judged: np.ndarray, flattery: Mapping[str, int | dict]) -> None:
+def write(
+    found: Found,
+    judged: np.ndarray,
+    flattery: Mapping[str, int | dict],
+    told: Sequence[shortcuts.Shortcut],
+) -> None:
     """Write the findings, ranked, as a table and as contact sheets, and their counts.
 
     Parameters
     ----------
     judged : of which labels something can be said, shape (pictures,).
     flattery : how many test pictures belong to some that are trained on, and what that does.
+    told : the shortcuts by which a model may tell the classes.
     """
     table = findings.ranked(*found, len(judged))
     counts = summary(found)
     if missed_groups := count_missed(found) | flattery:
         counts["missed_groups"] = missed_groups
+    if told:
+        counts["shortcuts"] = {each.nuisance: each.figures() for each in told}
     write_csv(table, FINDINGS)
     write_json({"pictures": len(judged)} | counts | {"not_judged": int((~judged).sum())}, METRICS)
     draw(table, len(judged))
     if leaks := counts["copies"]["across_splits"]:
         print(f"{leaks:,} pictures have copies in another split, so that the test knows them")
     report_missed(missed_groups)
+    for each in told:
+        print(shortcuts.told(each.nuisance, each.figures()))
     print(f"{len(table):,} findings in {len(judged):,} pictures: {FINDINGS}, {SHEETS}")
 
 
@@ -234,6 +267,30 @@ def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray)
                 f"class {label}: {unjudged:,} of {len(own):,} labels could not be judged, for want "
                 "of unlike pictures of it"
             )
+
+
+def draw_shortcuts(told: Sequence[shortcuts.Shortcut], picked: pd.DataFrame) -> None:
+    """Draw the pictures whose class is told best by what should not matter, a row for each class.
+
+    Nothing where there is no shortcut.
+    """
+    tiles = []
+    for each in told:
+        order = np.argsort(-each.probabilities, kind="stable")
+        for label in picked["label"].unique()[:SHORTCUT_CLASSES]:
+            surest = order[(picked["label"] == label).to_numpy()[order]][:SHORTCUT_COLUMNS]
+            tiles += [
+                (picked["file"].iat[row], f"{each.nuisance}: {each.probabilities[row]:.2f}")
+                for row in surest
+            ]
+    if tiles:
+        contact_sheet(
+            SHEETS / "shortcuts.png",
+            "pictures whose class is told best by what should not matter, and how surely",
+            (pictures.decode(RAW / file) for file, _ in tiles),
+            [f"{file}\n{said}" for file, said in tiles],
+            SHORTCUT_COLUMNS,
+        )
 
 
 def draw(table: pd.DataFrame, picked: int) -> None:

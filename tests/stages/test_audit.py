@@ -255,3 +255,20 @@ def test_a_class_that_is_one_burst_of_a_camera_is_told(workspace, capsys):
     assert "class cat: 30 of 30 labels could not be judged" in said
     assert "pictures have copies in another split" in said
     assert "class dog" not in said
+
+
+def test_what_should_not_matter_and_tells_the_classes_is_named_and_drawn(workspace, capsys):
+    subset(workspace)
+    metrics = audit(workspace)[1]["shortcuts"]
+    assert metrics["colour"]["balanced_accuracy"] > 0.9
+    assert metrics["colour"]["chance"] == 0.5
+    assert "the mean colour and contrast alone tells the class of" in capsys.readouterr().out
+    assert (workspace / "plots/audit/shortcuts.png").exists()
+
+
+def test_where_nothing_of_the_kind_tells_the_classes_none_is_named(workspace):
+    for number, path in enumerate(sorted((workspace / "data/raw").glob("*/*.png"))):
+        photograph(number, 1).save(path)
+    subset(workspace)
+    assert "shortcuts" not in audit(workspace)[1]
+    assert not (workspace / "plots/audit/shortcuts.png").exists()

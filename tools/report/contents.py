@@ -18,6 +18,7 @@ from tools.experiment import written
 from tools.report import changes, charts, images
 from tools.report.changes import NAMES
 from vision import pictures
+from vision.audit import shortcuts
 from vision.augmentation import augment
 from vision.evaluation import scores
 from vision.models.calibration import Calibration
@@ -102,6 +103,7 @@ def gather(revision: str | None) -> SimpleNamespace:
     run = read_run()
     params, used = run.params(load_params(PARAMS)), run.parameters
     findings = read_if_there(FINDINGS)
+    audited = read_json(AUDIT) if AUDIT.exists() else {}
     # First, since a wrong name is told sooner so.
     compared = changes.since(revision, used, metrics["evaluate"]) if revision else None
     return SimpleNamespace(
@@ -111,7 +113,8 @@ def gather(revision: str | None) -> SimpleNamespace:
         counts=metrics["subset"],
         left_out=len(read_if_there(LEFT_OUT)),
         given=given(),
-        audit=told(read_json(AUDIT)) if AUDIT.exists() else [],
+        audit=told(audited),
+        shortcuts=[shortcuts.told(*each) for each in audited.get("shortcuts", {}).items()],
         findings=[
             row | {"picture": images.read(RAW / row["file"], f"{row['file']}: {row['reason']}")}
             for row in findings[:_FINDINGS].to_dict("records")
@@ -204,7 +207,7 @@ def told(audit: dict) -> list[tuple[str, int | float]]:
             round(number, 3),
         )
         for name, number in flatten(audit).items()
-        if number
+        if number and not name.startswith("shortcuts.")
     ]
 
 

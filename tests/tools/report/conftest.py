@@ -142,8 +142,9 @@ def write_audit(folder):
     # Under the names that they got: of a picture written in another format, another one.
     picked = {"file": ["copy.png", "shot.webp"], "name": ["0.png", "1.png"]}
     write_csv(pd.DataFrame(picked), folder / "data/picked.csv")
-    write_json({"pictures": 26, "copies": {"equal": 1, "near": 0}, "odd": {"broken": 1}},
-               folder / "metrics/audit.json")  # fmt: skip
+    border = {"balanced_accuracy": 0.9, "chance": 0.5, "p": 0.004, "sure": 4}
+    write_json({"pictures": 26, "copies": {"equal": 1, "near": 0}, "odd": {"broken": 1},
+                "shortcuts": {"border": border}}, folder / "metrics/audit.json")  # fmt: skip
 
 
 @pytest.fixture(scope="session")

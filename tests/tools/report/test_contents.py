@@ -50,6 +50,7 @@ def test_what_the_audit_found_is_shown_whether_it_can_be_seen_or_not(whole):
         ("shot.webp", True),
     ]
     assert "it is x.png&#39;s &lt;copy&gt;" in text
+    assert "<p>The border alone tells the class of 90% of the pictures, of 4 nearly for" in text
     # A mistake is known by the first thing that the audit found of it.
     assert [each["finding"] for each in found.mistakes] == ["label", "", "", ""]
     assert text.count("; audit: ") == 1
