@@ -80,7 +80,7 @@ def main() -> None:
     )
     quality = labels.quality(known["number"].to_numpy(), probabilities[known["row"]])
     confident = labels.confident(numbers, probabilities)
-    distances = outliers.distances(features, params.audit.neighbours)
+    distances = outliers.distances(features)
     classes = sorted(picked["label"].unique())
     found = Found(
         findings.of_labels(

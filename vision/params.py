@@ -125,7 +125,6 @@ class StoreSettings(Section):
 class Audit(Section):
     share: Annotated[float, Field(ge=0, le=0.5)]
     folds: Annotated[int, Field(ge=2, le=100)]
-    neighbours: Annotated[int, Field(ge=1, le=1000)]
     similarity: Annotated[float, Field(gt=0, le=1)]
 
 

@@ -27,7 +27,7 @@ subset: {train: 13, validation: 7, test: 7, order: shuffled, leave_out_copies: f
   group_by: copies, strict: true}
 backbone: {name: vgg16, weights: random, preprocessing: rescale, pooling: none, image_size: 96}
 store: {max_gb: 1}
-audit: {share: 0.02, folds: 3, neighbours: 5, similarity: 0.7}
+audit: {share: 0.02, folds: 3, similarity: 0.7}
 extract: {views: 1}
 train_head: {standardize: true, levels: false, hidden_units: 8, dropout: 0.3, l2: 0.1,
   class_weight: balanced, optimizer: sgd, learning_rate: 0.1, schedule: constant, batch_size: 5,

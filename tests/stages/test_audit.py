@@ -46,7 +46,7 @@ def workspace(drawn, tmp_path, monkeypatch):
     shutil.copytree(drawn, tmp_path / "data/raw")
     (tmp_path / "data/corrections.csv").write_text(HEADER)
     set_parameters(tmp_path, subset__train=20, subset__validation=5, subset__test=5)
-    set_parameters(tmp_path, audit__share=0.0, audit__neighbours=5)
+    set_parameters(tmp_path, audit__share=0.0)
     return tmp_path
 
 

@@ -63,17 +63,16 @@ def of_outliers(
 ) -> pd.DataFrame:
     """List pictures that are like no others, the least alike first.
 
-    Those are the ones beyond the fence, and in any case the `least` farthest.
+    Those are the ones beyond the fence, and in any case the `least` farthest. They may be bad, or
+    rare and good, as animals behind bars are.
     """
     order = np.argsort(-distances, kind="stable")
     count = max(least, int((distances > fence).sum()))
     rows = []
     for number in order[:count]:
         distance = distances[number]
-        action = "drop" if distance > fence else "look"
-        reason = f"its distance to those most like it is {distance:.2f}, "
-        reason += f"with {np.median(distances):.2f} the median"
-        rows.append(_row(pictures, number, "outlier", distance, action, reason))
+        reason = f"it is {distance:.1f} times as unlike the others as most are"
+        rows.append(_row(pictures, number, "outlier", distance, "look", reason))
     return _table(rows)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageStat
 from PIL.ExifTags import GPS, IFD, Base
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
@@ -48,7 +48,7 @@ _UNKNOWN = -1e9  # far from all that is known, so that a tree may tell it
 _EDGE = 0.03  # of the shorter side
 _CORNER = 0.15  # of each side
 _CORNER_PIXELS = 8
-_FOLDS = 5
+_FOLDS, _TREES = 5, 50
 _PERMUTATIONS = 10_000
 # What makes a shortcut worth telling. Backgrounds tell a little of every class: of photographs of
 # cats and dogs, borders are right on 0.6, of which they are sure of none.
@@ -138,14 +138,14 @@ def measure(path: Path, picture: Image.Image) -> Seen:
     if moment := taken(path):
         days, second = divmod(moment.seconds, 86400)
         when = [days, second]
-    pixels = np.asarray(picture)
+    pixels, colours = np.asarray(picture), ImageStat.Stat(picture)
     return {
         "file": [kind, len(picture.getbands()), *coarse],
         "size": [np.log(width), np.log(height), np.log(width / height)],
         "camera": camera.strip(),
         "time": when,
         "place": place,
-        "colour": [*pixels.mean(axis=(0, 1)), *pixels.std(axis=(0, 1))],
+        "colour": [*colours.mean, *colours.stddev],
         "border": _border(pixels),
         "corners": _corners(picture),
     }
@@ -242,7 +242,7 @@ def _out_of_fold(
     for part in parts:
         held_in = np.setdiff1d(np.arange(len(labels)), part)
         forest = ExtraTreesClassifier(
-            100, min_samples_leaf=3, class_weight="balanced", random_state=seed
+            _TREES, min_samples_leaf=3, class_weight="balanced", random_state=seed
         ).fit(table[held_in], labels[held_in])
         probabilities[np.ix_(part, forest.classes_)] = forest.predict_proba(table[part])
     return probabilities

@@ -1,6 +1,7 @@
 """Planted faults are found, and pictures without any are not."""
 
 import io
+import math
 
 import numpy as np
 import pandas as pd
@@ -77,12 +78,11 @@ def test_a_class_that_is_held_out_at_once_cannot_be_judged_though_it_is_several_
     assert (own[judged] > 0).all()  # where nothing was known of a class, it would be 0
 
 
-def test_more_folds_or_neighbours_than_there_are_pictures_and_too_few_pictures():
+def test_more_folds_than_there_are_pictures_and_too_few_pictures():
     features, numbers = clusters(each=3)
     assert judged(features, numbers, folds=50)[1].min() > 0.5
-    assert outliers.distances(features, 1000).shape == (6,)
     features[5] = 0  # as of a picture without features
-    assert outliers.distances(features, 3).argmax() == 5
+    assert outliers.distances(features).argmax() == 5
     one_each = np.eye(2, dtype=np.float32), np.array([0, 1])
     _, could_be_judged = labels.out_of_fold(*one_each, groups=np.arange(2), folds=5, seed=0)
     assert not could_be_judged.any()
@@ -112,7 +112,7 @@ def test_so_many_are_listed_at_least(least):
     found = findings.of_labels(table(numbers), ["cat", "dog"], probabilities, quality, no, least)
     assert len(found) == least
     assert set(found["action"]) <= {"look"}
-    distances = outliers.distances(features, 10)
+    distances = outliers.distances(features)
     assert len(findings.of_outliers(table(numbers), distances, 9.0, least)) == least
 
 
@@ -120,10 +120,30 @@ def test_what_is_like_nothing_else_is_beyond_the_fence():
     features, numbers = clusters()
     # Three of a kind, so that each has neighbours of its own.
     features[[7, 40, 80]] = np.tile([4.0, -4.0], 12) + RNG.normal(size=(3, 24)) / 10
-    distances = outliers.distances(features, 10)
+    distances = outliers.distances(features)
     found = findings.of_outliers(table(numbers), distances, outliers.fence(distances), least=0)
     assert set(found["file"]) == {"cat/7.jpg", "cat/40.jpg", "dog/80.jpg"}
-    assert set(found["action"]) == {"drop"}
+    assert set(found["action"]) == {"look"}
+
+
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.05])
+@pytest.mark.parametrize("times", [1, 2, 5, 20])
+@pytest.mark.parametrize("pictures", [180, 1000])
+def test_bad_pictures_are_among_the_first_however_often_they_come(pictures, times, share):
+    """Each of some logos comes several times, and 0.9 of them within the first 5 %."""
+    rng = np.random.default_rng([pictures, times])
+    # Classes with much in common, and few directions in which most of the rest varies.
+    common, of_class = rng.exponential(size=500), rng.exponential(size=(3, 500))
+    varies = rng.normal(size=(60, 500)) * np.geomspace(1, 0.1, 60)[:, None]
+    good = common + of_class[rng.integers(3, size=pictures)] / 2
+    good += rng.normal(size=(pictures, 60)) @ varies / 8 + rng.normal(size=(pictures, 500)) / 8
+    count = max(1, round(share * pictures))
+    logos = rng.exponential(size=(math.ceil(count / times), 500))
+    bad = np.repeat(logos, times, axis=0)[:count] + rng.normal(size=(count, 500)) / 20
+    features = np.concatenate([bad, good]).astype(np.float32)
+    order = np.argsort(-outliers.distances(features), kind="stable")
+    first = order[: math.ceil(0.05 * len(features))]
+    assert (first < count).sum() >= 0.9 * count
 
 
 def photograph(seed, size=(120, 90)):

@@ -95,7 +95,7 @@ def test_a_planted_shortcut_is_found(tmp_path, nuisance):
 
 def test_where_there_is_none_none_is_found(tmp_path):
     seen, labels = plant(tmp_path)
-    for seed in range(5):
+    for seed in range(2):
         shuffled = np.random.default_rng(seed).permutation(labels)
         found = shortcuts.find(seen, shuffled, np.arange(len(labels)), seed)
         assert {each.nuisance for each in found} == {"colour", "border", "corners"}
