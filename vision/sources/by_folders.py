@@ -3,7 +3,7 @@
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 from vision.runtime.errors import UserError
@@ -21,7 +21,7 @@ from vision.sources.class_folders import (
     split_of,
     without_archives,
 )
-from vision.sources.file_names import is_archive, is_visible, listed, stem
+from vision.sources.file_names import folders_of, is_archive, is_visible, listed, stem
 from vision.sources.given import Given, Told
 from vision.sources.rules import Rules
 
@@ -33,22 +33,22 @@ NUMBERED = re.compile(r"([^.]+)\.\d+\.[^.]+")
 def split_below(by_path: Collection[str]) -> Callable[[str], str]:
     """Return what gives the split of a picture, by its name, where folders don't tell its class.
 
-    Only a folder that tells nothing else counts, and none that all pictures lie in.
+    A folder that all pictures lie in tells none. Archives count as folders.
 
     Parameters
     ----------
     by_path : the folders with pictures.
     """
-    common = len(_common(map(without_archives, by_path)))
+    common = len(_common(folders_of(f"{path}/") for path in by_path))
 
     @cache
     def of_path(path: str) -> str:
-        return split_of((), without_archives(path)[common:])
+        return split_of(folders_of(f"{path}/")[common:])
 
     return lambda name: of_path(name.rpartition("/")[0])
 
 
-def _common(folders: Iterable[Folder]) -> Folder:
+def _common(folders: Iterable[Sequence[str]]) -> Sequence[str]:
     """Return the folders that all others lie in."""
     return posixpath.commonprefix(list(folders))
 

@@ -40,7 +40,7 @@ class Told(NamedTuple):
     given : what else is known of these.
     unlabelled : pictures for the test that nobody has labelled.
     tables : the names of the tables that were read.
-    said : what was found there, in lines.
+    said : what was found there, and which others can't be read, in lines.
     """
 
     label: dict[str, str]

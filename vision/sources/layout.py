@@ -30,7 +30,7 @@ class Layout(NamedTuple):
     given : what is known of the pictures beside their classes, by their names.
     unlabelled : the names of pictures for the test that nobody has labelled.
     tables : the names of the tables of labels that were read.
-    said : what was found there, in lines.
+    said : what was found beside the pictures, and what was done about it, in lines.
     """
 
     places: dict[str, tuple[str, str]]
@@ -117,36 +117,71 @@ def _said_of_splits(found: Mapping[str, Given], given: Mapping[str, Given]) -> l
 def _tell(
     by_path: Mapping[str, list[str]], names: list[str], rules: Rules, files: Mapping[str, Path]
 ) -> Told:
-    """Return what folders tell, or tables do, or both."""
-    told = why_not = None
+    """Return what is known of pictures, and say which tables can't be read."""
+    known, unread = tables.find(files, rules)
+    passed_over = [f"passed over: {some([*unread.values()])}"] if unread else []
+    others = {name: path for name, path in files.items() if name not in unread}
     try:
-        told = by_folders.tell(by_path, names, rules)
-        split_of = told.split_of
+        told = _by_folders_or_tables(by_path, names, rules, known, others)
     except UserError as error:
-        why_not = error
-        split_of = by_folders.split_below(by_path)
-    pictures = {name for found in by_path.values() for name in found}
-    read, nor = None, ""
+        raise UserError("; ".join([str(error), *passed_over])) from None
+    return told._replace(said=told.said + passed_over)
+
+
+def _by_folders_or_tables(
+    by_path: Mapping[str, list[str]],
+    names: list[str],
+    rules: Rules,
+    known: list[tables.Table],
+    others: Mapping[str, Path],
+) -> Told:
+    """Return what folders tell, or tables do, or both.
+
+    Parameters
+    ----------
+    known : tables of labels.
+    others : if there are none, what may be such.
+    """
     try:
-        read = tables.read(files, pictures, rules, split_of)
-        if read:
-            nor = f"; nor do tables tell it: {read.unusable()}"
-        else:
-            nor = _unread_parquet(names) or tables.unknown(files)
-    except tables.UnreadError as error:
-        nor = f"; nor do tables tell it: {error}"
-    labels = read.told.label if read else {}
-    if not told and not labels:
-        raise UserError(f"{why_not}{nor}") from None
+        folders = by_folders.tell(by_path, names, rules)
+    except UserError as why_not:
+        if not known:
+            why = _unread_parquet(names) or tables.unknown(others)
+            raise UserError(f"{why_not}{why}") from None
+        return _without_folders(by_path, known, rules, why_not)
+    return _beside_folders(folders, by_path, known, rules) if known else folders
+
+
+def _without_folders(
+    by_path: Mapping[str, list[str]], known: list[tables.Table], rules: Rules, why_not: UserError
+) -> Told:
+    """Return what tables tell, where folders don't tell the classes."""
+    read = tables.read(known, _all(by_path), by_folders.split_below(by_path))
+    if not read.told.label:
+        raise UserError(f"{why_not}; nor do tables tell it: {read.unusable()}")
+    return _told_by_tables(read, rules, f"; nor do folders tell the classes: {why_not}")
+
+
+def _beside_folders(
+    folders: Told, by_path: Mapping[str, list[str]], known: list[tables.Table], rules: Rules
+) -> Told:
+    """Return what folders of classes tell, or tables do, or both."""
+    read = tables.read(known, _all(by_path), folders.split_of)
+    labels = read.told.label
     if not labels:
-        return told
-    if not told:
-        return _told_by_tables(read, rules, f"; nor do folders tell the classes: {why_not}")
-    if rules.names_table:
+        return folders
+    agree = all(folders.label.get(name, label) == label for name, label in labels.items())
+    if rules.names_labels:
+        if not agree:  # then these are no folders of classes, and may tell splits
+            read = tables.read(known, _all(by_path), by_folders.split_below(by_path))
         return _told_by_tables(read, rules)
-    if all(told.label.get(name, label) == label for name, label in labels.items()):
-        return _told_by_both(told, read.where_folders_tell(), rules)
-    _refuse_both(told, read.told)
+    if agree:
+        return _told_by_both(folders, read.where_folders_tell(), rules)
+    _refuse_both(folders, read.told)
+
+
+def _all(by_path: Mapping[str, list[str]]) -> set[str]:
+    return {name for found in by_path.values() for name in found}
 
 
 def _unread_parquet(names: list[str]) -> str:

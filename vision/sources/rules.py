@@ -34,6 +34,11 @@ class Rules(NamedTuple):
             self.table == "auto" and any(self.columns.values())
         )
 
+    @property
+    def names_labels(self) -> bool:
+        """Whether it is named what tells the classes, a table or a column: folders don't then."""
+        return bool(self.columns["label"]) or self.table not in ("auto", "none")
+
     @classmethod
     def of(cls, section: object) -> "Rules":
         """Return what a section of parameters says, which has attributes of these names."""

@@ -4,9 +4,9 @@ import math
 import posixpath
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from vision.runtime.errors import UserError
 from vision.runtime.text import shown, some
@@ -30,10 +30,6 @@ AT_ODDS = "rows that are at odds, of one picture"
 SPLIT = "a split other than train, validation and test"
 WEIGHT = "a weight that is no number above 0"
 NO_ROW = "no row in the table"
-
-
-class UnreadError(UserError):
-    """A file that may be a table of labels can't be read."""
 
 
 class _Complaints:
@@ -108,8 +104,8 @@ class Labels(NamedTuple):
         return self.rows + self.complaints.counts[NO_ROW]
 
 
-class _Table(NamedTuple):
-    """A table and what holds for all of its rows.
+class Table(NamedTuple):
+    """A table of labels and what holds for all of its rows.
 
     Attributes
     ----------
@@ -136,64 +132,68 @@ def is_table(name: str, rules: Rules) -> bool:
     return usual and (can_read_parquet() or not file.endswith(".parquet"))
 
 
-def read(
-    tables: Mapping[str, Path],
-    pictures: Collection[str],
-    rules: Rules,
-    split_of: Callable[[str], str],
-) -> Labels | None:
-    """Find the rows of pictures in all tables that have columns for files and labels.
+def find(files: Mapping[str, Path], rules: Rules) -> tuple[list[Table], dict[str, str]]:
+    """Find the tables of labels among files: those with columns for files and labels.
 
     Parameters
     ----------
-    tables : copies of those that `is_table` admits, by their names beside the pictures'.
-    pictures : the names of all pictures.
-    split_of : gives the split that a picture's folders tell, by its name.
+    files : copies of those that `is_table` admits, by their names beside the pictures'.
 
     Returns
     -------
-    None where no table has such columns.
+    These tables, and why others can't be read, by their names.
 
     Raises
     ------
-    UnreadError
-        No table has such columns, and one can't be read, of which nobody said that it is one.
     UserError
-        A table can't be read, a column that `rules` name is missing, or a table that they name.
+        There are none, while `rules` name a table or columns; or one of them can't be read.
     """
-    found: dict[str, Columns | None] = {}
-    unread: UserError | None = None
-    for name in sorted(tables):
+    found: dict[str, Columns] = {}
+    unread: dict[str, str] = {}
+    for name in sorted(files):
         try:
-            found[name] = columns.find(tables[name], name, rules.columns)
+            if of_table := columns.find(files[name], name, rules.columns):
+                found[name] = of_table
         except columns.NoTableError as error:
-            unread = unread or error
+            unread[name] = str(error)
+    if rules.names_table and not found:
+        _refuse_what_is_named(files, unread, rules)
     # Tables called train.csv and test.csv tell splits, but one alone doesn't.
-    split = {
-        name: split_told(posixpath.splitext(posixpath.basename(name))[0])
-        for name, of_table in found.items()
-        if of_table
-    }
+    split = {name: split_told(posixpath.splitext(posixpath.basename(name))[0]) for name in found}
     tell = len(set(split.values()) - {""}) > 1
-    if not split and unread:
-        raise UserError(*unread.args) if rules.names_table else UnreadError(*unread.args)
-    if not split:
-        _refuse_what_is_named(tables, rules)
-        return None
-    known = [_Table(name, tables[name], found[name], own, tell) for name, own in split.items()]
+    return [Table(name, files[name], found[name], own, tell) for name, own in split.items()], unread
+
+
+def read(
+    tables: Sequence[Table], pictures: Collection[str], split_of: Callable[[str], str]
+) -> Labels:
+    """Find the rows of pictures in tables of labels.
+
+    Parameters
+    ----------
+    pictures : the names of all pictures.
+    split_of : gives the split that a picture's folders tell, by its name.
+
+    Raises
+    ------
+    UserError
+        A table can't be read.
+    """
     finder = Finder(pictures)
     # A table among others none of whose files is there is of other things.
-    of_pictures = [table for table in known if len(known) == 1 or _has_any(table, finder)]
+    of_pictures = [table for table in tables if len(tables) == 1 or _has_any(table, finder)]
     gathered = _Gathered(finder, split_of)
-    for table in of_pictures or known:
+    for table in of_pictures or tables:
         gathered.take(table)
-    return gathered.labels(of_pictures or known)
+    return gathered.labels(of_pictures or tables)
 
 
-def _refuse_what_is_named(tables: Mapping[str, Path], rules: Rules) -> None:
-    """Raise a UserError where the rules name a table, or columns, that can't be found."""
-    if not rules.names_table:
-        return
+def _refuse_what_is_named(
+    tables: Mapping[str, Path], unread: Mapping[str, str], rules: Rules
+) -> NoReturn:
+    """Raise a UserError, since the rules name a table, or columns, that can't be found."""
+    if unread:
+        raise UserError(some([*unread.values()]))
     if not tables:
         what = shown(rules.table) if rules.table != "auto" else f"table ({', '.join(KINDS)})"
         raise UserError(
@@ -204,28 +204,28 @@ def _refuse_what_is_named(tables: Mapping[str, Path], rules: Rules) -> None:
     wanted = {what: named.get(what) or "a usual name" for what in ("file", "label")} | named
     told = ", ".join(f"{what}: {name}" for what, name in wanted.items())
     raise UserError(
-        f"no table has these columns ({told}); {_headers(tables)}; name those that are meant by "
-        f"{_NAMED_BY}, and the like"
+        f"no table has these columns ({told}); {some(_headers(tables)) or 'all are empty'}; name "
+        f"those that are meant by {_NAMED_BY}, and the like"
     )
 
 
 def unknown(tables: Mapping[str, Path]) -> str:
     """Tell, after a semicolon, that tables may tell the classes if their columns are named."""
-    if not tables:
+    if not (headers := _headers(tables)):
         return ""
-    return f"; if a table tells them, name its columns by {_NAMED_BY}: {_headers(tables)}"
+    return f"; if a table tells them, name its columns by {_NAMED_BY}: {some(headers)}"
 
 
-def _headers(tables: Mapping[str, Path]) -> str:
-    return some(
-        [
-            f"{name} has {', '.join(map(shown, columns.header_of(path, name)))}"
-            for name, path in sorted(tables.items())
-        ]
-    )
+def _headers(tables: Mapping[str, Path]) -> list[str]:
+    """Tell the columns of each table that has some."""
+    return [
+        f"{name} has {', '.join(map(shown, header))}"
+        for name, path in sorted(tables.items())
+        if (header := columns.header_of(path, name))
+    ]
 
 
-def _has_any(table: _Table, finder: Finder) -> bool:
+def _has_any(table: Table, finder: Finder) -> bool:
     """Return whether any file of a table is there."""
     for _, row in body(table.path, table.name):
         try:
@@ -251,7 +251,7 @@ class _Gathered:
         self._at_odds: set[str] = set()
         self._unlabelled: set[str] = set()
 
-    def take(self, table: _Table) -> None:
+    def take(self, table: Table) -> None:
         """Take in the rows of a table."""
         for number, row in body(table.path, table.name):
             self._rows += 1
@@ -261,7 +261,7 @@ class _Gathered:
             except UnusableError as why:
                 self._complaints.add(str(why), f"row {number:,} of {table.name}: {shown(file)}")
 
-    def _note(self, row: list[str], file: str, table: _Table) -> None:
+    def _note(self, row: list[str], file: str, table: Table) -> None:
         """Note what a row says of a picture."""
         of = table.columns
         split_cell, weight = cell(row, of.split), cell(row, of.weight)
@@ -289,7 +289,7 @@ class _Gathered:
             self._at_odds.add(picture)
             self._complaints.add(AT_ODDS, shown(picture))
 
-    def labels(self, tables: list[_Table]) -> Labels:
+    def labels(self, tables: Sequence[Table]) -> Labels:
         """Return what these tables say, which were taken in."""
         label = {name: said[0] for name, said in self._said.items() if name not in self._at_odds}
         unlabelled = self._unlabelled - label.keys()

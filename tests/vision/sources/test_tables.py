@@ -316,6 +316,16 @@ def test_a_table_at_odds_with_folders_is_refused_unless_one_of_them_is_named(
     assert arranged({}, pictures, table="none").label["dog/4.jpg"] == "dog"
 
 
+def test_another_column_that_is_named_does_not_make_the_table_overrule_folders(arranged, refusal):
+    pictures = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
+    table = "file,label,owner\n1,cat,ann\n3,dog,bob\n"
+    found = arranged(table, pictures, columns={"group": "owner"})
+    assert found.label == {name: name[:3] for name in pictures}
+    assert [found.given[name].group for name in pictures] == ["ann", "", "bob", ""]
+    said = refusal(table.replace("3,dog", "3,cat"), pictures, columns={"group": "owner"})
+    assert "-S download.columns.label=NAME" in said
+
+
 def test_a_table_of_other_things_is_left_out(arranged):
     prices = {"labels.csv": TABLE, "prices.csv": "id,category\n77,food\n78,toys\n"}
     found = arranged(prices)
@@ -389,7 +399,8 @@ def test_many_rows_take_little_memory(tmp_path):
             file.write(f"{row % 100}.jpg,{'cat' if row % 2 else 'dog'},{'text' * 20}\n")
     tracemalloc.start()
     try:
-        read = tables.read({"labels.csv": path}, set(pictures), Rules(), lambda name: "")
+        known, _ = tables.find({"labels.csv": path}, Rules())
+        read = tables.read(known, set(pictures), lambda name: "")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -409,6 +420,31 @@ def test_a_class_that_is_called_as_a_split_is_none(arranged):
     assert {given.split for given in found.given.values()} == {""}
     assert {given.group for given in found.given.values()} == {"p0", "p1", "p2", "p3"}
 
+    named = arranged({"lab/labels.csv": "file,label\n" + rows}, pictures, {"label": "label"})
+    assert {given.split for given in named.given.values()} == {""}
+
+
+@pytest.mark.parametrize(
+    "test",
+    ["test.zip", "test", "test_public", "test_stg1", "test-jpg", "site2_test", "a/test_public"],
+)
+@pytest.mark.parametrize("around", ["", "set/", "blood_test/", "set.zip/"])
+def test_pictures_of_a_test_need_no_row_where_a_named_column_tells_the_classes(
+    arranged, around, test
+):
+    train = "train.zip" if test == "test.zip" else "train"
+    pictures = [around + name for name in (f"{train}/1.jpg", f"{train}/2.jpg", f"{test}/3.jpg")]
+    table = {f"{around}labels.csv": "file,label\n1,cat\n2,dog\n"}
+    found = arranged(table, pictures, {"label": "label"})
+    assert [*found.label.values()] == ["cat", "dog"]
+    assert found.unlabelled == pictures[2:]
+
+
+def test_pictures_of_a_test_may_be_in_an_archive_of_their_own(arranged):
+    pictures = ["train.zip/1.jpg", "train.zip/2.jpg", "test.zip/3.jpg"]
+    found = arranged("file,label\n1,cat\n2,dog\n", pictures)
+    assert found.unlabelled == pictures[2:]
+
 
 def test_a_folder_of_all_pictures_tells_no_split(refusal):
     pictures = [f"blood_test/{n}.jpg" for n in range(4)]
@@ -419,11 +455,32 @@ def test_a_folder_of_all_pictures_tells_no_split(refusal):
 @pytest.mark.parametrize(
     "content", ['id,note\n1,"a 5" pipe, seen"\n', b"PAR1"], ids=["quotes", "Parquet"]
 )
-def test_a_file_that_is_no_table_of_labels_does_no_harm(arranged, refusal, content):
+def test_a_table_that_cant_be_read_is_passed_over_and_named(arranged, refusal, content):
     name = "notes.parquet" if isinstance(content, bytes) else "notes.csv"
     pictures = ["cat/1.jpg", "dog/2.jpg"]
-    assert arranged({name: content}, pictures).label == {"cat/1.jpg": "cat", "dog/2.jpg": "dog"}
-    assert f"nor do tables tell it: {name}" in refusal({name: content})
+    found = arranged({name: content}, pictures)
+    assert found.label == {"cat/1.jpg": "cat", "dog/2.jpg": "dog"}
+    (said,) = found.said
+    assert said.startswith(f"passed over: {name}")
+    assert f"; passed over: {name}" in refusal({name: content})
+    assert refusal({name: content}, columns={"file": "id"}).startswith(name)
+
+
+def test_an_unreadable_table_beside_one_of_labels_is_named_too(arranged, refusal):
+    contents = {"train.parquet": b"PAR1", "val.csv": "file,label\n1,cat\n2,dog\n"}
+    found = arranged(contents, PICTURES[:2])
+    assert found.tables == ["val.csv"]
+    assert found.said[-1].startswith("passed over: train.parquet can't be read as Parquet")
+    said = refusal(contents)
+    assert "2 with no row in the table" in said
+    assert "; passed over: train.parquet can't be read as Parquet" in said
+
+
+def test_groups_that_cant_be_read_are_not_lost_in_silence(arranged):
+    table = b"file,label,patient\ncat/1.jpg,cat,J\x81rg\ndog/2.jpg,dog,Ann\n"
+    found = arranged({"labels.csv": table}, ["cat/1.jpg", "dog/2.jpg"])
+    (said,) = found.said
+    assert said.startswith("passed over: labels.csv is neither in UTF-8 nor in UTF-16 or cp1252")
 
 
 def test_a_cell_may_be_long(arranged):
@@ -436,6 +493,10 @@ def test_of_a_table_with_unusual_columns_these_are_told(refusal):
     said = refusal("number,breed\n1,pug\n2,boxer\n")
     assert "name its columns by download.columns.file and download.columns.label" in said
     assert "labels.csv has number, breed" in said
+    said = refusal({"empty.csv": "", "blank.csv": "\n", "labels.csv": "number,breed\n1,pug\n"})
+    assert said.endswith("download.columns.label: labels.csv has number, breed")
+    assert "name its columns" not in refusal({"empty.csv": ""})
+    assert "all are empty" in refusal({"empty.csv": ""}, columns={"label": "breed"})
 
 
 def test_why_folders_do_not_tell_is_said_where_a_table_lacks_rows(arranged):
