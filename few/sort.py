@@ -6,6 +6,7 @@ writes the labels of all pictures as a table beside them, which `few train` read
 """
 
 import csv
+import io
 import math
 import shlex
 import tempfile
@@ -159,8 +160,8 @@ def write(sorting: Sorting, to: Path) -> None:
     """Write the tables that `read` reads."""
     counts = {group: len(sorting.members(group)) for group in sorting.classes}
     rows = [(group, counts[group], name) for group, name in sorted(sorting.classes.items())]
-    _write_table(to / PICTURES, ("file", "group"), sorting.groups.items())
-    _write_table(to / GROUPS, ("group", "pictures", "class"), rows)
+    _write(to / PICTURES, _table(("file", "group"), sorting.groups.items()))
+    _write(to / GROUPS, _table(("group", "pictures", "class"), rows))
 
 
 def write_labels(sorting: Sorting, source: Path, to: Path) -> None:
@@ -170,17 +171,19 @@ def write_labels(sorting: Sorting, source: Path, to: Path) -> None:
     """
     table = source / LABELS
     written = to / LABELS
-    own = written.read_bytes() if written.exists() else None
-    if table.exists() and table.read_bytes() != own:
-        raise UserError(f"{table} is there already, with other content; move it away")
     named = {file: sorting.classes[group] for file, group in sorting.groups.items()}
     # In the test without a label: to predict, not to learn from.
     rows = [
         (file, "", "test") if name == LEAVE_OUT else (file, name, "")
         for file, name in named.items()
     ]
-    for place in (written, table):
-        _write_table(place, ("file", "label", "split"), rows)
+    content = _table(("file", "label", "split"), rows)
+    # The table is written before its copy, and may be there without it.
+    own = {content, written.read_bytes() if written.exists() else content}
+    if table.exists() and table.read_bytes() not in own:
+        raise UserError(f"{table} is there already, with other content; move it away")
+    for place in (table, written):
+        _write(place, content)
     labels = [label for _, label, _ in rows if label]
     counts = ", ".join(f"{name} {labels.count(name):,}" for name in sorted(set(labels)))
     print(f"{table}: {counts}; {len(rows) - len(labels):,} left out")
@@ -192,12 +195,17 @@ def write_labels(sorting: Sorting, source: Path, to: Path) -> None:
     print(f"Next: {shlex.join(['few', 'train', str(source)])}")
 
 
-def _write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """Return a table as the content of a file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue().encode()
+
+
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_file(path) as new, new.open("w", encoding="utf-8", newline="") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(header)
-        table.writerows(rows)
+    with replacing_file(path) as new:
+        new.write_bytes(content)
 
 
 # --- the groups ---

@@ -11,6 +11,7 @@ from PIL import Image
 from few import pictures, sort
 from tests.code import ROOT
 from vision.params import load_params
+from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -194,6 +195,31 @@ def test_what_it_wrote_itself_is_written_anew_unless_it_was_changed(folder, tmp_
     table.write_text(own)
     with pytest.raises(UserError, match="is there already"):
         sort.sort(folder, NAMES, to)
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_turn_that_was_interrupted_while_it_wrote_is_taken_up(
+    folder, tmp_path, monkeypatch, again
+):
+    to = tmp_path / "sorted"
+    sort.sort(folder, NAMES, to)
+    name(to, majority)
+    if again:
+        sort.sort(folder, NAMES, to)
+        name(to, lambda group, members: "-")
+    written = []
+
+    def interrupted(path):
+        written.append(path.name)
+        if written.count("labels.csv") == 2:
+            raise KeyboardInterrupt
+        return replacing_file(path)
+
+    monkeypatch.setattr(sort, "replacing_file", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sort.sort(folder, NAMES, to)
+    sort.sort(folder, NAMES, to)
+    assert (folder / "labels.csv").read_bytes() == (to / "labels.csv").read_bytes()
 
 
 def test_a_folder_of_no_use_is_refused(folder, tmp_path):
