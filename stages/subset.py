@@ -164,7 +164,7 @@ def choose_whole(
     counts: dict[str, dict] = {}
     if splits:
         counts["copies_across_given"] = copies = dealing.copies_across(picked, known.of)
-        report_given(splits, sum(copies.values()), dealing.straddling(picked, group_of))
+        report_given(splits, len(told), sum(copies.values()), dealing.straddling(picked, group_of))
     if group_by != "none":
         counts["groups"] = dealing.count_groups(picked, group_of)
         report_groups(counts["groups"], dealt.missed)
@@ -343,11 +343,18 @@ def report_train_only(picked: Mapping[str, Picked]) -> None:
         )
 
 
-def report_given(splits: Mapping[str, str], copies: int, straddling: int) -> None:
-    """Print what was given of splits, and what is in several of them."""
+def report_given(splits: Mapping[str, str], of: int, copies: int, straddling: int) -> None:
+    """Print what was given of splits, and what is in several of them.
+
+    Parameters
+    ----------
+    of : the number of pictures.
+    """
     count = Counter(splits.values())
     of_each = ", ".join(f"{count[split]:,} {split}" for split in pictures.SPLITS if count[split])
     print(f"splits are given for {len(splits):,} pictures, which stay there: {of_each}")
+    if len(splits) < of and count["validation"] and count["test"]:
+        print("since validation and test are given, subset.train doesn't limit the others")
     if copies or straddling:
         print(
             f"{copies:,} pictures have the same file in another split, and {straddling:,} groups "

@@ -166,6 +166,19 @@ def test_given_splits_are_kept_and_only_validation_is_cut_by_whole_groups(worksp
     assert "flatters" not in said
 
 
+def test_that_a_count_to_train_on_is_of_no_effect_is_told(workspace, capsys):
+    split = given_splits(workspace, ["", "", "validation", "test"])
+    counts = subset(workspace, train=7)
+    others = sum(not of_file for of_file in split.values())
+    assert sum(counts["train"].values()) == others == 200
+    told = "since validation and test are given, subset.train doesn't limit the others"
+    assert told in capsys.readouterr().out
+    given_splits(workspace, ["", "", "", "test"])
+    counts = subset(workspace, train=7)
+    assert counts["train"] == dict.fromkeys(CLASSES, 7)
+    assert told not in capsys.readouterr().out
+
+
 def test_copies_and_groups_across_given_splits_are_told_and_not_dropped(workspace, capsys):
     raw = workspace / "data/raw"
     shutil.copy(raw / "cat/subject0_0.png", raw / "dog/subject3_9.png")  # in train, in test
