@@ -3,10 +3,10 @@
     python -m benchmarks.planted FOLDER --each 1500
 
 FOLDER has one folder for each class. Logos, placeholders, drawings, blanks and screenshots are
-planted as shares of the set, each once or several times, as a little different copies. Listed is
-the share of them within the first 5 % of all pictures, by the audit's score for outliers, and by
-the mean distance to the 30 nearest neighbours (J. Kuan, J. Mueller, 2022). The network is that of
-params.yaml.
+planted as shares of the set, in its classes by turns, each once or several times, as a little
+different copies. Listed is the share of them within the first 5 % of all pictures, by the audit's
+score for outliers, and by the mean distance to the 30 nearest neighbours (J. Kuan, J. Mueller,
+2022). The network is that of params.yaml.
 """
 
 import argparse
@@ -42,16 +42,18 @@ def main() -> None:
     parser.add_argument("--each", type=int, help="so many of each class; all by default")
     options = parser.parse_args()
     index = pictures.index(options.folder)
-    good = [options.folder / file for file in index.groupby("label").head(options.each)["file"]]
+    index = index.groupby("label").head(options.each)
+    good = [options.folder / file for file in index["file"]]
+    classes, numbers = np.unique(index["label"], return_inverse=True)
     most = math.ceil(max(SHARES) * len(good))
     determinism.enable()
     network = Engine(build_extractor(load_params(ROOT / PARAMS).backbone, ROOT / "data/weights"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         planted = {times: plant(folder, times, most) for times in TIMES}
-        rows = folder / "rows.npy"
-        extraction.write(network, [*good, *chain(*planted.values())], rows, 0)
-        features = np.load(rows)
+        extracted = folder / "rows.npy"
+        extraction.write(network, [*good, *chain(*planted.values())], extracted, 0)
+        features = np.load(extracted)
     bad = dict(zip(TIMES, np.split(features[len(good) :], len(TIMES)), strict=True))
     print("share  times  audit  30 nearest neighbours")
     for share in SHARES:
@@ -59,8 +61,10 @@ def main() -> None:
             count = max(2, round(share * len(good)))
             if times <= count:
                 rows = np.concatenate([bad[times][:count], features[: len(good)]])
-                found = [listed(score(rows), count) for score in (outliers.distances, nearest)]
-                print(f"{share:5}  {times:5}  {found[0]:5.2f}  {found[1]:5.2f}", flush=True)
+                among = np.concatenate([np.arange(count) % len(classes), numbers])
+                scores = (outliers.distances(rows, among), nearest(rows))
+                of_both = "  ".join(f"{listed(score, count):5.2f}" for score in scores)
+                print(f"{count / len(rows):5.3f}  {times:5}  {of_both}", flush=True)
 
 
 def listed(distances: np.ndarray, planted: int) -> float:

@@ -80,7 +80,7 @@ def main() -> None:
     )
     quality = labels.quality(known["number"].to_numpy(), probabilities[known["row"]])
     confident = labels.confident(numbers, probabilities)
-    distances = outliers.distances(features)
+    distances = outliers.distances(features, numbers)
     classes = sorted(picked["label"].unique())
     found = Found(
         findings.of_labels(
@@ -204,7 +204,7 @@ def summary(found: Found) -> dict[str, int | dict[str, int]]:
     copied = found.copies
     return {
         "labels": int(found.labels["action"].str.startswith("relabel").sum()),
-        "outliers": int((found.outliers["action"] == "drop").sum()),
+        "outliers": int(found.outliers["beyond_fence"].sum()),
         "copies": {
             "equal": int((copied["kind"] == "equal copy").sum()),
             "near": int((copied["kind"] == "near copy").sum()),

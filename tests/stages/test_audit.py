@@ -213,6 +213,7 @@ def test_planted_faults_are_found_in_all_splits_and_little_else(workspace):
     # By features that are no more than colours, a few of the 53 others stand out too.
     assert len(listed - planted) <= 4
     assert metrics["odd"]["broken"] == 1
+    assert 1 <= metrics["outliers"] <= (found["kind"] == "outlier").sum()
     assert files_below(raw) == before
     for sheet in ("first", "labels", "outliers", "copies", "odd"):
         with Image.open(workspace / f"plots/audit/{sheet}.png") as image:

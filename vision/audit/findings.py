@@ -72,8 +72,11 @@ def of_outliers(
     for number in order[:count]:
         distance = distances[number]
         reason = f"it is {distance:.1f} times as unlike the others as most are"
-        rows.append(_row(pictures, number, "outlier", distance, "look", reason))
-    return _table(rows)
+        rows.append(
+            _row(pictures, number, "outlier", distance, "look", reason)
+            | {"beyond_fence": distance > fence}
+        )
+    return _table(rows, [*COLUMNS, "beyond_fence"])
 
 
 def of_copies(pictures: pd.DataFrame, pairs: Pairs, quality: np.ndarray) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-# Of the pictures, no more than a tenth is bad.
+# Of the pictures of a class, no more than a tenth is bad.
 _INNER = 0.9
 # Of the inner pictures, and of them no more than an eighth of their number.
 _COMPONENTS = 200
@@ -13,18 +13,20 @@ _FENCE = 2.5
 _TINY = 1e-12
 
 
-def distances(features: np.ndarray) -> np.ndarray:
+def distances(features: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     """Measure how far each picture is from what most of them are like.
 
-    That is done as in M. Hubert, P. J. Rousseeuw, K. Vanden Branden, "ROBPCA: A New Approach to
-    Robust Principal Component Analysis", Technometrics 47, 2005: the components are those of the
-    inner pictures alone, so that bad ones, however often they come, make none of their own; and a
-    picture is far within the components (its Mahalanobis distance), or beside them, or both. The
-    inner ones are at first those nearest to the mean, and then those that this leaves.
+    The components are those of the inner pictures alone, so that bad ones, however often they come,
+    make none of their own; and a picture is far within the components (its Mahalanobis distance),
+    or beside them, or both. These are the distances of M. Hubert, P. J. Rousseeuw, K. Vanden
+    Branden, "ROBPCA: A New Approach to Robust Principal Component Analysis", Technometrics 47,
+    2005, with a simpler trimming: the inner ones are at first those nearest to the mean, and then
+    those that this leaves; of each class as large a share, or a rare one would be outside.
 
     Parameters
     ----------
     features : shape (pictures, features).
+    numbers : of the classes, shape (pictures,).
 
     Returns
     -------
@@ -33,8 +35,17 @@ def distances(features: np.ndarray) -> np.ndarray:
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), _TINY)
     far = -(unit @ unit.mean(axis=0))
     for _ in range(2):
-        far = _from_inner(unit, far <= np.quantile(far, _INNER))
+        far = _from_inner(unit, _inner(far, numbers))
     return far / max(np.median(far), _TINY)
+
+
+def _inner(far: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return which pictures are the nearest ones of their class."""
+    inner = np.zeros(len(far), bool)
+    for number in np.unique(numbers):
+        own = numbers == number
+        inner[own] = far[own] <= np.quantile(far[own], _INNER)
+    return inner
 
 
 def _from_inner(rows: np.ndarray, inner: np.ndarray) -> np.ndarray:

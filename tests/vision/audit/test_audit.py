@@ -82,7 +82,7 @@ def test_more_folds_than_there_are_pictures_and_too_few_pictures():
     features, numbers = clusters(each=3)
     assert judged(features, numbers, folds=50)[1].min() > 0.5
     features[5] = 0  # as of a picture without features
-    assert outliers.distances(features).argmax() == 5
+    assert outliers.distances(features, numbers).argmax() == 5
     one_each = np.eye(2, dtype=np.float32), np.array([0, 1])
     _, could_be_judged = labels.out_of_fold(*one_each, groups=np.arange(2), folds=5, seed=0)
     assert not could_be_judged.any()
@@ -112,18 +112,38 @@ def test_so_many_are_listed_at_least(least):
     found = findings.of_labels(table(numbers), ["cat", "dog"], probabilities, quality, no, least)
     assert len(found) == least
     assert set(found["action"]) <= {"look"}
-    distances = outliers.distances(features)
-    assert len(findings.of_outliers(table(numbers), distances, 9.0, least)) == least
+    distances = outliers.distances(features, numbers)
+    found = findings.of_outliers(table(numbers), distances, 9.0, least)
+    assert list(found["beyond_fence"]) == [False] * least
 
 
 def test_what_is_like_nothing_else_is_beyond_the_fence():
     features, numbers = clusters()
     # Three of a kind, so that each has neighbours of its own.
     features[[7, 40, 80]] = np.tile([4.0, -4.0], 12) + RNG.normal(size=(3, 24)) / 10
-    distances = outliers.distances(features)
+    distances = outliers.distances(features, numbers)
     found = findings.of_outliers(table(numbers), distances, outliers.fence(distances), least=0)
+    assert list(found["beyond_fence"]) == [True] * 3
     assert set(found["file"]) == {"cat/7.jpg", "cat/40.jpg", "dog/80.jpg"}
     assert set(found["action"]) == {"look"}
+
+
+def scenes(numbers, rng):
+    """Features of classes with much in common, and few directions in which most else varies."""
+    pictures = len(numbers)
+    common, of_class = rng.exponential(size=500), rng.exponential(size=(3, 500))
+    varies = rng.normal(size=(60, 500)) * np.geomspace(1, 0.1, 60)[:, None]
+    good = common + of_class[numbers] / 2
+    return good + rng.normal(size=(pictures, 60)) @ varies / 8 + rng.normal(size=good.shape) / 8
+
+
+@pytest.mark.parametrize("rare", [20, 50, 90])
+def test_the_pictures_of_a_rare_class_are_no_outliers(rare):
+    """It is less than the tenth of all that may be bad; of itself, no more than a tenth is far."""
+    numbers = np.repeat([0, 1, 2], [(1000 - rare) // 2, (1000 - rare) // 2, rare])
+    features = scenes(numbers, np.random.default_rng(rare)).astype(np.float32)
+    distances = outliers.distances(features, numbers)
+    assert (distances > outliers.fence(distances))[numbers == 2].mean() <= 0.1
 
 
 @pytest.mark.parametrize("share", [0.005, 0.02, 0.05])
@@ -132,16 +152,14 @@ def test_what_is_like_nothing_else_is_beyond_the_fence():
 def test_bad_pictures_are_among_the_first_however_often_they_come(pictures, times, share):
     """Each of some logos comes several times, and 0.9 of them within the first 5 %."""
     rng = np.random.default_rng([pictures, times])
-    # Classes with much in common, and few directions in which most of the rest varies.
-    common, of_class = rng.exponential(size=500), rng.exponential(size=(3, 500))
-    varies = rng.normal(size=(60, 500)) * np.geomspace(1, 0.1, 60)[:, None]
-    good = common + of_class[rng.integers(3, size=pictures)] / 2
-    good += rng.normal(size=(pictures, 60)) @ varies / 8 + rng.normal(size=(pictures, 500)) / 8
+    numbers = rng.integers(3, size=pictures)
+    good = scenes(numbers, rng)
     count = max(1, round(share * pictures))
     logos = rng.exponential(size=(math.ceil(count / times), 500))
     bad = np.repeat(logos, times, axis=0)[:count] + rng.normal(size=(count, 500)) / 20
     features = np.concatenate([bad, good]).astype(np.float32)
-    order = np.argsort(-outliers.distances(features), kind="stable")
+    numbers = np.concatenate([np.arange(count) % 3, numbers])
+    order = np.argsort(-outliers.distances(features, numbers), kind="stable")
     first = order[: math.ceil(0.05 * len(features))]
     assert (first < count).sum() >= 0.9 * count
 
