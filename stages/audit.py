@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 from tqdm import tqdm
 
 from vision import pictures
@@ -29,7 +30,7 @@ from vision.figures.contact_sheets import contact_sheet
 from vision.params import load_params
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.program import run
-from vision.runtime.text import folder_name
+from vision.runtime.text import folder_name, some
 from vision.selection import groups as wholes
 
 PARAMS = Path("params.yaml")
@@ -45,6 +46,7 @@ SHEETS = Path("plots/audit")
 SHOWN = 100  # of all findings; of each kind, SHOWN_OF_KIND
 SHOWN_OF_KIND = 48
 SHORTCUT_CLASSES, SHORTCUT_COLUMNS = 6, 8  # a row for each of so many classes
+NOTHING = Image.new("RGB", (1, 1), "white")  # where a class has too few pictures for its row
 MOSTLY_ALIKE = 0.25  # of a class, in one group of copies, is worth a line
 
 
@@ -93,10 +95,17 @@ def main() -> None:
     )
     splits = picked["split"].to_numpy()
     flattery = missed.flattery(features, numbers, splits, pairs, moments)
-    by = shortcuts.find([seen[number] for number in picked.index], numbers, groups, params.seed)
+    tested = shortcuts.testable(numbers, groups)
+    by = shortcuts.find(
+        [seen[number] for number in picked.index[tested]],
+        numbers[tested],
+        groups[tested],
+        params.seed,
+    )
     told = [shortcut for shortcut in by if shortcut.is_worth_telling]
     write(found, judged, flattery, told)
-    draw_shortcuts(told, picked)
+    draw_shortcuts(told, picked[tested])
+    report_untested(picked["label"][~tested].unique())
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 
@@ -141,12 +150,13 @@ def examine(files: list[str]) -> Examined:
             picture = pictures.decode(path)
         except pictures.UnreadablePictureError as reason:
             return [oddities.broken(str(reason))], (0, 0), pictures.digest(path), None, {}
+        exif = wholes.read_exif(path)
         return (
             oddities.find(path, picture),
             wholes.perceptual_hash(picture),
             pictures.digest(path),
-            wholes.taken(path),
-            shortcuts.measure(path, picture),
+            wholes.taken(exif),
+            shortcuts.measure(path, exif, picture),
         )
 
     with ThreadPoolExecutor() as pool:
@@ -269,26 +279,38 @@ def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray)
             )
 
 
-def draw_shortcuts(told: Sequence[shortcuts.Shortcut], picked: pd.DataFrame) -> None:
-    """Draw the pictures whose class is told best by what should not matter, a row for each class.
+def report_untested(labels: Sequence[str]) -> None:
+    """Print in which classes nothing was looked for that should not matter."""
+    if len(labels):
+        print(
+            f"{len(labels):,} classes have too few groups of unlike pictures to be looked at for "
+            f"shortcuts: {some(labels)}"
+        )
 
-    Nothing where there is no shortcut.
+
+def draw_shortcuts(told: Sequence[shortcuts.Shortcut], picked: pd.DataFrame) -> None:
+    """Draw the pictures whose class is told best by what should not matter.
+
+    There is a row for each of the classes that are told best; nothing where there is no shortcut.
+
+    Parameters
+    ----------
+    picked : the pictures that were tested.
     """
     tiles = []
     for each in told:
-        order = np.argsort(-each.probabilities, kind="stable")
-        for label in picked["label"].unique()[:SHORTCUT_CLASSES]:
-            surest = order[(picked["label"] == label).to_numpy()[order]][:SHORTCUT_COLUMNS]
-            tiles += [
-                (picked["file"].iat[row], f"{each.nuisance}: {each.probabilities[row]:.2f}")
-                for row in surest
-            ]
+        of_file = pd.Series(each.probabilities, picked["file"])
+        of_class = of_file.groupby(picked["label"].to_numpy())
+        for label in of_class.mean().nlargest(SHORTCUT_CLASSES).index:
+            surest = of_class.get_group(label).nlargest(SHORTCUT_COLUMNS)
+            tiles += [(file, f"{file}\n{each.nuisance}: {own:.2f}") for file, own in surest.items()]
+            tiles += [("", "")] * (SHORTCUT_COLUMNS - len(surest))
     if tiles:
         contact_sheet(
             SHEETS / "shortcuts.png",
             "pictures whose class is told best by what should not matter, and how surely",
-            (pictures.decode(RAW / file) for file, _ in tiles),
-            [f"{file}\n{said}" for file, said in tiles],
+            (pictures.decode(RAW / file) if file else NOTHING for file, _ in tiles),
+            [caption for _, caption in tiles],
             SHORTCUT_COLUMNS,
         )
 

@@ -263,8 +263,54 @@ def test_what_should_not_matter_and_tells_the_classes_is_named_and_drawn(workspa
     metrics = audit(workspace)[1]["shortcuts"]
     assert metrics["colour"]["balanced_accuracy"] > 0.9
     assert metrics["colour"]["chance"] == 0.5
-    assert "the mean colour and contrast alone tells the class of" in capsys.readouterr().out
-    assert (workspace / "plots/audit/shortcuts.png").exists()
+    said = capsys.readouterr().out
+    assert "the mean colour and contrast alone tells the classes with a balanced accuracy" in said
+    assert "looked at for shortcuts" not in said
+    with Image.open(workspace / "plots/audit/shortcuts.png") as image:
+        image.verify()
+
+
+@pytest.mark.usefixtures("no_sheets")
+def test_a_class_that_is_too_small_to_be_looked_at_for_shortcuts_is_named(workspace, capsys):
+    (workspace / "data/raw/owl").mkdir()
+    for number in range(4):
+        photograph(300 + number, 1).save(workspace / f"data/raw/owl/{number}.png")
+    set_parameters(workspace, subset__train=0.5, subset__validation=0.25, subset__test=0.25)
+    subset(workspace)
+    capsys.readouterr()
+    assert audit(workspace)[1]["shortcuts"]["colour"]["balanced_accuracy"] > 0.9
+    said = capsys.readouterr().out
+    assert "1 classes have too few groups of unlike pictures to be looked at for shortcuts" in said
+    assert "shortcuts: owl\n" in said
+
+
+def test_the_classes_that_are_told_best_are_drawn_a_row_each(workspace, monkeypatch):
+    """Of ten classes of three pictures each, the last ones are told."""
+    stage = importlib.import_module("stages.audit")
+    drawn = []
+
+    def contact_sheet(to, heading, pictures, captions, columns):
+        drawn.append((captions, columns))
+        stage_sheet(to, heading, pictures, captions, columns)
+
+    stage_sheet = stage.contact_sheet
+    monkeypatch.setattr(stage, "contact_sheet", contact_sheet)
+    picked = pd.DataFrame({
+        "file": [f"cat/{number}.png" for number in range(30)],
+        "label": np.repeat(list("abcdefghij"), 3),
+    })  # fmt: skip
+    own = np.linspace(0, 1, 30)
+    (workspace / "plots/audit").mkdir(parents=True)
+    stage.draw_shortcuts([stage.shortcuts.Shortcut("size", 0.5, 0.1, 0.001, own, 3, 0, 30)], picked)
+    ((captions, columns),) = drawn
+    rows = [captions[at : at + columns] for at in range(0, len(captions), columns)]
+    assert [[caption.partition("\n")[0] for caption in row if caption] for row in rows] == [
+        [f"cat/{number}.png" for number in (last, last - 1, last - 2)]
+        for last in (29, 26, 23, 20, 17, 14)
+    ]
+    assert rows[0][0].endswith("\nsize: 1.00")
+    with Image.open(workspace / "plots/audit/shortcuts.png") as image:
+        image.verify()
 
 
 def test_where_nothing_of_the_kind_tells_the_classes_none_is_named(workspace):

@@ -9,17 +9,18 @@ chance.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageStat
-from PIL.ExifTags import GPS, IFD, Base
+from PIL.ExifTags import GPS, IFD
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold
 
 from vision.pictures import SUFFIXES
-from vision.selection.groups import taken
+from vision.selection.groups import camera, taken
 
 # What a classifier is to see of the pictures, and what to do where that tells their classes.
 NUISANCES = {
@@ -55,7 +56,7 @@ _PERMUTATIONS = 10_000
 _LEAST_P = 0.01
 _LEAST_SKILL = 0.25
 _SURE = 0.9
-_LEAST_SURE = 0.005  # of the pictures
+_LEAST_SURE = 0.005  # of the groups
 _MOST_WRONG = 0.05  # of what it is sure of
 _BLOCK = 500
 
@@ -74,7 +75,9 @@ class Shortcut(NamedTuple):
     chance : that of a guess.
     p : how often a guess would be as good, for all nuisances that were tested together.
     probabilities : of each picture's own class, shape (pictures,).
-    sure : the number of pictures whose class is told with a probability of 0.9 and more.
+    right, wrong : of one picture of each group, how many are put into their own class, or into
+        another, with a probability of 0.9 and more.
+    groups : the number of groups.
     """
 
     nuisance: str
@@ -82,15 +85,16 @@ class Shortcut(NamedTuple):
     chance: float
     p: float
     probabilities: np.ndarray
-    sure: int
+    right: int
+    wrong: int
+    groups: int
 
     @property
     def is_worth_telling(self) -> bool:
         """Whether it is more than luck, and tells many classes or some for certain."""
         skill = (self.balanced_accuracy - self.chance) / (1 - self.chance)
-        right = int((self.probabilities >= _SURE).sum())
-        certain = right >= max(5, _LEAST_SURE * len(self.probabilities))
-        certain &= self.sure - right <= _MOST_WRONG * self.sure
+        certain = self.right >= max(5, _LEAST_SURE * self.groups)
+        certain &= self.wrong <= _MOST_WRONG * (self.right + self.wrong)
         return self.p < _LEAST_P and (skill >= _LEAST_SKILL or certain)
 
     def figures(self) -> dict[str, float]:
@@ -99,7 +103,7 @@ class Shortcut(NamedTuple):
             "balanced_accuracy": self.balanced_accuracy,
             "chance": self.chance,
             "p": self.p,
-            "sure": self.sure,
+            "sure": self.right,
         }
 
 
@@ -111,44 +115,46 @@ def told(nuisance: str, figures: Mapping[str, float]) -> str:
     figures : as `Shortcut.figures` gives them.
     """
     return (
-        f"{_SAYINGS[nuisance]} alone tells the class of {figures['balanced_accuracy']:.0%} of the "
-        f"pictures, of {figures['sure']:,} nearly for certain, where a guess is right on "
-        f"{figures['chance']:.0%} (p = {figures['p']:.2g}). A model may learn that in place of the "
-        f"thing: {NUISANCES[nuisance]}, or test it on pictures from elsewhere"
+        f"{_SAYINGS[nuisance]} alone tells the classes with a balanced accuracy of "
+        f"{figures['balanced_accuracy']:.0%}, where chance gives {figures['chance']:.0%} "
+        f"(p = {figures['p']:.2g}), and that of {figures['sure']:,} pictures nearly for certain. A "
+        f"model may learn it in place of the thing: {NUISANCES[nuisance]}, or test it on pictures "
+        "from elsewhere"
     )
 
 
-def measure(path: Path, picture: Image.Image) -> Seen:
+def measure(path: Path, exif: Mapping[int, Any], picture: Image.Image) -> Seen:
     """Return what is seen of a picture, by the nuisance; NaN, or no text, is not known.
 
     Parameters
     ----------
     path : of its file.
+    exif : as `groups.read_exif` gives it.
     picture : as `pictures.decode` gives it.
     """
     width, height = picture.size
-    camera, when, place = "", [np.nan] * 2, [np.nan] * 2
-    with Image.open(path, formats=tuple(SUFFIXES)) as image:
-        tables = getattr(image, "quantization", None) or {}
-        coarse = [float(np.mean(tables[key])) if key in tables else np.nan for key in (0, 1)]
-        kind = [*SUFFIXES].index(image.format) if image.format in SUFFIXES else -1
-        exif = image.getexif()
-        camera = " ".join(str(exif.get(tag, "")).strip("\0 ") for tag in (Base.Make, Base.Model))
-        place = _place(exif.get_ifd(IFD.GPSInfo))
-    if moment := taken(path):
-        days, second = divmod(moment.seconds, 86400)
-        when = [days, second]
-    pixels, colours = np.asarray(picture), ImageStat.Stat(picture)
+    moment, colours = taken(exif), ImageStat.Stat(picture)
     return {
-        "file": [kind, len(picture.getbands()), *coarse],
+        "file": _file(path),
         "size": [np.log(width), np.log(height), np.log(width / height)],
-        "camera": camera.strip(),
-        "time": when,
-        "place": place,
+        "camera": camera(exif),
+        "time": [*divmod(moment.seconds, 86400)] if moment else [np.nan] * 2,  # days, seconds
+        "place": _place(exif[IFD.GPSInfo]),
         "colour": [*colours.mean, *colours.stddev],
-        "border": _border(pixels),
+        "border": _border(np.asarray(picture)),
         "corners": _corners(picture),
     }
+
+
+def _file(path: Path) -> list[float]:
+    """Return the number of a file's format, and of its channels, and how coarse a JPEG file is."""
+    found = [np.nan] * 4
+    # Decoders raise what they like on broken files, of which the first frame may be whole.
+    with suppress(Exception), Image.open(path, formats=tuple(SUFFIXES)) as image:
+        tables = getattr(image, "quantization", None) or {}
+        coarse = [float(np.mean(tables[key])) if key in tables else np.nan for key in (0, 1)]
+        found = [[*SUFFIXES].index(image.format), len(image.getbands()), *coarse]
+    return found
 
 
 def _place(found: Mapping[int, object]) -> list[float]:
@@ -189,6 +195,12 @@ def _corners(picture: Image.Image) -> list[float]:
     return seen
 
 
+def testable(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return which pictures are of classes with a group for each fold, shape (pictures,)."""
+    pairs = np.unique(np.stack([labels, groups]), axis=1)
+    return np.bincount(pairs[0], minlength=labels.max() + 1)[labels] >= _FOLDS
+
+
 def find(
     seen: Sequence[Seen],
     labels: np.ndarray,
@@ -200,15 +212,14 @@ def find(
     Parameters
     ----------
     seen : of each picture, what `measure` gives.
-    labels : class numbers, shape (pictures,).
+    labels : class numbers, shape (pictures,), of classes that `testable` admits.
     groups : pictures of one group, such as copies, are held out together, and count once.
     seed : of the folds and the trees.
     """
-    first = np.unique(groups, return_index=True)[1]
-    folds = min(_FOLDS, *(len(np.unique(groups[labels == k])) for k in np.unique(labels)))
-    if folds < 2:
+    if len(np.unique(labels)) < 2:
         return []
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    first = np.unique(groups, return_index=True)[1]
+    splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
     parts = [part for _, part in splitter.split(labels, labels, groups)]
     tables = {name: _table([picture[name] for picture in seen]) for name in NUISANCES}
     tested = {name: table for name, table in tables.items() if (table != table[0]).any()}
@@ -219,10 +230,11 @@ def find(
         accuracy, p = _test(labels[first], predicted[first], seed)
         chance = 1 / len(np.unique(labels[first]))
         own = probabilities[np.arange(len(labels)), labels]
-        sure = int((probabilities.max(axis=1) >= _SURE).sum())
+        right = int((own[first] >= _SURE).sum())
+        wrong = int((probabilities[first].max(axis=1) >= _SURE).sum()) - right
         # Bonferroni's correction: each of them had its chance.
         p = min(1.0, p * len(tested))
-        found.append(Shortcut(name, accuracy, chance, p, own, sure))
+        found.append(Shortcut(name, accuracy, chance, p, own, right, wrong, len(first)))
     return found
 
 
@@ -250,8 +262,9 @@ def _out_of_fold(
 
 def _test(labels: np.ndarray, predicted: np.ndarray, seed: int) -> tuple[float, float]:
     """Return the balanced accuracy, and how often permuted predictions are as good."""
-    weights = (1 / np.bincount(labels, minlength=labels.max() + 1))[labels] / len(np.unique(labels))
-    accuracy = float(weights @ (predicted == labels))
+    _, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    weights = 1 / counts[number] / len(counts)
+    accuracy = min(1.0, float(weights @ (predicted == labels)))  # but for rounding
     rng = np.random.default_rng(seed)
     as_good = 0
     for start in range(0, _PERMUTATIONS, _BLOCK):

@@ -5,10 +5,11 @@ A model that has seen one of them knows the others, so that a test on these woul
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -82,7 +83,7 @@ def find(
         names = {file: match[1] for file, match in found.items() if match}
         missing = f"no picture's name has it, such as {files[0].partition('/')[2]}"
     else:
-        moments = {file: moment for file in files if (moment := taken(place(file)))}
+        moments = {file: moment for file in files if (moment := taken(read_exif(place(file))))}
         names = _named(files, _moments(moments, float(group_by.removesuffix("s"))))
         if not moments:
             missing = "no file says when it was taken (EXIF DateTimeOriginal)"
@@ -131,21 +132,36 @@ def _moments(moments: Mapping[str, Moment], seconds: float) -> Iterator[tuple[st
             yield before, after
 
 
-def taken(path: Path) -> Moment | None:
-    """Read from a file's EXIF data when the picture was taken; None where it doesn't say."""
+def read_exif(path: Path) -> dict[int, Any]:
+    """Read a file's EXIF data, IFD.Exif and IFD.GPSInfo among them; what is broken is empty."""
+    found: dict[int, Any] = {IFD.Exif: {}, IFD.GPSInfo: {}}
+    # Decoders raise what they like on broken data.
+    with suppress(Exception), Image.open(path, formats=tuple(SUFFIXES)) as image:
+        exif = image.getexif()
+        found = {**exif, **found}
+        for part in (IFD.Exif, IFD.GPSInfo):
+            found[part] = exif.get_ifd(part)
+    return found
+
+
+def camera(exif: Mapping[int, Any]) -> str:
+    """Return make and model; nothing where the EXIF data of a file don't say."""
+    told = (str(exif.get(tag, "")).strip("\0 ") for tag in (Base.Make, Base.Model))
+    return " ".join(told).strip()
+
+
+def taken(exif: Mapping[int, Any]) -> Moment | None:
+    """Return when a picture was taken; None where the EXIF data of its file don't say."""
+    detail = exif[IFD.Exif]
     try:
-        with Image.open(path, formats=tuple(SUFFIXES)) as image:
-            exif = image.getexif()
-        detail = exif.get_ifd(IFD.Exif)
         time = datetime.strptime(str(detail[Base.DateTimeOriginal])[:19], "%Y:%m:%d %H:%M:%S")
-        fraction = str(detail.get(Base.SubsecTimeOriginal, "")).strip("\0 ")
-    except Exception:  # decoders raise what they like on broken data, which says no time
+    except (KeyError, ValueError):
         return None
     seconds = (time - datetime(1970, 1, 1)).total_seconds()
+    fraction = str(detail.get(Base.SubsecTimeOriginal, "")).strip("\0 ")
     if fraction.isdecimal():
         seconds += float(f"0.{fraction}")
-    camera = (str(exif.get(tag, "")).strip("\0 ") for tag in (Base.Make, Base.Model))
-    return Moment(" ".join(camera).strip(), seconds)
+    return Moment(camera(exif), seconds)
 
 
 def perceptual_hash(picture: Image.Image) -> Hashes:

@@ -5,7 +5,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from PIL.ExifTags import IFD, Base
 
 from vision.runtime.errors import UserError
-from vision.selection.groups import find, perceptual_hash, taken
+from vision.selection.groups import find, perceptual_hash, read_exif, taken
 
 MOMENT = "2026:11:30 12:00:"
 
@@ -90,15 +90,21 @@ def test_pictures_of_one_camera_are_linked_from_one_to_the_next(tmp_path, photog
 
 def test_the_time_of_a_picture_is_read_to_the_fraction_of_a_second(tmp_path, photograph):
     one, other = (
-        taken(tmp_path / photograph(f"{fraction}.jpg", MOMENT + "00", fraction=fraction))
+        taken(read_exif(tmp_path / photograph(f"{fraction}.jpg", MOMENT + "00", fraction=fraction)))
         for fraction in ("25", "750")
     )
     assert other.seconds - one.seconds == 0.5
     assert one.camera == "Canon"
     for time in ("0000:00:00 00:00:00", "yesterday", " "):
-        assert taken(tmp_path / photograph("never.jpg", time)) is None
+        assert taken(read_exif(tmp_path / photograph("never.jpg", time))) is None
     (tmp_path / "broken.jpg").write_bytes(b"")
-    assert taken(tmp_path / "broken.jpg") is None
+    assert taken(read_exif(tmp_path / "broken.jpg")) is None
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_the_time_is_read_of_each_format_that_has_it(tmp_path, photograph, suffix):
+    moment = taken(read_exif(tmp_path / photograph(f"a.{suffix}", MOMENT + "00")))
+    assert moment.camera == "Canon"
 
 
 def drawn(seed):
