@@ -15,7 +15,7 @@ SORTED = Path("sorted")
 KEEP = r"(head|finetuned)\.accuracy$"
 DROP = (
     r".*/|Created|State|Executor|pictures|baseline|temperature|unsure_below"
-    r"|(head|finetuned|blocks|train|validation|test|left_out)\."
+    r"|(head|finetuned|blocks|stacked|train|validation|test|left_out)\."
 )
 
 TRAIN = """\

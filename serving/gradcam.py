@@ -188,6 +188,9 @@ def _after(operation: keras.Operation, places: tuple[float, float]) -> tuple[flo
     if isinstance(operation, keras.Model):
         own_first, own_step = _places(operation)
         return first + step * (own_first - 0.5), step * own_step
+    if isinstance(operation, layers.Resizing):
+        shrunk = operation.input.shape[1] / operation.height
+        return first + step * (shrunk - 1) / 2, step * shrunk
     if isinstance(operation, layers.ZeroPadding2D):
         return first - step * operation.padding[0][0], step
     kernel = getattr(operation, "kernel_size", getattr(operation, "pool_size", None))

@@ -1,9 +1,8 @@
-"""Unfreezes the top of the convolutional base, block by block, and trains it with the head.
+"""Fine-tunes the top of the convolutional base, or of one of its networks, with the head.
 
 The model is written for Keras and for LiteRT, which predicts without TensorFlow.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from stages._live import live_history
@@ -15,13 +14,15 @@ from vision.runtime.disk import replacing_file
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.fingerprint import fingerprint
 from vision.runtime.program import run
-from vision.training import finetuning
+from vision.training import finetuning, unfreezing
 from vision.training.checkpoint import Checkpoint
+from vision.training.stored_features import Stored
+from vision.training.unfreezing import Source
 
 PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
-FEATURES = Path("data/features/validation.npy")
+FEATURES = Path("data/features")
 ACTIVATIONS = Path("data/.activations.partial")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
@@ -34,22 +35,34 @@ UNFINISHED = Path("models")
 def main() -> None:
     params = load_params(PARAMS)
     settings = params.finetune
+    rates = unfreezing.learning_rates(params.lr)
     determinism.enable()
     model, description = saving.load(HEAD)
-    source = finetuning.Source(
-        SUBSET, FEATURES, ACTIVATIONS, params.store.max_gb, params.augmentation, params.seed
+    source = Source(
+        SUBSET,
+        Stored(FEATURES),
+        ACTIVATIONS,
+        params.store.max_gb,
+        params.augmentation,
+        params.seed,
     )
-    settings = params.finetune
-    work = fingerprint([params.lr, settings, source], [SUBSET, HEAD])
+    work = fingerprint([params.lr, settings, params.train_head, source], [SUBSET, HEAD])
     checkpoints = {
-        block: Checkpoint(UNFINISHED / f".finetune-{block}.npz", work) for block in settings.blocks
+        name: Checkpoint(UNFINISHED / f".finetune-{name}.npz", work)
+        for name in unfreezing.trainings(settings, rates)
     }
     with live_history(HISTORY) as on_epoch:
-        history, summary, lowest = finetuning.unfreeze_gradually(
-            model, description, settings, params.lr, source, checkpoints.get, on_epoch
+        model, description, history, summary = finetuning.finetune(
+            model,
+            description,
+            settings,
+            rates,
+            source,
+            params.train_head,
+            checkpoints.get,
+            on_epoch,
         )
-    trained = replace(description, trained_from=lowest)
-    saving.save(model, trained, MODEL)
+    saving.save(model, description, MODEL)
     with replacing_file(LITERT) as new:
         new.write_bytes(Engine(model).content)
     write_json(summary, METRICS)

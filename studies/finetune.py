@@ -20,15 +20,17 @@ from vision.runtime import environment
 from vision.runtime.files import write_json
 from vision.runtime.fingerprint import fingerprint
 from vision.runtime.program import run
-from vision.training import finetuning
+from vision.training import finetuning, unfreezing
 from vision.training.checkpoint import Checkpoint
+from vision.training.stored_features import Stored
+from vision.training.unfreezing import Source
 
 PIPELINE_PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 TRAIN = SUBSET / "train"
 TEST = SUBSET / "test"
-FEATURES = Path("data/features/validation.npy")
+FEATURES = Path("data/features")
 HEADS = Path("models/studies/heads")
 METRICS = Path("metrics/studies/finetuned")
 UNFINISHED = Path("models/studies")
@@ -44,9 +46,9 @@ def main() -> None:
     determinism.enable()
     head = HEADS / str(size) / "head.keras"
     model, description = saving.load(head)
-    source = finetuning.Source(
+    source = Source(
         SUBSET,
-        FEATURES,
+        Stored(FEATURES),
         UNFINISHED / f".activations-{size}.partial",
         params.store.max_gb,
         params.augmentation,
@@ -54,20 +56,28 @@ def main() -> None:
         random_subsets.draw(labels, read_groups("train", index), size, 0, params.seed),
     )
     settings = params.finetune
+    rates = unfreezing.learning_rates(params.lr)
     # However good the head is: what does fine-tuning do at each size?
     settings = settings.model_copy(update={"least_wrong": 0})
     work = fingerprint(
-        [size, params.lr, settings, params.augmentation, params.seed], [SUBSET, head]
+        [size, params.lr, settings, params.train_head, params.augmentation, params.seed],
+        [SUBSET, head],
     )
     checkpoints = {
-        block: Checkpoint(UNFINISHED / f".finetune-{size}-{block}.npz", work)
-        for block in settings.blocks
+        name: Checkpoint(UNFINISHED / f".finetune-{size}-{name}.npz", work)
+        for name in unfreezing.trainings(settings, rates)
     }
-    _, summary, lowest = finetuning.unfreeze_gradually(
-        model, description, settings, params.lr, source, checkpoints.get
+    model, description, _, summary = finetuning.finetune(
+        model,
+        description,
+        settings,
+        rates,
+        source,
+        params.train_head,
+        checkpoints.get,
     )
     index = pictures.index(TEST)
-    of_one = SideBySide([model], description.backbone, lowest)
+    of_one = SideBySide([model], description.backbone, description.trained_from)
     paths = [TEST / file for file in index["file"]]
     (probabilities,) = of_one.probabilities(paths, False, "test", params.store.max_gb)
     accuracy = scores.accuracy(

@@ -62,6 +62,7 @@ class StubProject(Project):
         super().__init__(folder)
         (folder / "stub.py").write_text(STUB)
         YAML().dump(PIPELINE, folder / "dvc.yaml")
+        self.set(lr=4.0e-4)
 
     def few(self, *arguments: str, check: bool = True):
         """Run `few` on the project."""

@@ -23,6 +23,7 @@ BatchSize = Annotated[int, Field(ge=1, le=4096)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 FinetuneEpochs = Annotated[int, Field(ge=0, le=10_000)]
 Optimizer = Literal["adam", "rmsprop", "sgd"]
+ImageSize = Annotated[int, Field(ge=32, le=1024)]
 Name = Annotated[str, Field(min_length=1)]
 Block = Name
 Strength = Annotated[float, Field(ge=0, le=10)]
@@ -115,7 +116,7 @@ class BackboneSettings(Section):
     weights: Annotated[str, Field(min_length=1)]
     preprocessing: Literal["published", "rescale"]
     pooling: Literal["avg", "levels", "none"]
-    image_size: Annotated[int, Field(ge=32, le=1024)] | None
+    image_size: ImageSize | Annotated[list[ImageSize], Field(min_length=1)] | None
 
 
 class StoreSettings(Section):
@@ -190,7 +191,7 @@ class Params(Section):
     """All of params.yaml."""
 
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)]
-    lr: Rate
+    lr: Rate | Annotated[list[Rate], Field(min_length=1), AfterValidator(all_different)]
     download: Download
     subset: Subset
     backbone: BackboneSettings

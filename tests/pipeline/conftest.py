@@ -223,6 +223,7 @@ STAGES = [
     *("train_head", "finetune", "evaluate", "calibrate"),
 ]
 SMALL = {
+    "lr": 4.0e-4,
     "subset__train": 12,
     "subset__validation": 6,
     "subset__test": 6,

@@ -220,6 +220,31 @@ def test_fine_tuning_goes_down_block_by_block_as_long_as_it_pays(two_classes, tm
     assert project.read_json("models/finetuned.json")["trained_from"] == lowest
 
 
+def test_one_network_of_several_is_fine_tuned_and_measured_beside_the_others(two_classes, tmp_path):
+    project = two_classes.copy_to(tmp_path / "project")
+    project.set(
+        backbone__name="efficientnet_lite0+efficientnet_lite1",
+        backbone__image_size=[32, 64],
+        finetune__unfreeze_from="efficientnet_lite0/block7a",
+        lr=[0.9, 4e-4],  # the first makes nothing better
+        finetune__epochs=2,
+    )
+    said = project.by_hand("extract", "train_head", "finetune", "evaluate")
+    assert "efficientnet_lite0 beside the others: validation loss" in said
+    summary = project.read_json("metrics/finetune.json")
+    block, stacked = summary["blocks"]["block7a"], summary["stacked"]
+    assert block["learning_rate"] == 4e-4
+    assert set(stacked["weights"]) == {"efficientnet_lite0", "others"}
+    lower = stacked["validation_loss"] < summary["validation_loss_before"]
+    kept = block["best_epoch"] > 0 and lower
+    assert (summary["best_epoch"] > 0) == kept
+    described = project.read_json("models/finetuned.json")
+    assert described["image_size"] == 64
+    assert described["trained_from"] == ("efficientnet_lite0/block7a" if kept else None)
+    evaluation = project.read_json("metrics/evaluate.json")
+    assert (evaluation["head"] != evaluation["finetuned"]) == kept
+
+
 @pytest.fixture(scope="module")
 def by_hand(two_classes, tmp_path_factory):
     """All stages without dvc, on fewer training pictures, where outputs are links into its cache.

@@ -93,10 +93,12 @@ FAMILIES = sorted(
 )
 
 
-@pytest.fixture(scope="module", params=[*FAMILIES, JOINT])
+@pytest.fixture(scope="module", params=[*FAMILIES, JOINT, (JOINT, [SIZE * 2 // 3, SIZE])])
 def extractor(request):
-    chosen = random_backbone(request.param.partition("+")[0], image_size=SIZE)
-    return build_extractor(chosen.model_copy(update={"name": request.param}), Path())
+    """Of one network, or of several that see the picture in one size or in two."""
+    name, size = request.param if isinstance(request.param, tuple) else (request.param, SIZE)
+    chosen = random_backbone(name.partition("+")[0], image_size=size)
+    return build_extractor(chosen.model_copy(update={"name": name}), Path())
 
 
 @pytest.fixture(scope="module")
@@ -133,9 +135,13 @@ def test_a_position_of_the_maps_lies_where_it_looks(extractor):
     heat[middle, middle] = 1
     model = with_head(extractor, np.zeros((extractor.output.shape[1], 1)))
     spread = GradCam(model).spread(heat, SIZE, SIZE)
+    # A random network's gradients are uneven. Positions are 32 pixels apart, in the smaller of two
+    # sizes 48.
+    networks = [layer for layer in conv_base.layers if isinstance(layer, keras.Model)]
+    stretched = any(layer.name == "stretched" for each in networks for layer in each.layers)
     for axis in (0, 1):
-        # A random network's gradients are uneven; positions are 32 pixels apart.
-        assert abs(median(spread, axis) - median(dependence, axis)) < 16
+        off = abs(median(spread, axis) - median(dependence, axis))
+        assert off < (24 if stretched else 16)
 
 
 def median(weights, axis):

@@ -28,7 +28,7 @@ def workspace(tmp_path, monkeypatch):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     (tmp_path / "data").mkdir()
     shutil.copy(ROOT / "data/corrections.csv", tmp_path / "data")
-    set_parameters(tmp_path, backbone__name="efficientnet_lite0")
+    set_parameters(tmp_path, backbone__name="efficientnet_lite0", backbone__image_size=224)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

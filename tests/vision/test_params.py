@@ -28,6 +28,8 @@ FIELDS = {
     for inner, field in resolved(section).get("properties", {"": section}).items()
 }
 AMOUNTS = ("subset.train", "subset.validation", "subset.test")
+# A number, or a list of them.
+NUMBERS = ("lr", "backbone.image_size", "train_head.l2")
 # Every key that is a number, with its limits; those in brackets are themselves refused.
 LIMITS = {
     key: [
@@ -38,7 +40,7 @@ LIMITS = {
     ]
     for key, field in FIELDS.items()
     if field.get("type") in ("integer", "number")
-    if key not in (*AMOUNTS, "train_head.l2")
+    if key not in (*AMOUNTS, *NUMBERS)
 }
 # Every key that is one of some words.
 CHOICES = {key: field["enum"] for key, field in FIELDS.items() if "enum" in field}
@@ -180,6 +182,14 @@ TWICE = "each should be there once"
             for key in ("backbone.weights", "finetune.unfreeze_from")
             for text, shown in (("3", "3"), ('""', "''"), ("2024-01-01", "datetime"))
         ),
+        ("lr", "[0.1, 0.1]", "[0.1, 0.1]", TWICE),
+        ("lr", "[]", "[]", "at least 1 item"),
+        ("lr", "[0.1, 1.1]", "", "less than or equal to 1"),
+        ("lr", "0", "0", "greater than 0"),
+        ("backbone.image_size", "[]", "[]", "at least 1 item"),
+        ("backbone.image_size", "[64, 31]", "", "greater than or equal to 32"),
+        ("backbone.image_size", "[64, 64.0]", "", "valid integer"),
+        ("backbone.image_size", "1025", "1025", "less than or equal to 1024"),
         ("train_head.l2", "[0.1, 0.1]", "[0.1, 0.1]", TWICE),
         ("train_head.l2", "[]", "[]", "at least 1 item"),
         ("train_head.l2", "[0.1, 11]", "", "less than or equal to 10"),
@@ -320,7 +330,8 @@ def accepted_values() -> list[tuple[str, str]]:
         *(("subset.group_by", text) for text in ("none", "column", "folder", "copies")),
         *(("subset.group_by", text) for text in ("30 s", "0.5s", "'^(.+)_\\d'")),
         ("backbone.name", "efficientnet_lite2+vgg16"),
-        ("backbone.image_size", "null"),
+        *(("lr", text) for text in ("1", "[1.0, 1e-05]")),
+        *(("backbone.image_size", text) for text in ("null", "32", "1024", "[224, 340, 340]")),
         ("backbone.weights", "data/weights/own.weights.h5"),
         ("train_head.l2", "[0, 0.1, 1e-05]"),
         ("train_head.l2", "0"),
@@ -346,7 +357,7 @@ def number_of(content: dict, key: str) -> object:
     """Return what stands in the file, whole numbers as floats where the schema has those."""
     for part in key.split("."):
         content = content[part]
-    of_floats = (key in LIMITS and not is_whole(key)) or key == "train_head.l2"
+    of_floats = key in (*LIMITS, *NUMBERS) and not is_whole(key)
     if of_floats:
         return [float(part) for part in content] if isinstance(content, list) else float(content)
     return content

@@ -8,9 +8,10 @@ Several of them can look at the same picture side by side.
 import math
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -81,13 +82,13 @@ class Backbone:
         own = self.architecture.module == "efficientnet_lite"
         return efficientnet_lite if own else getattr(applications, self.architecture.module)
 
-    def build(self, weights: str, image_size: int, levels: bool = False) -> keras.Model:
+    def build(self, weights: str, sizes: Sequence[int], levels: bool = False) -> keras.Model:
         """Build the network with its weights.
 
         Parameters
         ----------
         weights : `imagenet`, `random`, or a path to a file of weights.
-        image_size : height and width in pixels.
+        sizes : height and width in pixels, of each network: here of one.
         levels : whether the means of larger maps stand beside the last ones; see `_with_levels`.
 
         Raises
@@ -95,7 +96,8 @@ class Backbone:
         UserError
             The weights can't be had: no network, no such file, or another network's.
         """
-        shape = (image_size, image_size, 3)
+        (size,) = sizes
+        shape = (size, size, 3)
         with _always_the_same():
             if self._module is efficientnet_lite:
                 base = self.network(input_shape=shape)
@@ -196,7 +198,8 @@ class Joint:
     """Several convolutional bases that look at the same picture, their maps side by side.
 
     What one base misses another may see: features of different networks, concatenated, make a
-    better classifier than those of the best of them.
+    better classifier than those of the best of them; so do those of pictures of different sizes.
+    The maps of those that are smaller are stretched to the largest.
 
     Attributes
     ----------
@@ -217,31 +220,33 @@ class Joint:
         """Leave pictures as they are; each part has its own preprocessing."""
         return pictures
 
-    def build(self, weights: str, image_size: int, levels: bool = False) -> keras.Model:
+    def build(self, weights: str, sizes: Sequence[int], levels: bool = False) -> keras.Model:
         """Build the networks with their weights, into one; see `Backbone.build`.
 
         Raises
         ------
         UserError
-            The weights can't be had, or are one network's; or the parts' maps differ in height.
+            The weights can't be had, or are one network's.
         """
         if weights not in ("imagenet", "random"):
             raise UserError(
                 f"backbone.weights = {weights} is of one network, and backbone.name asks for "
                 f"{len(self.parts)}, which take imagenet or random"
             )
-        pictures = keras.Input((image_size, image_size, 3), name="pictures")
+        each = zip(self.parts.values(), sizes, strict=True)
+        bases = [part.build(weights, [size], levels) for part, size in each]
+        height, width = max(base.output.shape[1:3] for base in bases)
+        pictures = keras.Input((max(sizes), max(sizes), 3), name="pictures")
         maps = []
-        for name, part in self.parts.items():
-            prepared = keras.Model(pictures, part.preprocess(pictures), name=f"{name}_input")
-            base = part.build(weights, image_size, levels)
-            maps.append(keras.Model(base.input, base.output, name=name)(prepared(pictures)))
-        if len(heights := {each.shape[1] for each in maps}) > 1:
-            raise UserError(
-                f"backbone.name = {'+'.join(self.parts)}: at {image_size} px the networks' maps "
-                f"have different heights, {', '.join(map(str, sorted(heights)))}; "
-                "set backbone.image_size to a multiple of 32"
-            )
+        for (name, part), size, base in zip(self.parts.items(), sizes, bases, strict=True):
+            resized = pictures
+            if size < max(sizes):
+                resized = layers.Resizing(size, size, name=f"{name}_resized")(pictures)
+            prepared = keras.Model(pictures, part.preprocess(resized), name=f"{name}_input")
+            own = base.output
+            if own.shape[1:3] != (height, width):
+                own = layers.Resizing(height, width, name="stretched")(own)
+            maps.append(keras.Model(base.input, own, name=name)(prepared(pictures)))
         return keras.Model(pictures, layers.Concatenate(name="maps")(maps), name=parts.CONV_BASE)
 
     def last_maps(self, base: keras.Model) -> np.ndarray:
@@ -250,25 +255,54 @@ class Joint:
         return np.concatenate(each)
 
     def unfreeze(self, base: keras.Model, name: str, block: str) -> None:
-        """See `unfreeze`: the block of each part, which are of one family."""
+        """See `unfreeze`: the block of each part, which are of one family, or of the one named."""
+        network, block = of_network(block)
+        if network not in (None, *self.parts):
+            raise UserError(
+                f"finetune.unfreeze_from = {network}/{block} is of no network of backbone.name, "
+                f"which has {', '.join(self.parts)}"
+            )
         base.trainable = True
         for part_name, part in self.parts.items():
-            part.unfreeze(base.get_layer(part_name), part_name, block)
+            own = base.get_layer(part_name)
+            if network in (None, part_name):
+                part.unfreeze(own, part_name, block)
+            else:
+                own.trainable = False
 
     def split(self, base: keras.Model, name: str, block: str) -> tuple[keras.Model, keras.Model]:
-        """See `split`: the frozen halves of all parts beside each other, and the trained ones."""
+        """See `split`: the frozen halves of all parts beside each other, and the trained ones.
+
+        Of a part that is frozen as a whole, the means of its maps alone pass the cut.
+        """
+        network, block = of_network(block)
         activations, entering, maps = [], [], []
         for part_name, part in self.parts.items():
-            frozen, trained = part.split(base.get_layer(part_name), part_name, block)
-            activations += tree.flatten(frozen(base.get_layer(f"{part_name}_input")(base.input)))
-            own = tree.map_structure(lambda each: keras.Input(each.shape[1:]), trained.input)
-            entering += tree.flatten(own)
-            maps.append(trained(own))
+            own, prepared = base.get_layer(part_name), base.get_layer(f"{part_name}_input")
+            if network in (None, part_name):
+                lower, upper = part.split(own, part_name, block)
+            else:
+                lower, upper = _after_the_maps(own)
+            activations += tree.flatten(lower(prepared(base.input)))
+            inputs = tree.map_structure(lambda each: keras.Input(each.shape[1:]), upper.input)
+            entering += tree.flatten(inputs)
+            maps.append(upper(inputs))
         joined = base.get_layer("maps")(maps)
         return (
             keras.Model(base.input, activations, name="backbone_below"),
             keras.Model(entering, joined, name="backbone_above"),
         )
+
+
+def _after_the_maps(base: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Cut a base behind its last maps: to their means, and from there to maps that are even."""
+    mean = layers.GlobalAveragePooling2D(keepdims=True, name="mean")(base.output)
+    entering = keras.Input(mean.shape[1:])
+    even = layers.UpSampling2D(base.output.shape[1:3], name="even")(entering)
+    return (
+        keras.Model(base.input, mean, name=f"{base.name}_below"),
+        keras.Model(entering, even, name=f"{base.name}_above"),
+    )
 
 
 BACKBONES = {name: Backbone(architecture) for name, architecture in ARCHITECTURES.items()}
@@ -285,23 +319,58 @@ def find(name: str, rescale: bool = False) -> Backbone | Joint:
     return Joint(parts) if len(parts) > 1 else parts[name]
 
 
-def image_size(name: str, requested: int | None) -> int:
-    """Return the height and width, in pixels, at which a backbone takes its pictures.
+def image_sizes(name: str, requested: int | list[int] | None) -> list[int]:
+    """Return the height and width, in pixels, at which each network of a backbone is used.
+
+    Parameters
+    ----------
+    requested : of all, or of each; None: the published size, of several networks the largest.
 
     Raises
     ------
     UserError
-        The requested size is below the backbone's least.
+        A size is below a network's least, or there are not as many as networks.
     """
     backbone = find(name)
-    if requested is None:
-        return backbone.published_size
-    if requested < backbone.least_size:
+    names = name.split("+")
+    sizes = requested if isinstance(requested, list) else [requested] * len(names)
+    if len(sizes) != len(names):
         raise UserError(
-            f"backbone.image_size = {requested} is too small for {name}, which takes "
-            f"{backbone.least_size} px or more; null stands for its {backbone.published_size} px"
+            f"backbone.image_size = {sizes} has {len(sizes)} sizes, and backbone.name {len(names)} "
+            "networks; write one size for all, or one for each"
         )
-    return requested
+    for network, size in zip(names, sizes, strict=True):
+        least = find(network).least_size
+        if size is not None and size < least:
+            raise UserError(
+                f"backbone.image_size = {size} is too small for {network}, which takes "
+                f"{least} px or more; null stands for its {backbone.published_size} px"
+            )
+    return [size or backbone.published_size for size in sizes]
+
+
+def of_network(block: str) -> tuple[str | None, str]:
+    """Return the network that a block is said to be of, if one is, and the block's own name.
+
+    Of several networks, `efficientnet_lite0/block5a` is the block of that one.
+    """
+    network, _, own = block.rpartition("/")
+    return network or None, own
+
+
+def columns(conv_base: keras.Model, name: str) -> dict[str, slice]:
+    """Return which of a backbone's feature maps are whose, by the networks' names.
+
+    Parameters
+    ----------
+    conv_base : a network that `find(name)` built.
+    """
+    names = name.split("+")
+    if len(names) == 1:
+        return {name: slice(0, conv_base.output.shape[-1])}
+    ends = np.cumsum([conv_base.get_layer(each).output.shape[-1] for each in names]).tolist()
+    each = zip(names, pairwise([0, *ends]), strict=True)
+    return {network: slice(start, end) for network, (start, end) in each}
 
 
 def last_maps(conv_base: keras.Model, name: str) -> np.ndarray:

@@ -36,10 +36,10 @@ def build_extractor(backbone: BackboneSettings, weights_folder: Path) -> keras.M
             f"of it would go unnoticed; copy it into {weights_folder} and name it there"
         )
     chosen = backbones.find(backbone.name, rescale=backbone.preprocessing == "rescale")
-    size = backbones.image_size(backbone.name, backbone.image_size)
-    conv_base = chosen.build(backbone.weights, size, backbone.pooling == "levels")
+    sizes = backbones.image_sizes(backbone.name, backbone.image_size)
+    conv_base = chosen.build(backbone.weights, sizes, backbone.pooling == "levels")
     conv_base.trainable = False
-    inputs = keras.Input((size, size, 3), name="pictures")
+    inputs = keras.Input((max(sizes), max(sizes), 3), name="pictures")
     preprocessing = keras.Model(inputs, chosen.preprocess(inputs), name=parts.PREPROCESSING)
     maps = conv_base(preprocessing(inputs))
     if backbone.pooling == "none":

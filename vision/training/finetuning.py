@@ -1,290 +1,288 @@
-"""Fine-tuning: the top of the convolutional base is trained jointly with the head.
+"""Fine-tune a model, or one of the networks that it has, where the pictures say that it pays.
 
-F. Chollet, "Building powerful image classification models using very little data", 2016. How much
-of the top is found by gradual unfreezing: J. Howard and S. Ruder, "Universal language model
-fine-tuning for text classification", ACL 2018.
+A small network that is trained on the pictures and large ones that are as they were make different
+mistakes. So one of several networks is trained with a head of its own, and then stands beside the
+others: their log-probabilities are added, each times a weight that the validation pictures choose
+(stacking: D. H. Wolpert, "Stacked generalization", Neural Networks 5, 1992).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
+from keras import layers
+from scipy.optimize import minimize
+from scipy.special import log_softmax, softmax
 
-from vision import pictures
-from vision.features import activations
-from vision.models.description import Description
+from vision.features import extraction
+from vision.models import calibration
+from vision.models.description import Description, class_probabilities
 from vision.models.engine import Engine
-from vision.networks import backbones, cut, parts
-from vision.params import Augmentation, Finetune
+from vision.networks import backbones, parts
+from vision.params import Finetune, TrainHead
 from vision.runtime.errors import UserError
-from vision.training import batches, loop, optimization
-from vision.training.batches import Batches
+from vision.training import heads, unfreezing
 from vision.training.checkpoint import Checkpoint
 from vision.training.progress import HISTORY, OnEpoch
+from vision.training.unfreezing import Source
 
-_AT_ONCE = 256  # pictures whose features a head takes
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a model is fine-tuned on.
-
-    Attributes
-    ----------
-    subset : the folder of the pictures, with train and validation.
-    features : the file of those of the validation pictures.
-    activations : the folder for those at the cut, while a block is trained.
-    store_gb : the disk that the store of rows may take; 0: none.
-    chosen : the indices of the training pictures to train on, if not all.
-    """
-
-    subset: Path
-    features: Path
-    activations: Path
-    store_gb: float
-    augmentation: Augmentation
-    seed: int
-    chosen: np.ndarray | None = None
+_MEASURES = ("validation_loss", "validation_accuracy")
+_OTHERS = "others"
+# Of the log-probabilities of a model.
+_MOST_WEIGHT = 10.0
 
 
-def unfreeze_gradually(
+def finetune(
     model: keras.Model,
     description: Description,
     settings: Finetune,
-    learning_rate: float,
+    rates: Sequence[float],
     source: Source,
-    checkpoint: Callable[[str], Checkpoint | None] = lambda block: None,
+    head: TrainHead,
+    checkpoint: Callable[[str], Checkpoint | None] = lambda name: None,
     on_epoch: OnEpoch | None = None,
-) -> tuple[pd.DataFrame, dict[str, object], str | None]:
-    """Train from one block after another, each from the best weights so far, while it pays.
+) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, object]]:
+    """Fine-tune a model, and return the one with the least validation loss, or the model itself.
 
-    A block from which no epoch lowers the validation loss is the last one. None is tried where the
-    head gets so few validation pictures wrong that they can't tell what is better. The model is
-    left with the best weights of all. In all losses, `finetune.class_weight` says what a picture
-    counts; in those of validation by the validation pictures' own numbers.
+    None is trained where the model gets so few validation pictures wrong that they can't tell what
+    is better.
 
     Parameters
     ----------
-    checkpoint : gives that of the training from a block.
-    on_epoch : called after each epoch, with the history so far.
+    model : a head upon a base that is as it was for its features.
+    rates : the learning rates to try one after the other.
+    head : how the heads are trained that one network of several gets, and the others.
+    checkpoint, on_epoch : see `unfreezing.unfreeze_gradually`.
 
     Returns
     -------
-    The history and the summary of `loop.fit`, of all blocks one after the other, the summary with
-    that of each block that was tried, by its name, as `blocks`; and the lowest block that was
-    trained to any effect, or None.
+    The model and its description; and the history and the summary of `unfreeze_gradually`. Where
+    one network of several was trained, history and blocks are its own, all other figures those of
+    the whole model; and the summary has besides, as stacked, the weights of its log-probabilities
+    and of the others', with the loss and accuracy that these give.
 
     Raises
     ------
     UserError
-        The base has no such block, or one lies above the one before it; a training diverged, or
-        the disk has too little room.
+        There is no such block or network, or blocks are out of order; or as `unfreeze_gradually`.
     """
-    _check_order(model, description, settings.blocks)
-    best = before = _measure_head(model, description, settings, source)
-    parts: list[pd.DataFrame] = []  # the history, by blocks
-    tried: dict[str, dict[str, float | int]] = {}
-    best_epoch, lowest = 0, None
-    for block in _to_try(settings, before, source):
-        print(f"training from {block} on", flush=True)
-        epochs, tried[block] = fit(
-            model,
-            description,
-            settings,
-            block,
-            learning_rate,
-            source,
-            checkpoint(block),
-            on_epoch and (lambda epochs: on_epoch(_joined([*parts, epochs]))),
+    network = _network(settings)
+    unfreezing.check_order(model, description, settings.blocks)
+    before = unfreezing.measure_head(model, description, settings, source)
+    if not _is_worth_trying(settings, before, source):
+        return model, description, pd.DataFrame(columns=HISTORY), _summary(before)
+    if not network:
+        history, summary, lowest = unfreezing.unfreeze_gradually(
+            model, description, settings, rates, source, checkpoint, on_epoch
         )
-        earlier = sum(map(len, parts))
-        parts.append(epochs)
-        if not tried[block]["best_epoch"]:
-            break
-        best, best_epoch, lowest = tried[block], earlier + tried[block]["best_epoch"], block
-    history = _joined(parts)
-    measures = ("validation_loss", "validation_accuracy")
-    summary = {
-        "epochs": len(history),
-        "best_epoch": best_epoch,
-        **{name: best[name] for name in measures},
-        **{f"{name}_before": before[name] for name in measures},
-        "blocks": tried,
-    }
-    return history, summary, lowest
+        return model, replace(description, trained_from=lowest), history, summary
+    return _one_of_several(
+        model,
+        description,
+        network,
+        settings,
+        rates,
+        source,
+        head,
+        before,
+        checkpoint,
+        on_epoch,
+    )
 
 
-def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Return one history of several, its epochs numbered from 1."""
-    if not parts:
-        return pd.DataFrame(columns=HISTORY)
-    return pd.concat(parts, ignore_index=True).assign(epoch=lambda rows: rows.index + 1)
-
-
-def _check_order(model: keras.Model, description: Description, blocks: Sequence[str]) -> None:
-    """Refuse, before hours of training, what is no block, and blocks that don't go down."""
+def _one_of_several(
+    model: keras.Model,
+    description: Description,
+    network: str,
+    settings: Finetune,
+    rates: Sequence[float],
+    source: Source,
+    head: TrainHead,
+    before: Mapping[str, float],
+    checkpoint: Callable[[str], Checkpoint | None],
+    on_epoch: OnEpoch | None,
+) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, object]]:
+    """Train one network with a head of its own, and put it beside the others if that is better."""
     conv_base = parts.conv_base(model)
-    trained = {}
-    for block in blocks:
-        backbones.unfreeze(conv_base, description.backbone, block)
-        trained[block] = len(conv_base.trainable_variables)
-    conv_base.trainable = False  # as it was
-    downwards = sorted(blocks, key=trained.get)
-    if downwards != list(blocks):
-        raise UserError(
-            f"finetune.unfreeze_from = [{', '.join(blocks)}] does not go from the head down; "
-            f"write [{', '.join(downwards)}]"
-        )
+    untrained = conv_base.get_weights()
+    columns = _columns(model, description, network, head)
+    heads_of_both = [_train(model, description, source, head, own) for own in columns]
+    member, of_member = _member(model, description, network, heads_of_both[0])
+    own_blocks = [backbones.of_network(block)[1] for block in settings.blocks]
+    history, summary, lowest = unfreezing.unfreeze_gradually(
+        member,
+        of_member,
+        settings.model_copy(update={"unfreeze_from": own_blocks}),
+        rates,
+        replace(source, stored=replace(source.stored, columns=columns[0])),
+        checkpoint,
+        on_epoch,
+    )
+    index = unfreezing.weighted_index(settings, source, "validation")
+    others = replace(source.stored, columns=columns[1]).rows("validation")[0]
+    outputs = [
+        _outputs(member, [source.subset / "validation" / file for file in index["file"]]),
+        np.asarray(heads_of_both[1](others, training=False)),
+    ]
+    logs = [np.log(np.maximum(class_probabilities(each), calibration.LEAST)) for each in outputs]
+    labels = index["label"].map(description.classes.index).to_numpy()
+    counted = index["sample_weight"].to_numpy()
+    weights = weigh(labels, logs, counted)
+    after = _measure(labels, logs, counted, weights)
+    kept = lowest is not None and after["validation_loss"] < before["validation_loss"]
+    print(
+        f"{network} beside the others: validation loss {before['validation_loss']:.4f} before, "
+        f"{after['validation_loss']:.4f} with it trained{'' if kept else '; it stays as it was'}",
+        flush=True,
+    )
+    whole = _summary(before, after if kept else before) | {
+        "epochs": summary["epochs"],
+        "best_epoch": summary["best_epoch"] if kept else 0,
+        "blocks": summary["blocks"],
+        "stacked": after | {"weights": dict(zip((network, _OTHERS), weights, strict=True))},
+    }
+    conv_base.trainable = False
+    if not kept:
+        conv_base.set_weights(untrained)
+        return model, description, history, whole
+    stacked = heads.stack(heads_of_both, columns, weights, head)
+    return (
+        keras.Model(model.input, stacked(parts.features(model).output), name=model.name),
+        replace(description, trained_from=f"{network}/{lowest}"),
+        history,
+        whole,
+    )
 
 
-def _to_try(settings: Finetune, before: Mapping[str, float], source: Source) -> list[str]:
-    """Name the blocks to try; say so where the validation pictures can't choose."""
-    count = len(pictures.index(source.subset / "validation"))
-    wrong = count - round(before["validation_accuracy"] * count)
+def _summary(
+    before: Mapping[str, float], after: Mapping[str, float] | None = None
+) -> dict[str, object]:
+    return {
+        "epochs": 0,
+        "best_epoch": 0,
+        **{name: (after or before)[name] for name in _MEASURES},
+        **{f"{name}_before": before[name] for name in _MEASURES},
+        "blocks": {},
+    }
+
+
+def _is_worth_trying(settings: Finetune, before: Mapping[str, float], source: Source) -> bool:
+    """Check whether the validation pictures can choose; say so where they can't."""
     if not settings.epochs:
-        return []
+        return False
+    count = len(unfreezing.weighted_index(settings, source, "validation"))
+    wrong = count - round(before["validation_accuracy"] * count)
     if wrong < settings.least_wrong:
         print(
             f"not fine-tuned: the head gets {wrong} of {count:,} validation pictures wrong, too "
             f"few to tell what is better (finetune.least_wrong = {settings.least_wrong})",
             flush=True,
         )
-        return []
-    return settings.blocks
+    return wrong >= settings.least_wrong
 
 
-def _measure_head(
-    model: keras.Model, description: Description, settings: Finetune, source: Source
-) -> dict[str, float]:
-    """Give the validation loss and accuracy of a model whose base is as it was for its features."""
-    _, head = cut.split(model, description.backbone, None)
-    _, index = _indices(settings, source)
-    validation = batches.from_features(
-        [np.load(source.features)],
-        index["label"].map(description.classes.index).to_numpy(),
-        _AT_ONCE,
-        None,
-        sample_weights=index["sample_weight"].to_numpy(),
-    )
-    return loop.calibrated_measures(head, validation)()
+def _network(settings: Finetune) -> str | None:
+    """Return the one network whose blocks are trained; None: all of them."""
+    networks = {backbones.of_network(block)[0] for block in settings.blocks}
+    if len(networks) > 1:
+        raise UserError(
+            f"finetune.unfreeze_from = [{', '.join(settings.blocks)}] has blocks of several "
+            "networks; write those of one, or none with a network's name"
+        )
+    return networks.pop()
 
 
-def fit(
+def _columns(
+    model: keras.Model, description: Description, network: str, head: TrainHead
+) -> list[np.ndarray]:
+    """Return the numbers of the features of a network, and of those of all others."""
+    flattened = not isinstance(parts.features(model), layers.GlobalAveragePooling2D)
+    if flattened or head.hidden_units:
+        raise UserError(
+            f"finetune.unfreeze_from names a block of {network} alone, which takes "
+            "backbone.pooling = avg or levels, and train_head.hidden_units = 0; write the block "
+            "without the network, which trains all of them"
+        )
+    conv_base = parts.conv_base(model)
+    numbers = np.arange(conv_base.output.shape[-1])
+    own = numbers[backbones.columns(conv_base, description.backbone)[network]]
+    return [own, np.setdiff1d(numbers, own)]
+
+
+def _train(
     model: keras.Model,
     description: Description,
-    settings: Finetune,
-    block: str,
-    learning_rate: float,
     source: Source,
-    checkpoint: Checkpoint | None = None,
-    on_epoch: OnEpoch | None = None,
-) -> tuple[pd.DataFrame, dict[str, float | int]]:
-    """Train a block of a model's base and all above it; leave the model with the best weights.
+    settings: TrainHead,
+    columns: np.ndarray,
+) -> keras.Model:
+    """Train a head on some of the features."""
+    last_maps = backbones.last_maps(parts.conv_base(model), description.backbone)[columns]
+    stored = replace(source.stored, columns=columns)
+    return heads.train(last_maps, stored, settings, source.seed, source.chosen)[0]
 
-    `checkpoint` and `on_epoch` are those of `loop.fit`.
 
-    Returns
-    -------
-    The history and the summary of `loop.fit`.
-
-    Raises
-    ------
-    UserError
-        The base has no such block, the training diverged, or the disk has too little room.
-    """
+def _member(
+    model: keras.Model, description: Description, network: str, head: keras.Model
+) -> tuple[keras.Model, Description]:
+    """Make a classifier of one of a model's networks, whose layers they share."""
     conv_base = parts.conv_base(model)
-    backbones.unfreeze(conv_base, description.backbone, block)
-    given = (
-        _from_activations(model, description, settings, block, source)
-        if settings.views
-        else _from_pictures(model, description, settings, source)
-    )
-    with given as (trained, train, validation):
-        return loop.fit(
-            trained,
-            train,
-            validation,
-            settings,
-            learning_rate,
-            checkpoint,
-            on_epoch,
-            calibrated=True,
-        )
+    own = conv_base.get_layer(network)
+    pictures = keras.Input(model.input.shape[1:], name="pictures")
+    prepared = conv_base.get_layer(f"{network}_input")(pictures)
+    preprocessing = keras.Model(pictures, prepared, name=parts.PREPROCESSING)
+    maps = keras.Model(own.input, own.output, name=parts.CONV_BASE)(preprocessing(pictures))
+    features = layers.GlobalAveragePooling2D(name=parts.FEATURES)(maps)
+    member = keras.Model(pictures, head(features), name="classifier")
+    return member, replace(description, backbone=network)
 
 
-Given = Iterator[tuple[keras.Model, Batches, Batches]]
+def _outputs(model: keras.Model, paths: Sequence[Path]) -> np.ndarray:
+    """Run a model over pictures."""
+    network = Engine(model)
+    outputs = np.empty((len(paths), network.numbers), np.float32)
+    for number, row in extraction.rows(network, paths, "validation"):
+        outputs[number] = row
+    return outputs
 
 
-@contextmanager
-def _from_pictures(
-    model: keras.Model, description: Description, settings: Finetune, source: Source
-) -> Given:
-    """Give the whole model, and the pictures: in every epoch decoded, augmented anew, and run."""
-    train, validation = _indices(settings, source)
-    yield (
-        model,
-        batches.from_pictures(
-            source.subset / "train",
-            train,
-            description,
-            settings.batch_size,
-            source.augmentation,
-            source.seed,
-            train["sample_weight"].to_numpy(),
-        ),
-        batches.from_pictures(
-            source.subset / "validation",
-            validation,
-            description,
-            settings.batch_size,
-            sample_weights=validation["sample_weight"].to_numpy(),
-        ),
-    )
+def weigh(
+    labels: np.ndarray, logs: Sequence[np.ndarray], sample_weights: np.ndarray | float = 1.0
+) -> list[float]:
+    """Find the weights, 0 and above, of models' log-probabilities whose sum is best.
 
-
-@contextmanager
-def _from_activations(
-    model: keras.Model, description: Description, settings: Finetune, block: str, source: Source
-) -> Given:
-    """Give the model from a block on, and what enters there, of each epoch the next view."""
-    lower, upper = cut.split(model, description.backbone, block)
-    train, validation = _indices(settings, source)
-    labels = [
-        index["label"].map(description.classes.index).to_numpy() for index in (train, validation)
-    ]
-    weights = [index["sample_weight"].to_numpy() for index in (train, validation)]
-    size = settings.batch_size
-    with activations.stored(
-        Engine(lower),
-        (source.subset / "train", train["file"]),
-        [source.subset / "validation" / file for file in validation["file"]],
-        settings.views,
-        source.augmentation,
-        source.seed,
-        source.activations,
-        source.store_gb,
-    ) as (views, of_validation):
-        yield (
-            upper,
-            batches.from_features(views, labels[0], size, source.seed, None, weights[0]),
-            batches.from_features([of_validation], labels[1], size, None, None, weights[1]),
-        )
-
-
-def _indices(settings: Finetune, source: Source) -> list[pd.DataFrame]:
-    """Give the indices of the pictures to train and to validate on.
-
-    sample_weight, besides, is what each counts in the loss.
+    Parameters
+    ----------
+    labels : class numbers, shape (pictures,).
+    logs : of each model, shape (pictures, classes).
+    sample_weights : what each picture counts, shape (pictures,), 1 in the mean.
     """
-    train, validation = (pictures.index(source.subset / name) for name in ("train", "validation"))
-    chosen = train if source.chosen is None else train.iloc[source.chosen]
-    found = []
-    for index in (chosen, validation):
-        given = index["weight"].to_numpy() if "weight" in index else np.ones(len(index))
-        weights = optimization.sample_weights(settings.class_weight, index["label"], given)
-        found.append(index.assign(sample_weight=weights))
-    return found
+    stacked = np.stack(logs)
+    of_labels = stacked[:, np.arange(len(labels)), labels]
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        logits = np.tensordot(weights, stacked, 1)
+        own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+        expected = (softmax(logits, axis=1) * stacked).sum(axis=2)
+        gradient = (sample_weights * (expected - of_labels)).mean(axis=1)
+        return float(-(sample_weights * own).mean()), gradient
+
+    start = np.full(len(logs), 1 / len(logs))
+    bounds = [(0, _MOST_WEIGHT)] * len(logs)
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
+    return [round(float(weight), 4) for weight in found]
+
+
+def _measure(
+    labels: np.ndarray,
+    logs: Sequence[np.ndarray],
+    sample_weights: np.ndarray,
+    weights: Sequence[float],
+) -> dict[str, float]:
+    logits = np.tensordot(weights, np.stack(logs), 1)
+    own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
+    accuracy = float((logits.argmax(axis=1) == labels).mean())
+    return dict(zip(_MEASURES, (float(-(sample_weights * own).mean()), accuracy), strict=True))

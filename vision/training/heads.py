@@ -18,7 +18,7 @@ from vision.training.batches import Batches
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
 
-_SCALE = "scale"
+_SCALE, _OUTPUT = "scale", "probabilities"
 # Added to each feature's variance: one that is the same in all pictures stays near 0.
 _LEAST_VARIANCE = 1e-6
 
@@ -58,7 +58,7 @@ def build_head(
         x = dense(settings.hidden_units, "relu", "hidden")(x)
     x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
-    return keras.Model(inputs, dense(units, activation, "probabilities")(x), name=parts.HEAD)
+    return keras.Model(inputs, dense(units, activation, _OUTPUT)(x), name=parts.HEAD)
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,32 @@ def fit(
 ) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, object]]:
     """Train heads on what an extractor made of the training pictures, and put the best onto it.
 
+    Parameters
+    ----------
+    backbone : the name of the extractor's.
+    stored, settings, seed, chosen, on_epoch : see `train`.
+
+    Returns
+    -------
+    The model from pictures to probabilities, and its description; and the history and the summary
+    of `train`.
+    """
+    maps = last_maps(extractor, backbone)
+    head, classes, history, summary = train(maps, stored, settings, seed, chosen, on_epoch)
+    whole = keras.Model(extractor.input, head(extractor.output), name="classifier")
+    return whole, Description(classes, extractor.input.shape[1], backbone), history, summary
+
+
+def train(
+    last_maps: np.ndarray,
+    stored: Stored,
+    settings: TrainHead,
+    seed: int,
+    chosen: np.ndarray | None = None,
+    on_epoch: OnEpoch | None = None,
+) -> tuple[keras.Model, list[str], pd.DataFrame, dict[str, object]]:
+    """Train heads on stored features, and return the best.
+
     Of the strengths of the penalty, the one with the least validation loss is kept. Of a head on
     the last maps alone and one that takes the means of larger ones as well, the first, unless its
     loss is higher by more than a standard error: of models that the validation pictures can't tell
@@ -104,16 +130,16 @@ def fit(
 
     Parameters
     ----------
-    backbone : the name of the extractor's.
+    last_maps : for each feature whether it is of the last maps, shape (features,).
     chosen : the indices of the training pictures to train on, if not all.
     on_epoch : called after each epoch, with the history so far; where several heads compete, once,
         with that of the best.
 
     Returns
     -------
-    The model from pictures to probabilities, and its description; and the history and the summary
-    of `loop.fit`, which has besides: l2, and levels, whether the head takes the means of larger
-    maps; and, where both were trained, the validation loss and accuracy of each, as heads.
+    The head and its classes; and the history and the summary of `loop.fit`, which has besides: l2,
+    and levels, whether the head takes the means of larger maps; and, where both were trained, the
+    validation loss and accuracy of each, as heads.
     """
     classes = sorted(set(stored.labels("train")))
     labels = {
@@ -134,7 +160,6 @@ def fit(
         if at_once
         else _batches(stored, labels, weights, chosen, settings.batch_size, seed)
     )
-    last_maps = _last_maps(extractor, backbone)
     choices = [False, True] if settings.levels == "auto" else [settings.levels]
     if last_maps.all():
         choices = [True]
@@ -186,8 +211,36 @@ def fit(
             }
             for trained in best
         }
-    whole = keras.Model(extractor.input, kept.head(extractor.output), name="classifier")
-    return whole, Description(classes, extractor.input.shape[1], backbone), kept.history, summary
+    return kept.head, classes, kept.history, summary
+
+
+def stack(
+    heads: Sequence[keras.Model],
+    columns: Sequence[np.ndarray],
+    weights: Sequence[float],
+    settings: TrainHead,
+) -> keras.Model:
+    """Build the head whose logits are the weighted sum of those of heads without hidden layers.
+
+    Parameters
+    ----------
+    columns : the numbers of the features that each of them takes, and no other does.
+    """
+    count, units = sum(map(len, columns)), heads[0].output.shape[1]
+    settings = settings.model_copy(update={"l2": 0.0, "hidden_units": 0})
+    stacked = build_head(count, max(units, 2), settings, 0, scaled=True)
+    scale = np.stack(_scale(np.zeros(count), None))
+    kernel, bias = np.zeros((count, units)), np.zeros(units)
+    for head, own, weight in zip(heads, columns, weights, strict=True):
+        scaled = any(layer.name == _SCALE for layer in head.layers)
+        ones = _scale(np.ones(len(own)), None)
+        scale[:, own] = head.get_layer(_SCALE).get_weights() if scaled else ones
+        own_kernel, own_bias = head.get_layer(_OUTPUT).get_weights()
+        kernel[own] = weight * own_kernel
+        bias += weight * own_bias
+    stacked.get_layer(_SCALE).set_weights(list(scale))
+    stacked.get_layer(_OUTPUT).set_weights([kernel, bias])
+    return stacked
 
 
 def _simplest(heads: Sequence[_Trained]) -> _Trained:
@@ -200,8 +253,8 @@ def _simplest(heads: Sequence[_Trained]) -> _Trained:
     return least
 
 
-def _last_maps(extractor: keras.Model, backbone: str) -> np.ndarray:
-    """Return for each feature whether it is of the last maps, not of larger ones."""
+def last_maps(extractor: keras.Model, backbone: str) -> np.ndarray:
+    """Return for each feature of a network whether it is of the last maps, not of larger ones."""
     count = extractor.output.shape[1]
     found = backbones.last_maps(parts.conv_base(extractor), backbone)
     return found if len(found) == count else np.ones(count, bool)  # flattened, not pooled

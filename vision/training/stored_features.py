@@ -14,11 +14,13 @@ class Stored:
     Attributes
     ----------
     features : the folder with a file of rows, .npy, and an index, .csv, of each split.
-    views : the folder of those of views of the training pictures, in the same order.
+    views : the folder of those of views of the training pictures, in the same order; None: none.
+    columns : the numbers of the features to take; None: all.
     """
 
     features: Path
-    views: Path
+    views: Path | None = None
+    columns: np.ndarray | None = None
 
     def labels(self, split: str) -> np.ndarray:
         """Give the class of each picture of a split, by name."""
@@ -36,9 +38,10 @@ class Stored:
     def rows(self, split: str) -> list[np.ndarray]:
         """Give the features of a split's pictures, and of each view of training pictures.
 
-        Each is memory-mapped, of shape (pictures, features).
+        Each is of shape (pictures, features), and memory-mapped where all are taken.
         """
         files = [self.features / f"{split}.npy"]
-        if split == "train":
+        if split == "train" and self.views:
             files += sorted(self.views.glob("*.npy"), key=lambda view: int(view.stem))
-        return [np.load(file, mmap_mode="r") for file in files]
+        rows = [np.load(file, mmap_mode="r") for file in files]
+        return rows if self.columns is None else [each[:, self.columns] for each in rows]

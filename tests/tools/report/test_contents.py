@@ -81,6 +81,10 @@ def test_only_where_classes_are_unequal_it_says_what_always_saying_one_would_sco
     assert rows["Balanced accuracy"] == rows["Recall"]
 
 
+# A list without spaces, as DVC writes it.
+RATES = str(PARAMS["lr"]).replace(" ", "")
+
+
 def test_parameters_are_those_of_the_run(folder):
     unchanged = contents.gather(None)
     assert not unchanged.changed
@@ -91,7 +95,7 @@ def test_parameters_are_those_of_the_run(folder):
     assert all(f"<li>{name}</li>" in page.render(found) for name in others)
     assert len(found.mistakes) == 4
     assert found.views == unchanged.views
-    assert ("lr", str(PARAMS["lr"])) in found.parameters[""]
+    assert ("lr", RATES) in found.parameters[""]
     assert ("epochs", str(PARAMS["finetune"]["epochs"])) in found.parameters["finetune"]
 
 
@@ -159,17 +163,24 @@ def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
     assert "What fine-tuning tried" not in whole[1]
     shutil.copy("plots/head.csv", "plots/finetune.csv")
     blocks = {
-        "block7a": {"epochs": 2, "best_epoch": 1} | measures(0.2, 0.875),
-        "block5a": {"epochs": 1, "best_epoch": 0} | measures(0.2, 0.875),
+        "block7a": {"epochs": 2, "best_epoch": 1, "learning_rate": 4e-4} | measures(0.2, 0.875),
+        "block5a": {"epochs": 1, "best_epoch": 0, "learning_rate": 1e-4} | measures(0.2, 0.875),
     }
     summary = {"epochs": 3, "best_epoch": 1, "blocks": blocks} | measures(0.2, 0.875)
     summary |= measures(0.25, 0.75, "_before")
     (folder / "metrics/finetune.json").write_text(json.dumps(summary))
     assert table("What fine-tuning tried") == [
         ["the", "head", "alone", "0.2500", "75.0", "%"],
-        ["block7a", "2", "1", "0.2000", "87.5", "%"],
-        ["block5a", "1", "none", "0.2000", "87.5", "%"],
+        ["block7a", "0.0004", "2", "1", "0.2000", "87.5", "%"],
+        ["block5a", "0.0001", "1", "none", "0.2000", "87.5", "%"],
     ]
+    weights = {"efficientnet_lite0": 0.64, "others": 0.31}
+    summary["stacked"] = {"weights": weights} | measures(0.125, 1.0)
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary))
+    last = ["that", "and", "the", "others", "0.1250", "100.0", "%"]
+    assert table("What fine-tuning tried")[-1] == last
+    said = page.render(contents.gather(None))
+    assert "were added, efficientnet_lite0 0.64 times, others 0.31 times." in said
 
 
 def test_the_heads_that_were_trained_are_listed(whole, folder):
@@ -189,7 +200,7 @@ def test_the_heads_that_were_trained_are_listed(whole, folder):
 
 def test_changes_are_told(whole):
     found = SimpleNamespace(**whole[0].changes)
-    assert found.parameters == [("lr", "0.25", str(PARAMS["lr"]))]
+    assert found.parameters == [("lr", "0.25", RATES)]
     ((name, *values),) = found.metrics
     assert name == "fine-tuned: accuracy"
     assert values == pytest.approx([0.625, 0.75, 0.125])

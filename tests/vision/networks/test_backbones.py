@@ -192,13 +192,13 @@ def test_an_unknown_block_is_answered_with_those_there_are(name, conv_base):
 
 def test_null_stands_for_the_published_size_and_what_is_below_the_least_is_refused(name):
     least = BACKBONES[name].least_size
-    assert backbones.image_size(name, least) == least
+    assert backbones.image_sizes(name, least) == [least]
     with pytest.raises(UserError, match=f"{least - 1} is too small .* {least} px"):
-        backbones.image_size(name, least - 1)
+        backbones.image_sizes(name, least - 1)
     lite = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
     published = lite | dict.fromkeys(("inception_v3", "xception"), 299)
     if name in PUBLISHED:
-        assert backbones.image_size(name, None) == published.get(name, 224)
+        assert backbones.image_sizes(name, None) == [published.get(name, 224)]
 
 
 def test_without_pooling_the_features_are_the_flattened_maps():
@@ -208,9 +208,9 @@ def test_without_pooling_the_features_are_the_flattened_maps():
 
 def test_random_weights_are_the_same_for_whoever_asks():
     keras.utils.set_random_seed(1)
-    first = BACKBONES["mobilenet"].build("random", 32).get_weights()
+    first = BACKBONES["mobilenet"].build("random", [32]).get_weights()
     keras.utils.set_random_seed(2)
-    second = BACKBONES["mobilenet"].build("random", 32).get_weights()
+    second = BACKBONES["mobilenet"].build("random", [32]).get_weights()
     assert all(map(np.array_equal, first, second))
 
 
@@ -224,30 +224,30 @@ def test_building_a_network_moves_no_draws_of_the_caller():
     keras.utils.set_random_seed(1)
     alone = draws()
     keras.utils.set_random_seed(1)
-    BACKBONES["mobilenet"].build("random", 32)
+    BACKBONES["mobilenet"].build("random", [32])
     assert draws() == alone
 
 
 def test_weights_come_from_a_file(tmp_path):
-    original = BACKBONES["mobilenet_v2"].build("random", 32)
+    original = BACKBONES["mobilenet_v2"].build("random", [32])
     for weight in original.weights:
         weight.assign(np.random.default_rng(0).random(weight.shape))
     original.save_weights(tmp_path / "own.weights.h5")
-    again = BACKBONES["mobilenet_v2"].build(str(tmp_path / "own.weights.h5"), 64)
+    again = BACKBONES["mobilenet_v2"].build(str(tmp_path / "own.weights.h5"), [64])
     assert all(map(np.array_equal, again.get_weights(), original.get_weights()))
 
 
 def test_refuses_the_weights_of_another_network(tmp_path):
     file = tmp_path / "own.weights.h5"
-    BACKBONES["mobilenet"].build("random", 32).save_weights(file)
+    BACKBONES["mobilenet"].build("random", [32]).save_weights(file)
     for name in ("mobilenet_v2", "efficientnet_lite0"):
         with pytest.raises(UserError, match="another network"):
-            BACKBONES[name].build(str(file), 32)
+            BACKBONES[name].build(str(file), [32])
     # Of the right number, but other shapes.
     inputs = keras.Input((PUBLISHED["mobilenet_v2"] - 1,))
     keras.Sequential([inputs, keras.layers.Dense(1)]).save_weights(file)
     with pytest.raises(UserError, match="another network"):
-        BACKBONES["mobilenet_v2"].build(str(file), 32)
+        BACKBONES["mobilenet_v2"].build(str(file), [32])
 
 
 @pytest.mark.parametrize("file", ["weights.h5", "w.weights.h5", "w.pth"])
@@ -257,12 +257,12 @@ def test_refuses_a_file_that_holds_no_weights(tmp_path, file):
         with pytest.raises(
             UserError, match=r"no file of Keras weights|no weights that can be read"
         ):
-            BACKBONES["efficientnet_lite0"].build(str(tmp_path / file), 32)
+            BACKBONES["efficientnet_lite0"].build(str(tmp_path / file), [32])
 
 
 def test_refuses_a_file_that_is_not_there():
     with pytest.raises(UserError, match=r"imagnet is neither imagenet nor random nor a file"):
-        BACKBONES["vgg16"].build("imagnet", 32)
+        BACKBONES["vgg16"].build("imagnet", [32])
 
 
 def test_names_the_host_that_cannot_be_reached_for_weights(monkeypatch, tmp_path):

@@ -53,8 +53,8 @@ def test_a_cat_and_a_coffee_are_told_among_the_1000_classes(classifier):
 
 
 def test_the_base_takes_the_same_checkpoint_as_the_classifier():
-    base = BACKBONES["efficientnet_lite0"].build("imagenet", 64)
-    again = BACKBONES["efficientnet_lite0"].build(str(CHECKPOINT), 64)
+    base = BACKBONES["efficientnet_lite0"].build("imagenet", [64])
+    again = BACKBONES["efficientnet_lite0"].build(str(CHECKPOINT), [64])
     assert all(map(np.array_equal, base.get_weights(), again.get_weights()))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ FAMILY = "efficientnet_lite0+efficientnet_lite1"
 
 
 def build(name, **changes):
-    settings = random_backbone("efficientnet_lite0", image_size=64, **changes)
+    settings = random_backbone("efficientnet_lite0", **{"image_size": 64} | changes)
     return build_extractor(settings.model_copy(update={"name": name}), Path())
 
 
@@ -46,10 +47,17 @@ def test_gives_the_same_after_saving_and_loading(extractor, tmp_path):
 
 
 def test_null_stands_for_the_largest_published_size():
-    assert backbones.image_size(FAMILY, None) == 240
-    assert backbones.image_size("xception+vgg16", None) == 299
-    with pytest.raises(UserError, match=r"70 is too small for xception.vgg16, which takes 71 px"):
-        backbones.image_size("xception+vgg16", 70)
+    assert backbones.image_sizes(FAMILY, None) == [240, 240]
+    assert backbones.image_sizes("xception+vgg16", None) == [299, 299]
+
+
+def test_each_network_has_the_size_of_all_or_its_own():
+    assert backbones.image_sizes(FAMILY, 96) == [96, 96]
+    assert backbones.image_sizes(FAMILY, [64, 96]) == [64, 96]
+    with pytest.raises(UserError, match=r"70 is too small for xception, which takes 71 px"):
+        backbones.image_sizes("xception+vgg16", [70, 64])
+    with pytest.raises(UserError, match=r"\[64\] has 1 sizes, and backbone.name 2 networks"):
+        backbones.image_sizes(FAMILY, [64])
 
 
 def test_unfreezing_a_block_unfreezes_that_of_each_network(family):
@@ -76,9 +84,42 @@ def test_an_unknown_block_is_answered_with_those_of_the_network_that_lacks_it(ex
 
 def test_refuses_a_file_of_weights():
     with pytest.raises(UserError, match=r"own.h5 is of one network, and .* 2, which take imagenet"):
-        backbones.find(NAME).build("own.h5", 64)
+        backbones.find(NAME).build("own.h5", [64, 64])
 
 
-def test_refuses_networks_whose_maps_do_not_fit_at_the_size():
-    with pytest.raises(UserError, match=r"at 80 px .* heights, 2, 3; set .* a multiple of 32"):
-        backbones.find("vgg16+efficientnet_lite0").build("random", 80)
+def test_networks_of_several_sizes_see_the_picture_smaller_and_their_maps_are_stretched():
+    apart = build(FAMILY, image_size=[64, 96])
+    assert apart.input.shape[1:3] == (96, 96)
+    assert apart.get_layer("backbone").output.shape[1:3] == (3, 3)
+    batch = some_pictures(apart)
+    smaller = keras.layers.Resizing(64, 64)(batch)
+    first, second = build("efficientnet_lite0"), build("efficientnet_lite1", image_size=96)
+    features = np.asarray(apart(batch))
+    np.testing.assert_array_equal(features[:, 1280:], np.asarray(second(batch)))
+    stretched = keras.layers.Resizing(3, 3)(
+        first.get_layer("backbone")(first.get_layer("preprocessing")(smaller))
+    )
+    mean = np.asarray(stretched).mean(axis=(1, 2))
+    np.testing.assert_allclose(features[:, :1280], mean, rtol=1e-4, atol=1e-6)
+
+
+def test_the_columns_of_features_are_those_of_each_network(family):
+    found = backbones.columns(family.get_layer("backbone"), FAMILY)
+    assert found == {"efficientnet_lite0": slice(0, 1280), "efficientnet_lite1": slice(1280, 2560)}
+
+
+def test_a_block_of_one_network_leaves_the_others_frozen(family):
+    conv_base = family.get_layer("backbone")
+    backbones.unfreeze(conv_base, FAMILY, "efficientnet_lite1/top")
+    assert not conv_base.get_layer("efficientnet_lite0").trainable_weights
+    assert len(conv_base.get_layer("efficientnet_lite1").trainable_weights) == 1
+    with pytest.raises(UserError, match=r"vgg16/block5 is of no network of backbone.name, which"):
+        backbones.unfreeze(conv_base, FAMILY, "vgg16/block5")
+
+
+def test_of_a_frozen_network_its_means_alone_pass_the_cut(family):
+    pictures = some_pictures(family)
+    lower, upper = cut.split(family, FAMILY, "efficientnet_lite0/block5a")
+    assert lower.output.shape[1:] == (4 * 4 * 80 + 1280,)
+    again = np.asarray(upper(lower(pictures)))
+    np.testing.assert_allclose(again, np.asarray(family(pictures)), rtol=1e-4, atol=1e-6)

@@ -1,340 +1,52 @@
-"""Fine-tuning: from one block, and from one block after another while it pays."""
+"""Fine-tuning where it pays: of a whole base, or of one of its networks beside the others."""
 
 from dataclasses import replace
-from functools import cache
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
-from PIL import Image
+from scipy.special import softmax
 
 from tests.code import ROOT
-from tests.vision.training.test_heads import settings
+from tests.vision.training.dark_and_light import (
+    BACKBONE,
+    DESCRIPTION,
+    RATE,
+    classifier,
+    of_validation,
+    same_weights,
+    source_of,
+    untrained,
+    with_defaults,
+)
+from tests.vision.training.test_heads import settings as head_settings
 from vision import pictures
 from vision.features import extraction
 from vision.models import saving
 from vision.models.engine import Engine
-from vision.networks import cut
+from vision.networks.cut import side_by_side
 from vision.networks.extractor import build_extractor
-from vision.params import BackboneSettings, load_params
 from vision.runtime.errors import UserError
-from vision.training import batches, finetuning, loop
-from vision.training.checkpoint import Checkpoint
-from vision.training.heads import build_head
-from vision.training.progress import Progress
+from vision.runtime.files import write_csv
+from vision.training import finetuning, heads
+from vision.training.stored_features import Stored
 
-PARAMS = load_params(ROOT / "params.yaml")
-NAME = "efficientnet_lite0"
-BACKBONE = BackboneSettings(
-    name=NAME, weights="imagenet", preprocessing="published", pooling="avg", image_size=64
-)
-DESCRIPTION = saving.Description(["dark", "light"], 64, NAME)
-BLOCK = "block7a"
-LADDER = ["top", "block7a", "block6d"]
-RATE = 1e-3
-
-
-@pytest.fixture(scope="module")
-def subset(tmp_path_factory):
-    """Pictures of two classes that differ in brightness."""
-    folder = tmp_path_factory.mktemp("subset")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 12), ("validation", 6)):
-        for label, light in (("dark", 0), ("light", 100)):
-            (folder / split / label).mkdir(parents=True)
-            for number in range(count):
-                pixels = light + rng.integers(0, 156, (64, 64, 3))
-                Image.fromarray(pixels.astype(np.uint8)).save(
-                    folder / split / label / f"{number}.png"
-                )
-    return folder
-
-
-def of_validation(subset):
-    index = pictures.index(subset / "validation")
-    labels = index["label"].map(DESCRIPTION.classes.index).to_numpy()
-    return [subset / "validation" / file for file in index["file"]], labels
-
-
-@pytest.fixture(scope="module")
-def features(subset, tmp_path_factory):
-    """Those of the validation pictures."""
-    file = tmp_path_factory.mktemp("features") / "validation.npy"
-    extraction.write(Engine(build_extractor(BACKBONE, ROOT)), of_validation(subset)[0], file)
-    return file
-
-
-def source_of(subset, features, folder):
-    return finetuning.Source(
-        subset, features, folder / "activations", 0, PARAMS.augmentation, seed=5
-    )
-
-
-@pytest.fixture
-def source(subset, features, tmp_path):
-    return source_of(subset, features, tmp_path)
-
-
-def classifier(dropout=0.0):
-    extractor = build_extractor(BACKBONE, ROOT)
-    head = build_head(extractor.output.shape[1], 2, settings(dropout=dropout), seed=0)
-    return keras.Model(extractor.input, head(extractor.output))
-
-
-@cache
-def untrained():
-    """The same, and nothing trains it."""
-    return classifier()
-
-
-def with_defaults(**changes):
-    defaults = {"unfreeze_from": LADDER, "least_wrong": 0, "views": 1, "epochs": 1, "batch_size": 8}
-    return PARAMS.finetune.model_copy(update=defaults | changes)
-
-
-def same_weights(one, other):
-    return all(map(np.array_equal, one.get_weights(), other.get_weights()))
-
-
-# --- from one block ---
-
-
-def finetuned(source, **changes):
-    model = classifier()
-    history, _ = finetuning.fit(
-        model, DESCRIPTION, with_defaults(**changes), BLOCK, RATE, source, None
-    )
-    return model, history
-
-
-@pytest.fixture(scope="module")
-def after_an_epoch(subset, features, tmp_path_factory):
-    """A model that was trained for an epoch, and its history."""
-    return finetuned(source_of(subset, features, tmp_path_factory.mktemp("once")))
-
-
-def test_an_epoch_from_stored_views_is_one_from_the_same_views_made_anew(source, after_an_epoch):
-    fresh, fresh_history = finetuned(source, views=0)
-    stored, stored_history = after_an_epoch
-    # float16 has three digits, and the temperature follows the last of them.
-    np.testing.assert_allclose(stored_history, fresh_history, rtol=3e-3)
-    moved = 0.0
-    for was, one, other in zip(
-        untrained().get_weights(), fresh.get_weights(), stored.get_weights(), strict=True
-    ):
-        moved = max(moved, np.abs(one - was).max())
-        # Adam's first steps are of one size, in either direction where a gradient is almost 0.
-        assert np.mean(np.abs(one - other) < 1e-4) > 0.98
-    assert moved > 1e-3
-
-
-def test_each_epoch_has_the_next_of_the_stored_views(source):
-    (_, one), (_, two) = (finetuned(source, views=views, epochs=2) for views in (1, 2))
-    assert (one.iloc[0] == two.iloc[0]).all()
-    assert one["train_loss"].iloc[1] != two["train_loss"].iloc[1]
-
-
-def test_the_stored_activations_go_when_the_training_ends(source):
-    files = []
-
-    def look(history):
-        files.extend(path.name for path in source.activations.rglob("*.npy"))
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        finetuning.fit(classifier(), DESCRIPTION, with_defaults(), BLOCK, RATE, source, None, look)
-    assert sorted(files) == ["0.npy", "validation.npy"]
-    assert not source.activations.exists()
-
-
-def test_what_is_below_the_cut_stays_as_it_was(after_an_epoch):
-    after, before = (model.get_layer("backbone") for model in (after_an_epoch[0], untrained()))
-    for layer, was in zip(after.layers, before.layers, strict=True):
-        same = all(map(np.array_equal, layer.get_weights(), was.get_weights()))
-        assert same != (layer.name.startswith(("block7a", "top")) and layer.trainable_weights != [])
-
-
-@pytest.mark.parametrize("views", [1, 0])
-def test_trains_on_the_chosen_pictures_only(source, views):
-    """Of one class alone, it soon calls everything so."""
-    of_one_class = replace(source, chosen=np.arange(12))
-    model, _ = finetuned(of_one_class, views=views, epochs=4, patience=4)
-    light = np.full((1, 64, 64, 3), 180, np.float32)
-    assert np.asarray(model(light)).item() <= np.asarray(untrained()(light)).item()
-
-
-@pytest.mark.parametrize("views", [1, 0])
-def test_balanced_the_rare_class_becomes_more_probable(source, views):
-    """On all pictures that are dark, and two that are light."""
-    unequal = replace(source, chosen=np.arange(14))
-    chosen = {"views": views, "epochs": 4, "patience": 4}
-    light = np.full((1, 64, 64, 3), 180, np.float32)
-    none, balanced = (
-        np.asarray(finetuned(unequal, class_weight=weight, **chosen)[0](light)).item()
-        for weight in ("none", "balanced")
-    )
-    assert balanced > none
-
-
-def test_of_equal_classes_balanced_is_none_to_the_byte(source, after_an_epoch):
-    model, history = finetuned(source, class_weight="balanced")
-    assert same_weights(model, after_an_epoch[0])
-    assert history.equals(after_an_epoch[1])
-
-
-def test_models_that_differ_below_the_cut_are_not_put_side_by_side(after_an_epoch):
-    models = [untrained(), after_an_epoch[0]]
-    for block, name in (("top", "top"), (None, "the head")):
-        with pytest.raises(ValueError, match=f"the models differ below {name}"):
-            cut.side_by_side(models, NAME, block)
-
-
-# --- from one block after another ---
+FAMILY = "efficientnet_lite0+efficientnet_lite1"
+HEAD = head_settings(optimizer="lbfgs", l2=0.01, epochs=30, patience=10)
 
 
 class Run(SimpleNamespace):
-    """A model that was unfrozen gradually, with what that gave."""
+    """A model that was fine-tuned, or not, with what that gave."""
 
 
-def unfrozen(source, rate=RATE, dropout=0.0, checkpoints=None, on_epoch=None, **changes):
-    model = classifier(dropout)
-    history, summary, lowest = finetuning.unfreeze_gradually(
-        model,
-        DESCRIPTION,
-        with_defaults(**changes),
-        rate,
-        source,
-        lambda block: checkpoints and Checkpoint(checkpoints / f"{block}.npz", ""),
-        on_epoch,
+def finetuned(source, model, description=DESCRIPTION, head=HEAD, **changes):
+    model, description, history, summary = finetuning.finetune(
+        model, description, with_defaults(**changes), [RATE], source, head
     )
-    return Run(model=model, history=history, summary=summary, lowest=lowest)
+    return Run(model=model, description=description, history=history, summary=summary)
 
 
-@pytest.fixture
-def trainings(monkeypatch):
-    """Puts trainings with given validation losses in the place of those from each block.
-
-    The first loss is that before the first epoch. An epoch adds one to the bias of the head.
-    """
-
-    def put(losses):
-        def fit(model, description, finetune, block, rate, source, checkpoint, on_epoch):
-            progress = Progress(model, finetune)
-            for epoch, loss in enumerate(losses[block]):
-                if epoch:
-                    model.get_layer("head").weights[-1].assign_add([1.0])
-                measures = {"validation_loss": loss, "validation_accuracy": 1 - loss}
-                progress.add({"train_loss": loss, "train_accuracy": 1 - loss} | measures)
-                if epoch and on_epoch:
-                    on_epoch(progress.history())
-            return progress.finish()
-
-        monkeypatch.setattr(finetuning, "fit", fit)
-
-    return put
-
-
-ALL_LOWER = {"top": [0.9, 0.8, 0.7], "block7a": [0.7, 0.6, 0.65], "block6d": [0.6, 0.65, 0.5]}
-
-
-def bias(run):
-    return run.model.get_layer("head").get_weights()[-1].item()
-
-
-def test_the_next_block_is_tried_as_long_as_the_one_before_lowered_the_loss(
-    source, trainings, capsys
-):
-    trainings(ALL_LOWER)
-    seen = []
-    run = unfrozen(source, on_epoch=seen.append)
-    assert capsys.readouterr().out.splitlines() == [f"training from {block} on" for block in LADDER]
-    assert run.lowest == "block6d"
-    blocks = run.summary["blocks"]
-    assert {
-        name: [blocks[name][key] for key in ("epochs", "best_epoch", "validation_loss_before")]
-        for name in blocks
-    } == {"top": [2, 2, 0.9], "block7a": [2, 1, 0.7], "block6d": [2, 2, 0.6]}
-    # Epochs are numbered on from block to block, and told after each, with those before it.
-    assert list(run.history["epoch"]) == [1, 2, 3, 4, 5, 6]
-    assert list(run.history["validation_loss"]) == [0.8, 0.7, 0.6, 0.65, 0.65, 0.5]
-    assert (run.summary["epochs"], run.summary["best_epoch"]) == (6, 6)
-    assert run.summary["validation_loss"] == 0.5
-    assert [len(history) for history in seen] == [1, 2, 3, 4, 5, 6]
-    assert seen[-1].equals(run.history)
-    assert bias(run) == 5  # 2 epochs, the first of the next 2, and 2 from there
-
-
-def test_a_block_that_does_not_lower_the_loss_is_the_last(source, trainings):
-    trainings(ALL_LOWER | {"block7a": [0.7, 0.7, 0.75]})
-    run = unfrozen(source)
-    assert list(run.summary["blocks"]) == ["top", "block7a"]
-    assert run.lowest == "top"
-    assert list(run.history["validation_loss"]) == [0.8, 0.7, 0.7, 0.75]
-    assert (run.summary["epochs"], run.summary["best_epoch"]) == (4, 2)
-    assert run.summary["validation_loss"] == 0.7
-    assert bias(run) == 2  # that of the epoch
-
-
-def test_where_no_block_lowers_the_loss_the_model_stays_as_it_was(source, trainings):
-    trainings({"top": [0.6, 0.61]})
-    run = unfrozen(source)
-    assert list(run.summary["blocks"]) == ["top"]
-    assert (run.summary["epochs"], run.summary["best_epoch"], run.lowest) == (1, 0, None)
-    for measure in ("loss", "accuracy"):
-        before = run.summary[f"validation_{measure}_before"]
-        assert run.summary[f"validation_{measure}"] == before
-    assert same_weights(run.model, untrained())
-
-
-# Enough epochs that the first block surely lowers the loss.
-REAL = {"unfreeze_from": LADDER[1:], "epochs": 3, "patience": 3, "rate": 5e-4}
-
-
-def test_the_model_ends_with_the_best_weights(whole, subset):
-    assert list(whole.summary["blocks"]) == LADDER[1:]
-    best = whole.history["validation_loss"].idxmin()
-    assert whole.summary["best_epoch"] == whole.history["epoch"][best]
-    measured = measures_of(whole.model, subset)
-    assert measured["validation_accuracy"] == whole.summary["validation_accuracy"]
-    # float16 has three digits, and the temperature follows the last of them.
-    assert measured["validation_loss"] == pytest.approx(whole.summary["validation_loss"], rel=3e-3)
-    # float32 sums in another order.
-    before = measures_of(untrained(), subset)
-    for name in ("validation_loss", "validation_accuracy"):
-        assert whole.summary[f"{name}_before"] == pytest.approx(before[name], rel=1e-4)
-
-
-def measures_of(model, subset):
-    validation = subset / "validation"
-    examples = batches.from_pictures(validation, pictures.index(validation), DESCRIPTION, 12)
-    return loop.calibrated_measures(model, examples)()
-
-
-@pytest.fixture(scope="module")
-def whole(subset, features, tmp_path_factory):
-    """A run that nothing interrupted."""
-    folder = tmp_path_factory.mktemp("whole")
-    return unfrozen(source_of(subset, features, folder), dropout=0.5, **REAL)
-
-
-@pytest.mark.parametrize("last", [1, 3, 5])
-def test_interrupted_after_any_epoch_it_ends_with_the_same_weights(source, whole, tmp_path, last):
-    """Within the first block, between the two, and within the second."""
-    assert len(whole.history) == 6
-
-    def interrupt(history):
-        if len(history) == last:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        unfrozen(source, dropout=0.5, checkpoints=tmp_path, on_epoch=interrupt, **REAL)
-    seen = []
-    resumed = unfrozen(source, dropout=0.5, checkpoints=tmp_path, on_epoch=seen.append, **REAL)
-    assert [len(history) for history in seen] == list(range(last + 1, 7))
-    assert same_weights(resumed.model, whole.model)
-    assert resumed.history.equals(whole.history)
-    assert (resumed.summary, resumed.lowest) == (whole.summary, whole.lowest)
+# --- whether to ---
 
 
 def wrong_pictures(subset):
@@ -344,28 +56,29 @@ def wrong_pictures(subset):
     return int(((np.asarray(untrained()(batch))[:, 0] > 0.5) != labels).sum())
 
 
-def test_a_head_that_gets_too_few_wrong_is_left_as_it_is(source, subset, trainings, capsys):
+def test_a_head_that_gets_too_few_wrong_is_left_as_it_is(source, subset, capsys):
     wrong = wrong_pictures(subset)
-    run = unfrozen(source, least_wrong=wrong + 1)
+    run = finetuned(source, classifier(), least_wrong=wrong + 1)
     assert capsys.readouterr().out == (
         f"not fine-tuned: the head gets {wrong} of 12 validation pictures wrong, too few to tell "
         f"what is better (finetune.least_wrong = {wrong + 1})\n"
     )
     assert same_weights(run.model, untrained())
-    assert (run.summary["epochs"], run.summary["blocks"], run.lowest) == (0, {}, None)
-    trainings({"top": [0.6, 0.61]})
-    assert unfrozen(source, least_wrong=wrong).summary["epochs"] == 1
+    assert (run.summary["epochs"], run.summary["blocks"]) == (0, {})
+    assert run.description.trained_from is None
+    one = finetuned(source, classifier(), least_wrong=wrong, unfreeze_from=["top"])
+    assert one.summary["epochs"] == 1
 
 
 def test_without_epochs_the_model_stays_as_it_was(source, capsys):
-    run = unfrozen(source, epochs=0)
+    run = finetuned(source, classifier(), epochs=0)
     assert run.history.empty
     assert list(run.history) == [
         *("epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
     ]
     assert same_weights(run.model, untrained())
     assert run.summary["validation_loss"] == run.summary["validation_loss_before"]
-    assert run.lowest is None
+    assert run.description.trained_from is None
     assert capsys.readouterr().out == ""
 
 
@@ -375,5 +88,125 @@ def test_blocks_that_make_no_ladder_are_refused_before_any_is_trained(source, ca
         (["block7a", "top"], r"\[block7a, top\] does not go .* down; write \[top, block7a\]"),
     ):
         with pytest.raises(UserError, match=rf"finetune\.unfreeze_from = {said}"):
-            unfrozen(source, unfreeze_from=blocks)
+            finetuned(source, classifier(), unfreeze_from=blocks)
     assert capsys.readouterr().out == ""
+
+
+# --- one network of several ---
+
+
+@pytest.fixture(scope="module")
+def several(subset, tmp_path_factory):
+    """Two networks, one on smaller pictures, with a head on the features of both."""
+    folder = tmp_path_factory.mktemp("several")
+    changes = {"name": FAMILY, "image_size": [32, 64], "pooling": "levels"}
+    extractor = build_extractor(BACKBONE.model_copy(update=changes), ROOT)
+    for split in ("train", "validation"):
+        index = pictures.index(subset / split)
+        paths = [subset / split / file for file in index["file"]]
+        extraction.write(Engine(extractor), paths, folder / f"{split}.npy")
+        write_csv(index, folder / f"{split}.csv")
+    source = replace(source_of(subset, folder, folder), stored=Stored(folder))
+
+    model, description, *_ = heads.fit(extractor, FAMILY, source.stored, HEAD, 0)
+    saving.save(model, description, folder / "head.keras")
+    return Run(source=source, head=folder / "head.keras")
+
+
+def one_of_several(several, block="efficientnet_lite0/block6d", **changes):
+    model, description = saving.load(several.head)
+    given = {"unfreeze_from": [block], "epochs": 3, "patience": 3}
+    return finetuned(several.source, model, description, **given | changes)
+
+
+def probabilities_of(model, subset):
+    paths, labels = of_validation(subset)
+    return np.asarray(model(pictures.load_batch(paths, 64).astype(np.float32)))[:, 0], labels
+
+
+@pytest.fixture(scope="module")
+def trained(several):
+    return one_of_several(several)
+
+
+def test_one_network_is_trained_and_stands_beside_the_others(several, trained, subset):
+    assert trained.summary["best_epoch"] > 0
+    assert trained.description.trained_from == "efficientnet_lite0/block6d"
+    assert trained.description.backbone == FAMILY
+    stacked = trained.summary["stacked"]
+    assert set(stacked["weights"]) == {"efficientnet_lite0", "others"}
+    assert stacked["validation_loss"] == trained.summary["validation_loss"]
+    assert list(trained.summary["blocks"]) == ["block6d"]
+    bases = [model.get_layer("backbone") for model in (trained.model, saving.load(several.head)[0])]
+    for network, same in (("efficientnet_lite0", False), ("efficientnet_lite1", True)):
+        assert same_weights(*(base.get_layer(network) for base in bases)) == same
+    # What the summary says of the validation pictures, the model does to them.
+    probabilities, labels = probabilities_of(trained.model, subset)
+    own = np.where(labels == 1, probabilities, 1 - probabilities)
+    assert -np.log(own).mean() == pytest.approx(trained.summary["validation_loss"], rel=0.02)
+    assert trained.summary["validation_loss"] < trained.summary["validation_loss_before"]
+
+
+def test_what_both_have_below_the_block_runs_once_for_both(several, trained, subset):
+    models = [saving.load(several.head)[0], trained.model]
+    below, above = side_by_side(models, FAMILY, trained.description.trained_from)
+    batch = pictures.load_batch(of_validation(subset)[0], 64).astype(np.float32)
+    of_both = np.asarray(above(below(batch)))
+    for column, model in enumerate(models):
+        expected, _ = probabilities_of(model, subset)
+        np.testing.assert_allclose(of_both[:, column], expected, atol=1e-4)
+
+
+def test_where_it_is_no_better_the_model_stays_as_it_was(several, monkeypatch, capsys):
+    monkeypatch.setattr(finetuning, "_measure", lambda *_: dict.fromkeys(finetuning._MEASURES, 9.0))
+    run = one_of_several(several)
+    assert "; it stays as it was" in capsys.readouterr().out
+    assert same_weights(run.model, saving.load(several.head)[0])
+    assert run.description.trained_from is None
+    assert run.summary["best_epoch"] == 0
+    assert run.summary["validation_loss"] == run.summary["validation_loss_before"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"block": "vgg16/block5"}, "vgg16/block5 is of no network of backbone.name, which has"),
+        (
+            {"unfreeze_from": ["efficientnet_lite0/top", "efficientnet_lite1/block7a"]},
+            "has blocks of several networks",
+        ),
+        ({"head": head_settings(hidden_units=4)}, "takes backbone.pooling = avg or levels, and tr"),
+    ],
+)
+def test_what_cannot_be_done_with_one_network_is_refused(several, changes, said):
+    with pytest.raises(UserError, match=said):
+        one_of_several(several, **changes)
+
+
+def test_the_weights_are_those_of_the_least_loss():
+    """Of a model that knows, one that knows nothing, and one that is wrong."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 500)
+    knows = np.log(softmax(rng.normal(size=(500, 3)) + 2 * np.eye(3)[labels], axis=1))
+    nothing = np.log(softmax(rng.normal(size=(500, 3)), axis=1))
+    wrong = np.log(softmax(rng.normal(size=(500, 3)) - 2 * np.eye(3)[labels], axis=1))
+    first, second, third = finetuning.weigh(labels, [knows, nothing, wrong])
+    assert first > 0.5
+    assert second < 0.2
+    assert third == 0
+
+    def loss(weight):
+        logits = weight * knows + second * nothing
+        of_labels = np.log(softmax(logits, axis=1))[np.arange(500), labels]
+        return -of_labels.mean()
+
+    assert loss(first) < min(loss(first - 0.05), loss(first + 0.05))
+
+
+def test_the_pictures_that_count_more_choose_the_weights():
+    labels = np.array([0, 0, 1, 1])
+    one = np.log([[0.9, 0.1], [0.9, 0.1], [0.9, 0.1], [0.9, 0.1]])
+    other = one[:, ::-1]
+    for counted, favoured in (([2, 2, 0.1, 0.1], 0), ([0.1, 0.1, 2, 2], 1)):
+        weights = finetuning.weigh(labels, [one, other], np.array(counted))
+        assert weights[favoured] > weights[1 - favoured]
