@@ -118,7 +118,7 @@ def _one_of_several(
         settings.model_copy(update={"unfreeze_from": own_blocks}),
         rates,
         replace(source, stored=replace(source.stored, columns=columns[0])),
-        checkpoint,
+        lambda name: checkpoint(f"{network}-{name}"),
         on_epoch,
     )
     index = unfreezing.weighted_index(settings, source, "validation")

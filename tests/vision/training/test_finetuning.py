@@ -28,7 +28,7 @@ from vision.networks.cut import side_by_side
 from vision.networks.extractor import build_extractor
 from vision.runtime.errors import UserError
 from vision.runtime.files import write_csv
-from vision.training import finetuning, heads
+from vision.training import finetuning, heads, unfreezing
 from vision.training.stored_features import Stored
 
 FAMILY = "efficientnet_lite0+efficientnet_lite1"
@@ -155,6 +155,17 @@ def test_what_both_have_below_the_block_runs_once_for_both(several, trained, sub
     for column, model in enumerate(models):
         expected, _ = probabilities_of(model, subset)
         np.testing.assert_allclose(of_both[:, column], expected, atol=1e-4)
+
+
+def test_its_checkpoints_are_those_that_the_ladder_names(several):
+    """So that a run that is stopped goes on where it was."""
+    asked = []
+    model, description = saving.load(several.head)
+    chosen = with_defaults(unfreeze_from=["efficientnet_lite0/top"])
+    finetuning.finetune(
+        model, description, chosen, [RATE], several.source, HEAD, lambda name: asked.append(name)
+    )
+    assert asked == unfreezing.trainings(chosen, [RATE])
 
 
 def test_where_it_is_no_better_the_model_stays_as_it_was(several, monkeypatch, capsys):
