@@ -14,8 +14,8 @@ from vision.runtime.disk import replacing_file
 from vision.runtime.files import write_csv, write_json
 from vision.runtime.fingerprint import fingerprint
 from vision.runtime.program import run
-from vision.training import finetuning, unfreezing
-from vision.training.checkpoint import Checkpoint
+from vision.training import finetuning
+from vision.training.checkpoint import Checkpoints
 from vision.training.stored_features import Stored
 from vision.training.unfreezing import Source
 
@@ -23,6 +23,7 @@ PARAMS = Path("params.yaml")
 ENVIRONMENT = Path("metrics/environment.json")
 SUBSET = Path("data/subset")
 FEATURES = Path("data/features")
+VIEWS = Path("data/views")
 ACTIVATIONS = Path("data/.activations.partial")
 HEAD = Path("models/head.keras")
 MODEL = Path("models/finetuned.keras")
@@ -35,31 +36,27 @@ UNFINISHED = Path("models")
 def main() -> None:
     params = load_params(PARAMS)
     settings = params.finetune
-    rates = unfreezing.learning_rates(params.lr)
     determinism.enable()
     model, description = saving.load(HEAD)
     source = Source(
         SUBSET,
-        Stored(FEATURES),
+        Stored(FEATURES, VIEWS),
         ACTIVATIONS,
         params.store.max_gb,
         params.augmentation,
         params.seed,
     )
     work = fingerprint([params.lr, settings, params.train_head, source], [SUBSET, HEAD])
-    checkpoints = {
-        name: Checkpoint(UNFINISHED / f".finetune-{name}.npz", work)
-        for name in unfreezing.trainings(settings, rates)
-    }
+    checkpoints = Checkpoints(UNFINISHED, "finetune", work)
     with live_history(HISTORY) as on_epoch:
         model, description, history, summary = finetuning.finetune(
             model,
             description,
             settings,
-            rates,
+            params.learning_rates,
             source,
             params.train_head,
-            checkpoints.get,
+            checkpoints.part,
             on_epoch,
         )
     saving.save(model, description, MODEL)
@@ -67,8 +64,7 @@ def main() -> None:
         new.write_bytes(Engine(model).content)
     write_json(summary, METRICS)
     write_csv(history, HISTORY)
-    for checkpoint in checkpoints.values():
-        checkpoint.remove()
+    checkpoints.remove()
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ from vision.runtime import environment
 from vision.runtime.files import write_json
 from vision.runtime.fingerprint import fingerprint
 from vision.runtime.program import run
-from vision.training import finetuning, unfreezing
-from vision.training.checkpoint import Checkpoint
+from vision.training import finetuning
+from vision.training.checkpoint import Checkpoints
 from vision.training.stored_features import Stored
 from vision.training.unfreezing import Source
 
@@ -31,6 +31,7 @@ SUBSET = Path("data/subset")
 TRAIN = SUBSET / "train"
 TEST = SUBSET / "test"
 FEATURES = Path("data/features")
+VIEWS = Path("data/views")
 HEADS = Path("models/studies/heads")
 METRICS = Path("metrics/studies/finetuned")
 UNFINISHED = Path("models/studies")
@@ -48,7 +49,7 @@ def main() -> None:
     model, description = saving.load(head)
     source = Source(
         SUBSET,
-        Stored(FEATURES),
+        Stored(FEATURES, VIEWS),
         UNFINISHED / f".activations-{size}.partial",
         params.store.max_gb,
         params.augmentation,
@@ -56,25 +57,21 @@ def main() -> None:
         random_subsets.draw(labels, read_groups("train", index), size, 0, params.seed),
     )
     settings = params.finetune
-    rates = unfreezing.learning_rates(params.lr)
     # However good the head is: what does fine-tuning do at each size?
     settings = settings.model_copy(update={"least_wrong": 0})
     work = fingerprint(
         [size, params.lr, settings, params.train_head, params.augmentation, params.seed],
         [SUBSET, head],
     )
-    checkpoints = {
-        name: Checkpoint(UNFINISHED / f".finetune-{size}-{name}.npz", work)
-        for name in unfreezing.trainings(settings, rates)
-    }
+    checkpoints = Checkpoints(UNFINISHED, f"finetune-{size}", work)
     model, description, _, summary = finetuning.finetune(
         model,
         description,
         settings,
-        rates,
+        params.learning_rates,
         source,
         params.train_head,
-        checkpoints.get,
+        checkpoints.part,
     )
     index = pictures.index(TEST)
     of_one = SideBySide([model], description.backbone, description.trained_from)
@@ -89,8 +86,7 @@ def main() -> None:
         | {"accuracy": accuracy, "accuracy_low": low, "accuracy_high": high},
         METRICS / f"{size}.json",
     )
-    for checkpoint in checkpoints.values():
-        checkpoint.remove()
+    checkpoints.remove()
     environment.note(f"studies: finetune {size}", ENVIRONMENT)
 
 

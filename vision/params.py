@@ -7,7 +7,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -204,6 +213,43 @@ class Params(Section):
     evaluate: Evaluate
     calibrate: Calibrate
 
+    @property
+    def learning_rates(self) -> list[float]:
+        """Those of fine-tuning, to try one after the other."""
+        return self.lr if isinstance(self.lr, list) else [self.lr]
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "Params":
+        """Refuse, before anything runs, what no network can do."""
+        networks = self.backbone.name.split("+")
+        sizes = self.backbone.image_size
+        blocks = self.finetune.blocks
+        named = {block.rpartition("/")[0] for block in blocks}
+        given = f"finetune.unfreeze_from = [{', '.join(blocks)}]"
+        wrong = []
+        if isinstance(sizes, list) and len(sizes) != len(networks):
+            wrong.append(
+                f"backbone.image_size has {len(sizes)} sizes, and backbone.name {len(networks)} "
+                "networks; write one for each, or one number for all"
+            )
+        if not named <= {"", *networks}:
+            wrong.append(
+                f"{given} is of no network of backbone.name, which has {', '.join(networks)}"
+            )
+        elif len(named) > 1:
+            wrong.append(
+                f"{given} has blocks of several networks; write those of one, or none with a "
+                "network's name"
+            )
+        elif named != {""} and len(networks) > 1 and self.backbone.pooling == "none":
+            wrong.append(
+                f"{given} trains one of several networks, which takes backbone.pooling = avg or "
+                "levels; write the blocks without its name, which trains all"
+            )
+        if wrong:
+            raise PydanticCustomError("unfit", "{message}", {"message": "; ".join(wrong)})
+        return self
+
 
 def load_params(path: Path, schema: type[Schema] = Params) -> Schema:
     """Read and check a params.yaml.
@@ -242,6 +288,8 @@ def _complaints(error: ValidationError, schema: type[BaseModel]) -> list[str]:
         match item["type"]:
             case "missing":
                 by_key[f"{key} is missing"] = []
+            case "unfit":
+                by_key[item["ctx"]["message"]] = []
             case "extra_forbidden" | "invalid_key":
                 by_key[
                     f"{key} = {item['input']!r} is unknown; known there are {', '.join(known)}"

@@ -212,6 +212,41 @@ def test_what_makes_no_sense_is_refused_with_the_reason(
     assert reason in message
 
 
+SEVERAL, ONE = "efficientnet_lite0+efficientnet_lite1", "[efficientnet_lite0/block5a]"
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes", "blocks", "pooling", "said"),
+    [
+        (SEVERAL, "[64, 64, 64]", ONE, "avg", ["has 3 sizes, and backbone.name 2 networks; write"]),
+        (
+            "vgg16",
+            "[64, 64]",
+            ONE,
+            "avg",
+            ["has 2 sizes, and backbone.name 1 networks", "no network of backbone.name, which has"],
+        ),
+        (SEVERAL, "64", "[efficientnet_lite0/top, top]", "avg", ["has blocks of several networks"]),
+        (SEVERAL, "64", ONE, "none", ["which takes backbone.pooling = avg or levels; write"]),
+        ("efficientnet_lite0", "64", ONE, "none", []),
+        (SEVERAL, "[64, 64]", "[top, block7a]", "none", []),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_before_anything_runs(
+    changed, complaint, name, sizes, blocks, pooling, said
+):
+    keys = ("name", "image_size", "pooling")
+    values = dict(zip([f"backbone.{key}" for key in keys], (name, sizes, pooling), strict=True))
+    path = changed(values | {"finetune.unfreeze_from": blocks})
+    if not said:
+        load_params(path)
+        return
+    message = complaint(path)
+    assert message.count("\n") == 1
+    for part in said:
+        assert part in message
+
+
 @pytest.mark.parametrize("key", [key for key in FIELDS if "null:" not in comment_on(key)])
 def test_null_is_refused_where_it_means_nothing(changed, complaint, key):
     assert f"{key} = None is refused" in complaint(changed({key: "null"}))
@@ -343,7 +378,8 @@ def accepted_values() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("key", "value"), accepted_values())
 def test_what_is_read_is_exactly_what_the_file_says(changed, key, value):
     """So that the schema changes no result, and no stage needs to depend on it."""
-    path = changed({key: value})
+    fits_all = {"backbone.image_size": "224", "finetune.unfreeze_from": "block5a"}
+    path = changed({key: value} if key == "backbone.image_size" else fits_all | {key: value})
     content = YAML(typ="safe", pure=True).load(path)
     read = load_params(path).model_dump()
     assert read == content

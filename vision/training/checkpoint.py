@@ -60,3 +60,29 @@ class Checkpoint:
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
+
+
+class Checkpoints:
+    """Those of the parts of one piece of work.
+
+    Parameters
+    ----------
+    folder : where their files lie.
+    name : of the work, with which the names of all files begin.
+    work : see `Checkpoint`.
+    """
+
+    def __init__(self, folder: Path, name: str, work: str):
+        self._folder = folder
+        self._name = name
+        self._work = work
+
+    def part(self, name: str) -> Checkpoint:
+        """Return that of a part."""
+        file = f".{self._name}-{name}.npz".replace("/", "-")
+        return Checkpoint(self._folder / file, self._work)
+
+    def remove(self) -> None:
+        """Remove all, those of parts that the work had under other settings as well."""
+        for file in self._folder.glob(f".{self._name}-*.npz"):
+            file.unlink()

@@ -2,8 +2,7 @@
 
 A small network that is trained on the pictures and large ones that are as they were make different
 mistakes. So one of several networks is trained with a head of its own, and then stands beside the
-others: their log-probabilities are added, each times a weight that the validation pictures choose
-(stacking: D. H. Wolpert, "Stacked generalization", Neural Networks 5, 1992).
+others: their log-probabilities are added, each times a weight that the validation pictures choose.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,25 +13,20 @@ import keras
 import numpy as np
 import pandas as pd
 from keras import layers
-from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
 from vision.features import extraction
-from vision.models import calibration
 from vision.models.description import Description, class_probabilities
 from vision.models.engine import Engine
 from vision.networks import backbones, parts
 from vision.params import Finetune, TrainHead
-from vision.runtime.errors import UserError
-from vision.training import heads, unfreezing
+from vision.training import heads, stacking, unfreezing
 from vision.training.checkpoint import Checkpoint
 from vision.training.progress import HISTORY, OnEpoch
+from vision.training.stored_features import Stored
 from vision.training.unfreezing import Source
 
 _MEASURES = ("validation_loss", "validation_accuracy")
 _OTHERS = "others"
-# Of the log-probabilities of a model.
-_MOST_WEIGHT = 10.0
 
 
 def finetune(
@@ -69,7 +63,8 @@ def finetune(
     UserError
         There is no such block or network, or blocks are out of order; or as `unfreeze_gradually`.
     """
-    network = _network(settings)
+    of_several = "+" in description.backbone
+    network = backbones.of_network(settings.blocks[0])[0] if of_several else None
     unfreezing.check_order(model, description, settings.blocks)
     before = unfreezing.measure_head(model, description, settings, source)
     if not _is_worth_trying(settings, before, source):
@@ -107,9 +102,26 @@ def _one_of_several(
 ) -> tuple[keras.Model, Description, pd.DataFrame, dict[str, object]]:
     """Train one network with a head of its own, and put it beside the others if that is better."""
     conv_base = parts.conv_base(model)
-    untrained = conv_base.get_weights()
-    columns = _columns(model, description, network, head)
-    heads_of_both = [_train(model, description, source, head, own) for own in columns]
+    as_it_was = conv_base.get_weights()
+    columns = _columns(model, description, network)
+    stored = [replace(source.stored, columns=own) for own in columns]
+    heads_of_both = []
+    for name, own in zip((f"{network} alone", "the others"), stored, strict=True):
+        print(f"heads of {name}:", flush=True)
+        heads_of_both.append(_train(model, description, own, source, head))
+    index = unfreezing.weighted_index(settings, source, "validation")
+    labels = index["label"].map(description.classes.index).to_numpy()
+    counted = index["sample_weight"].to_numpy()
+
+    def together(*logs: np.ndarray) -> tuple[list[float], dict[str, float]]:
+        weights = stacking.weigh(labels, logs, counted)
+        return weights, stacking.measure(labels, logs, weights, counted)
+
+    untrained, others = (
+        _logs(of_own(own.rows("validation")[0], training=False))
+        for of_own, own in zip(heads_of_both, stored, strict=True)
+    )
+    _, without = together(untrained, others)
     member, of_member = _member(model, description, network, heads_of_both[0])
     own_blocks = [backbones.of_network(block)[1] for block in settings.blocks]
     history, summary, lowest = unfreezing.unfreeze_gradually(
@@ -117,24 +129,16 @@ def _one_of_several(
         of_member,
         settings.model_copy(update={"unfreeze_from": own_blocks}),
         rates,
-        replace(source, stored=replace(source.stored, columns=columns[0])),
+        replace(source, stored=stored[0]),
         lambda name: checkpoint(f"{network}-{name}"),
         on_epoch,
     )
-    index = unfreezing.weighted_index(settings, source, "validation")
-    others = replace(source.stored, columns=columns[1]).rows("validation")[0]
-    outputs = [
-        _outputs(member, [source.subset / "validation" / file for file in index["file"]]),
-        np.asarray(heads_of_both[1](others, training=False)),
-    ]
-    logs = [np.log(np.maximum(class_probabilities(each), calibration.LEAST)) for each in outputs]
-    labels = index["label"].map(description.classes.index).to_numpy()
-    counted = index["sample_weight"].to_numpy()
-    weights = weigh(labels, logs, counted)
-    after = _measure(labels, logs, counted, weights)
-    kept = lowest is not None and after["validation_loss"] < before["validation_loss"]
+    paths = [source.subset / "validation" / file for file in index["file"]]
+    weights, after = together(_logs(_outputs(member, paths)), others)
+    least = min(each["validation_loss"] for each in (before, without))
+    kept = lowest is not None and after["validation_loss"] < least
     print(
-        f"{network} beside the others: validation loss {before['validation_loss']:.4f} before, "
+        f"{network} beside the others: validation loss {least:.4f} before, "
         f"{after['validation_loss']:.4f} with it trained{'' if kept else '; it stays as it was'}",
         flush=True,
     )
@@ -146,9 +150,10 @@ def _one_of_several(
     }
     conv_base.trainable = False
     if not kept:
-        conv_base.set_weights(untrained)
+        conv_base.set_weights(as_it_was)
         return model, description, history, whole
-    stacked = heads.stack(heads_of_both, columns, weights, head)
+    unpenalized = head.model_copy(update={"l2": 0.0})
+    stacked = heads.stack(heads_of_both, columns, weights, unpenalized, source.seed)
     return (
         keras.Model(model.input, stacked(parts.features(model).output), name=model.name),
         replace(description, trained_from=f"{network}/{lowest}"),
@@ -184,28 +189,8 @@ def _is_worth_trying(settings: Finetune, before: Mapping[str, float], source: So
     return wrong >= settings.least_wrong
 
 
-def _network(settings: Finetune) -> str | None:
-    """Return the one network whose blocks are trained; None: all of them."""
-    networks = {backbones.of_network(block)[0] for block in settings.blocks}
-    if len(networks) > 1:
-        raise UserError(
-            f"finetune.unfreeze_from = [{', '.join(settings.blocks)}] has blocks of several "
-            "networks; write those of one, or none with a network's name"
-        )
-    return networks.pop()
-
-
-def _columns(
-    model: keras.Model, description: Description, network: str, head: TrainHead
-) -> list[np.ndarray]:
+def _columns(model: keras.Model, description: Description, network: str) -> list[np.ndarray]:
     """Return the numbers of the features of a network, and of those of all others."""
-    flattened = not isinstance(parts.features(model), layers.GlobalAveragePooling2D)
-    if flattened or head.hidden_units:
-        raise UserError(
-            f"finetune.unfreeze_from names a block of {network} alone, which takes "
-            "backbone.pooling = avg or levels, and train_head.hidden_units = 0; write the block "
-            "without the network, which trains all of them"
-        )
     conv_base = parts.conv_base(model)
     numbers = np.arange(conv_base.output.shape[-1])
     own = numbers[backbones.columns(conv_base, description.backbone)[network]]
@@ -215,13 +200,12 @@ def _columns(
 def _train(
     model: keras.Model,
     description: Description,
+    stored: Stored,
     source: Source,
     settings: TrainHead,
-    columns: np.ndarray,
 ) -> keras.Model:
-    """Train a head on some of the features."""
-    last_maps = backbones.last_maps(parts.conv_base(model), description.backbone)[columns]
-    stored = replace(source.stored, columns=columns)
+    """Train a head on the features that are stored, some of those of a model."""
+    last_maps = backbones.last_maps(parts.conv_base(model), description.backbone)[stored.columns]
     return heads.train(last_maps, stored, settings, source.seed, source.chosen)[0]
 
 
@@ -240,6 +224,10 @@ def _member(
     return member, replace(description, backbone=network)
 
 
+def _logs(outputs: np.ndarray) -> np.ndarray:
+    return stacking.logs(class_probabilities(np.asarray(outputs)))
+
+
 def _outputs(model: keras.Model, paths: Sequence[Path]) -> np.ndarray:
     """Run a model over pictures."""
     network = Engine(model)
@@ -247,42 +235,3 @@ def _outputs(model: keras.Model, paths: Sequence[Path]) -> np.ndarray:
     for number, row in extraction.rows(network, paths, "validation"):
         outputs[number] = row
     return outputs
-
-
-def weigh(
-    labels: np.ndarray, logs: Sequence[np.ndarray], sample_weights: np.ndarray | float = 1.0
-) -> list[float]:
-    """Find the weights, 0 and above, of models' log-probabilities whose sum is best.
-
-    Parameters
-    ----------
-    labels : class numbers, shape (pictures,).
-    logs : of each model, shape (pictures, classes).
-    sample_weights : what each picture counts, shape (pictures,), 1 in the mean.
-    """
-    stacked = np.stack(logs)
-    of_labels = stacked[:, np.arange(len(labels)), labels]
-
-    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
-        logits = np.tensordot(weights, stacked, 1)
-        own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-        expected = (softmax(logits, axis=1) * stacked).sum(axis=2)
-        gradient = (sample_weights * (expected - of_labels)).mean(axis=1)
-        return float(-(sample_weights * own).mean()), gradient
-
-    start = np.full(len(logs), 1 / len(logs))
-    bounds = [(0, _MOST_WEIGHT)] * len(logs)
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return [round(float(weight), 4) for weight in found]
-
-
-def _measure(
-    labels: np.ndarray,
-    logs: Sequence[np.ndarray],
-    sample_weights: np.ndarray,
-    weights: Sequence[float],
-) -> dict[str, float]:
-    logits = np.tensordot(weights, np.stack(logs), 1)
-    own = log_softmax(logits, axis=1)[np.arange(len(labels)), labels]
-    accuracy = float((logits.argmax(axis=1) == labels).mean())
-    return dict(zip(_MEASURES, (float(-(sample_weights * own).mean()), accuracy), strict=True))

@@ -1,6 +1,5 @@
 """The densely connected classifier on top of the features, and its training."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,16 +8,15 @@ import numpy as np
 import pandas as pd
 from keras import initializers, layers, regularizers
 
-from vision.models import calibration
 from vision.models.description import Description, class_probabilities
 from vision.networks import backbones, parts
 from vision.params import TrainHead
-from vision.training import batches, lbfgs, loop, optimization
+from vision.training import batches, lbfgs, loop, optimization, stacking
 from vision.training.batches import Batches
 from vision.training.progress import OnEpoch
 from vision.training.stored_features import Stored
 
-_SCALE, _OUTPUT = "scale", "probabilities"
+_SCALE, _HIDDEN, _OUTPUT = "scale", "hidden", "probabilities"
 # Added to each feature's variance: one that is the same in all pictures stays near 0.
 _LEAST_VARIANCE = 1e-6
 
@@ -55,7 +53,7 @@ def build_head(
             center=False, epsilon=_LEAST_VARIANCE, trainable=False, name=_SCALE
         )(x)
     if settings.hidden_units:
-        x = dense(settings.hidden_units, "relu", "hidden")(x)
+        x = dense(settings.hidden_units, "relu", _HIDDEN)(x)
     x = layers.Dropout(settings.dropout, seed=seed, name="dropout")(x)
     units, activation = (1, "sigmoid") if classes == 2 else (classes, "softmax")
     return keras.Model(inputs, dense(units, activation, _OUTPUT)(x), name=parts.HEAD)
@@ -69,13 +67,13 @@ class _Trained:
     ----------
     history, summary : of `loop.fit`; the summary has the strength of the penalty besides, l2, and
         whether the head takes the means of larger maps, levels.
-    losses : of each validation picture, times what it counts, shape (pictures,).
+    logs : of the probabilities of the validation pictures, shape (pictures, classes).
     """
 
     head: keras.Model
     history: pd.DataFrame
     summary: dict[str, float | int]
-    losses: np.ndarray
+    logs: np.ndarray
 
     @property
     def loss(self) -> float:
@@ -118,12 +116,11 @@ def train(
     chosen: np.ndarray | None = None,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[keras.Model, list[str], pd.DataFrame, dict[str, object]]:
-    """Train heads on stored features, and return the best.
+    """Train heads on stored features, and return the best, or two of them beside each other.
 
-    Of the strengths of the penalty, the one with the least validation loss is kept. Of a head on
-    the last maps alone and one that takes the means of larger ones as well, the first, unless its
-    loss is higher by more than a standard error: of models that the validation pictures can't tell
-    apart, the simplest (L. Breiman and others, "Classification and regression trees", 1984).
+    Of the strengths of the penalty, the one with the least validation loss is kept. Where the
+    pictures are to tell whether larger maps help, the best head on the last maps alone and the best
+    on all become one, by `stacking`.
     In all of these losses, `train_head.class_weight` says what a picture counts; in those of
     validation by the validation pictures' own numbers, else what is best for the commonest class
     would be chosen.
@@ -138,8 +135,9 @@ def train(
     Returns
     -------
     The head and its classes; and the history and the summary of `loop.fit`, which has besides: l2,
-    and levels, whether the head takes the means of larger maps; and, where both were trained, the
-    validation loss and accuracy of each, as heads.
+    and levels, whether the head takes the means of larger maps. Of two beside each other, all of
+    that is of the better one, but for the validation loss and accuracy; and the summary has those
+    of each, its l2 and its weight, as heads.
     """
     classes = sorted(set(stored.labels("train")))
     labels = {
@@ -188,30 +186,37 @@ def train(
             )
         # Not by `predict`, which warns of the functions that it makes for one head after another.
         outputs = head(stored.rows("validation")[0], training=False)
-        probabilities = class_probabilities(np.asarray(outputs))
-        of_labels = probabilities[np.arange(len(probabilities)), labels["validation"]]
-        losses = weights["validation"] * -np.log(np.maximum(of_labels, calibration.LEAST))
-        return _Trained(head, history, summary | {"l2": l2, "levels": levels}, losses)
+        logs = stacking.logs(class_probabilities(np.asarray(outputs)))
+        return _Trained(head, history, summary | {"l2": l2, "levels": levels}, logs)
 
     best = [
         min((train(levels, l2) for l2 in strengths), key=lambda trained: trained.loss)
         for levels in choices
     ]
-    kept = _simplest(best)
+    first = min(best, key=lambda trained: trained.loss)
     if compete and on_epoch:
-        on_epoch(kept.history)
-    summary = dict(kept.summary)
-    if len(best) > 1:
-        without, beside = (f"{trained.loss:.4f}" for trained in best)
-        takes = "larger maps, too" if summary["levels"] else "the last maps alone"
-        print(f"the head takes {takes}: validation loss {without}, with larger maps {beside}")
-        summary["heads"] = {
-            "levels" if trained.summary["levels"] else "last_maps": {
-                name: trained.summary[name] for name in ("validation_loss", "validation_accuracy")
-            }
-            for trained in best
+        on_epoch(first.history)
+    if len(best) == 1:
+        return first.head, classes, first.history, first.summary
+    together = labels["validation"], [trained.logs for trained in best]
+    of_each = stacking.weigh(*together, weights["validation"])
+    measured = stacking.measure(*together, of_each, weights["validation"])
+    of_heads = {
+        "levels" if trained.summary["levels"] else "last_maps": {
+            name: trained.summary[name] for name in (*measured, "l2")
         }
-    return kept.head, classes, kept.history, summary
+        | {"weight": weight}
+        for trained, weight in zip(best, of_each, strict=True)
+    }
+    print(
+        f"both heads, times {of_each[0]:g} and {of_each[1]:g}: validation loss "
+        f"{measured['validation_loss']:.4f}, accuracy {measured['validation_accuracy']:.4f}",
+        flush=True,
+    )
+    own = settings.model_copy(update={"l2": first.summary["l2"]})
+    features = [np.arange(len(last_maps))] * len(best)
+    head = stack([trained.head for trained in best], features, of_each, own, seed)
+    return head, classes, first.history, first.summary | measured | {"heads": of_heads}
 
 
 def stack(
@@ -219,38 +224,44 @@ def stack(
     columns: Sequence[np.ndarray],
     weights: Sequence[float],
     settings: TrainHead,
+    seed: int,
 ) -> keras.Model:
-    """Build the head whose logits are the weighted sum of those of heads without hidden layers.
+    """Build the head whose logits are the weighted sum of those of several heads.
 
     Parameters
     ----------
-    columns : the numbers of the features that each of them takes, and no other does.
+    columns : the numbers of the features that each of them takes. What several take, they scale by
+        the same mean and variance.
+    settings : that they were trained with, but for the penalty, which is that of the whole.
+    seed : see `build_head`.
     """
-    count, units = sum(map(len, columns)), heads[0].output.shape[1]
-    settings = settings.model_copy(update={"l2": 0.0, "hidden_units": 0})
-    stacked = build_head(count, max(units, 2), settings, 0, scaled=True)
-    scale = np.stack(_scale(np.zeros(count), None))
-    kernel, bias = np.zeros((count, units)), np.zeros(units)
-    for head, own, weight in zip(heads, columns, weights, strict=True):
-        scaled = any(layer.name == _SCALE for layer in head.layers)
-        ones = _scale(np.ones(len(own)), None)
-        scale[:, own] = head.get_layer(_SCALE).get_weights() if scaled else ones
-        own_kernel, own_bias = head.get_layer(_OUTPUT).get_weights()
-        kernel[own] = weight * own_kernel
-        bias += weight * own_bias
+    count, classes = len(np.unique(np.concatenate(columns))), max(heads[0].output.shape[1], 2)
+    hidden = settings.hidden_units * len(heads)
+    settings = settings.model_copy(update={"hidden_units": hidden})
+    stacked = build_head(count, classes, settings, seed, scaled=True)
+    scale = np.stack(_scale(np.ones(count, bool), None))
+    kernels, biases = [], []
+    for head, own in zip(heads, columns, strict=True):
+        used = np.ones(len(own))
+        if any(layer.name == _SCALE for layer in head.layers):
+            used, scale[1, own], scale[2, own] = head.get_layer(_SCALE).get_weights()
+        kernel, bias = head.get_layer(_HIDDEN if hidden else _OUTPUT).get_weights()
+        kernels.append(np.zeros((count, len(bias))))
+        kernels[-1][own] = used[:, np.newaxis] * kernel
+        biases.append(bias)
     stacked.get_layer(_SCALE).set_weights(list(scale))
-    stacked.get_layer(_OUTPUT).set_weights([kernel, bias])
+    if hidden:
+        layer = [np.concatenate(kernels, axis=1), np.concatenate(biases)]
+        stacked.get_layer(_HIDDEN).set_weights(layer)
+        outputs = [head.get_layer(_OUTPUT).get_weights() for head in heads]
+        kernels, biases = zip(*outputs, strict=True)
+        kernel = np.concatenate(
+            [weight * each for weight, each in zip(weights, kernels, strict=True)]
+        )
+    else:
+        kernel = np.tensordot(weights, kernels, 1)
+    stacked.get_layer(_OUTPUT).set_weights([kernel, np.tensordot(weights, biases, 1)])
     return stacked
-
-
-def _simplest(heads: Sequence[_Trained]) -> _Trained:
-    """Return the first head whose loss is at most a standard error above the least."""
-    least = min(heads, key=lambda trained: trained.loss)
-    for trained in heads:
-        above = trained.losses - least.losses
-        if above.mean() <= above.std() / math.sqrt(len(above)):
-            return trained
-    return least
 
 
 def last_maps(extractor: keras.Model, backbone: str) -> np.ndarray:

@@ -24,6 +24,10 @@ _AT_ONCE = 16_000_000  # bytes of the batches that one call of TensorFlow takes
 _MEASURES = ("loss", "accuracy", "cross_entropy")
 
 
+class DivergedError(UserError):
+    """The loss is no number any more: the learning rate is too high."""
+
+
 def fit(
     model: keras.Model,
     train: Batches,
@@ -59,8 +63,8 @@ def fit(
 
     Raises
     ------
-    UserError
-        The loss is no number any more: the learning rate is too high.
+    DivergedError
+        The weights are of no use then.
     """
     optimizer = optimization.optimizer(
         settings.optimizer, learning_rate, settings.schedule, len(train) * settings.epochs
@@ -80,7 +84,7 @@ def fit(
         epoch = progress.epochs
         measured = _run(train_steps, train, epoch, "train", f"epoch {epoch + 1}") | evaluate()
         if not np.isfinite(list(measured.values())).all():
-            raise UserError(
+            raise DivergedError(
                 f"training diverged in epoch {epoch + 1}; "
                 f"lower the learning rate ({learning_rate:g})"
             )

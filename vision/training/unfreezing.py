@@ -63,12 +63,13 @@ def unfreeze_gradually(
 ) -> tuple[pd.DataFrame, dict[str, object], str | None]:
     """Train from one block after another, each from the best weights so far, while it pays.
 
-    From each, at one learning rate after another until an epoch lowers the validation loss. A block
-    from which none does is the last one. The model is left with the best weights of all.
+    From each, at one learning rate after another until an epoch lowers the validation loss; one at
+    which the training diverges is left out. A block from which none does is the last one. The model
+    is left with the best weights of all.
 
     Parameters
     ----------
-    checkpoint : gives that of the training of a name, of `trainings`.
+    checkpoint : gives that of a training by its name.
     on_epoch : called after each epoch, with the history so far.
 
     Returns
@@ -80,7 +81,7 @@ def unfreeze_gradually(
     Raises
     ------
     UserError
-        A training diverged, or the disk has too little room.
+        The training diverged at the last learning rate, or the disk has too little room.
     """
     best = before = measure_head(model, description, settings, source)
     parts: list[pd.DataFrame] = []  # the history, by trainings
@@ -89,16 +90,24 @@ def unfreeze_gradually(
     for block in settings.blocks:
         for rate in rates:
             print(f"training from {block} on, at a learning rate of {rate:g}", flush=True)
-            epochs, summary = fit(
-                model,
-                description,
-                settings,
-                block,
-                rate,
-                source,
-                checkpoint(training(block, rate)),
-                on_epoch and (lambda epochs: on_epoch(_joined([*parts, epochs]))),
-            )
+            as_it_was = model.get_weights()
+            try:
+                epochs, summary = fit(
+                    model,
+                    description,
+                    settings,
+                    block,
+                    rate,
+                    source,
+                    checkpoint(f"{block}-{rate!r}"),
+                    on_epoch and (lambda epochs: on_epoch(_joined([*parts, epochs]))),
+                )
+            except loop.DivergedError as diverged:
+                if rate == rates[-1]:
+                    raise
+                print(f"{diverged}: the next one is tried", flush=True)
+                model.set_weights(as_it_was)
+                continue
             earlier = sum(map(len, parts))
             parts.append(epochs)
             tried[block] = summary | {"learning_rate": rate}
@@ -117,20 +126,6 @@ def unfreeze_gradually(
         "blocks": tried,
     }
     return history, summary, lowest
-
-
-def learning_rates(lr: float | list[float]) -> list[float]:
-    """Return those to try one after the other."""
-    return lr if isinstance(lr, list) else [lr]
-
-
-def trainings(settings: Finetune, rates: Sequence[float]) -> list[str]:
-    """Name all that `unfreeze_gradually` may have to do."""
-    return [training(block, rate) for block in settings.blocks for rate in rates]
-
-
-def training(block: str, rate: float) -> str:
-    return f"{block}-{rate:g}".replace("/", "-")
 
 
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -187,11 +187,16 @@ def test_the_heads_that_were_trained_are_listed(whole, folder):
     assert "What the head takes" not in whole[1]
     file = folder / "metrics/head.json"
     heads = {"last_maps": measures(0.5, 0.75), "levels": measures(0.25, 0.875)}
-    summary = json.loads(file.read_text()) | {"levels": True, "heads": heads}
+    summary = json.loads(file.read_text()) | measures(0.125, 1.0) | {"heads": heads}
+    file.write_text(json.dumps(summary))
+    assert "What the head takes" not in page.render(contents.gather(None))  # of an earlier version
+    for head, weight in (("last_maps", 0.25), ("levels", 0.75)):
+        heads[head]["weight"] = weight
     file.write_text(json.dumps(summary))
     assert table("What the head takes") == [
-        ["the", "last", "maps", "0.5000", "75.0", "%"],
-        ["the", "last", "and", "larger", "maps", "0.2500", "87.5", "%", "yes"],
+        ["the", "last", "maps", "0.5000", "75.0", "%", "0.25"],
+        ["the", "last", "and", "larger", "maps", "0.2500", "87.5", "%", "0.75"],
+        ["both", "0.1250", "100.0", "%"],
     ]
 
 

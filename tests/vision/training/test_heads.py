@@ -148,23 +148,63 @@ def test_of_several_heads_each_has_a_line_with_its_validation_loss(stored, capsy
         for maps in ("the last maps", "larger maps, too")
         for l2 in (0.1, 0.01)
     ]
-    best = f"validation loss {summary['validation_loss']:.4f}"
-    assert any(measured.startswith(best) for _, _, measured in heads)
+    weights = [head["weight"] for head in summary["heads"].values()]
+    assert printed[-1] == (
+        f"both heads, times {weights[0]:g} and {weights[1]:g}: validation loss "
+        f"{summary['validation_loss']:.4f}, accuracy {summary['validation_accuracy']:.4f}"
+    )
     fit(stored, l2=0.1, levels=True)
     assert "head on" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("pays", [True, False])
-def test_levels_are_taken_only_where_they_pay(stored, tmp_path, pays):
+def test_larger_maps_count_the_more_the_more_they_tell(stored, tmp_path, pays):
     """Two features tell the classes apart, which are the larger maps' or the last maps'."""
     order = [2, 3, 0, 1] if pays else [0, 1, 2, 3]
     told = changed(stored, tmp_path / "told", lambda given: given[:, order])
-    (used, *_), summary = fit(told, optimizer="lbfgs", levels="auto", standardize=True, l2=1e-2)
-    assert summary["levels"] == pays
-    np.testing.assert_array_equal(used, [1, 1, pays, pays])
+    _, summary = fit(told, optimizer="lbfgs", levels="auto", standardize=True, l2=1e-2)
     assert [*summary["heads"]] == ["last_maps", "levels"]
-    kept = summary["heads"]["levels" if pays else "last_maps"]
-    assert kept == {name: summary[name] for name in kept}
+    without, beside = (head["weight"] for head in summary["heads"].values())
+    assert (beside > 3 * without) == pays
+    better = summary["heads"]["levels" if pays else "last_maps"]
+    assert (summary["levels"], summary["l2"]) == (pays, better["l2"])
+    assert summary["validation_loss"] <= better["validation_loss"] + 0.01
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("hidden_units", [0, 3])
+@pytest.mark.parametrize("standardize", [True, False])
+def test_two_heads_become_one_whose_logits_are_their_weighted_sum(
+    tmp_path, classes, hidden_units, standardize
+):
+    rng = np.random.default_rng(0)
+    for split in ("train", "validation"):
+        rows, labels = two_clouds(rng, 60, classes, distance=1.0)
+        np.save(tmp_path / f"{split}.npy", rows)
+        names = pd.DataFrame({"label": np.array(["cat", "dog", "emu"])[labels]})
+        names.to_csv(tmp_path / f"{split}.csv", index=False)
+    chosen = {"optimizer": "lbfgs", "hidden_units": hidden_units, "standardize": standardize}
+    last = np.array([True, True, False, False])
+
+    def train(levels):
+        own = settings(epochs=20, patience=20, l2=1e-2, levels=levels, **chosen)
+        return heads.train(last, Stored(tmp_path), own, seed=0)
+
+    head, _, _, summary = train("auto")
+    expected = sum(
+        summary["heads"][name]["weight"] * logits(train(levels)[0](rows))
+        for name, levels in (("last_maps", False), ("levels", True))
+    )
+    given = logits(head(rows))
+    np.testing.assert_allclose(given, expected - expected[:, :1], atol=1e-3)
+    of_labels = class_probabilities(np.asarray(head(rows)))[np.arange(60), labels]
+    assert -np.log(of_labels).mean() == pytest.approx(summary["validation_loss"], rel=1e-3)
+
+
+def logits(outputs):
+    """Return the log-probabilities of classes less that of the first."""
+    logs = np.log(class_probabilities(np.asarray(outputs)).astype(float))
+    return logs - logs[:, :1]
 
 
 def changed(stored, folder, change):

@@ -231,10 +231,18 @@ def test_the_next_learning_rate_is_tried_where_the_one_before_lowered_no_loss(so
     assert list(run.history["validation_loss"]) == [0.8, 0.6, 0.6]
     assert (run.summary["best_epoch"], run.lowest) == (3, "block7a")
     assert bias(run) == 2  # what a training that failed did to it is undone
-    assert unfreezing.trainings(with_defaults(unfreeze_from=["a/top"]), [0.4, 0.1]) == [
-        "a-top-0.4",
-        "a-top-0.1",
-    ]
+
+
+def test_a_learning_rate_at_which_the_training_diverges_is_left_out(source, capsys):
+    run = unfrozen(source, [1e38, RATE], unfreeze_from=["top"])
+    assert "diverged in epoch 1; lower the learning rate (1e+38): the next" in (
+        capsys.readouterr().out
+    )
+    alone = unfrozen(source, RATE, unfreeze_from=["top"])
+    assert run.history.equals(alone.history)
+    assert same_weights(run.model, alone.model)
+    with pytest.raises(loop.DivergedError):
+        unfrozen(source, [RATE / 1e9, 1e38], unfreeze_from=["top"])
 
 
 # Enough epochs that the first block surely lowers the loss.
