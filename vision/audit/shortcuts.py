@@ -209,6 +209,8 @@ def find(
 ) -> list[Shortcut]:
     """Measure how well the classes are told by each nuisance that differs between pictures.
 
+    Nothing is, where all groups count for one class, that of their first picture.
+
     Parameters
     ----------
     seen : of each picture, what `measure` gives.
@@ -216,9 +218,9 @@ def find(
     groups : pictures of one group, such as copies, are held out together, and count once.
     seed : of the folds and the trees.
     """
-    if len(np.unique(labels)) < 2:
-        return []
     first = np.unique(groups, return_index=True)[1]
+    if len(np.unique(labels[first])) < 2:
+        return []
     splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
     parts = [part for _, part in splitter.split(labels, labels, groups)]
     tables = {name: _table([picture[name] for picture in seen]) for name in NUISANCES}
