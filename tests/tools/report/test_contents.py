@@ -174,6 +174,11 @@ def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
         ["block7a", "0.0004", "2", "1", "0.2000", "87.5", "%"],
         ["block5a", "0.0001", "1", "none", "0.2000", "87.5", "%"],
     ]
+    # Older runs have no learning rate of a block.
+    older = {name: dict(block) for name, block in blocks.items()}
+    del older["block7a"]["learning_rate"]
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary | {"blocks": older}))
+    assert table("What fine-tuning tried")[1] == ["block7a", "2", "1", "0.2000", "87.5", "%"]
     weights = {"efficientnet_lite0": 0.64, "others": 0.31}
     summary["stacked"] = {"weights": weights} | measures(0.125, 1.0)
     (folder / "metrics/finetune.json").write_text(json.dumps(summary))
