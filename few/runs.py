@@ -27,7 +27,7 @@ goes on with params.yaml as it is. What is up to date is not run again.
 TRAIN_EXAMPLES = """\
   few train ~/pictures
   few train ~/pictures --preset fast       one small network, in minutes
-  few train holidays.zip --preset best     as good as it gets
+  few train holidays.zip --preset best     the largest network fine-tuned, for longer
   few train                                after a correction in data/corrections.csv
 """
 SORT = """\

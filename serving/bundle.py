@@ -19,7 +19,7 @@ from serving.classifier import FILES, Classifier
 from serving.run import changed_since_run, read_run, read_table
 from vision import pictures
 from vision.evaluation import scores
-from vision.models.description import class_probabilities
+from vision.models.description import Description, class_probabilities
 from vision.params import Params, load_params
 from vision.runtime.disk import replacing_file
 from vision.runtime.errors import UserError
@@ -139,7 +139,7 @@ def describe(
     outputs : the MD5 digests of what the run wrote, by path.
     figures : on the test pictures; see `metrics`.
     """
-    size, block = model.image_size, model.description.trained_from
+    size = model.image_size
     return {
         **commit,
         "data": {
@@ -148,8 +148,7 @@ def describe(
             "pictures": read_json(COUNTS),
         },
         "backbone": model.description.backbone,
-        # Fine-tuning that makes nothing better is dropped.
-        "fine_tuning": f"trained from {block} up" if block else "its head alone is trained",
+        "fine_tuning": fine_tuning(model.description),
         "image_size": size,
         "classes": model.classes,
         "preprocessing": {
@@ -172,6 +171,16 @@ def describe(
         "forms_agree_within": AGREEMENT,
         "libraries": {name: version(name) for name in _LIBRARIES},
     }
+
+
+def fine_tuning(description: Description) -> str:
+    """Return what of the network is trained: nothing where that made nothing better."""
+    if not description.trained_from:
+        return "its head alone is trained"
+    network, _, block = description.trained_from.rpartition("/")
+    if network in ("", description.backbone):
+        return f"trained from {block} up"
+    return f"{network} is trained from {block} up, the other networks are as they were"
 
 
 def metrics(model: Classifier, predictions: pd.DataFrame, stored: np.ndarray, bins: int) -> dict:

@@ -105,7 +105,9 @@ def main() -> None:
     told = [shortcut for shortcut in by if shortcut.is_worth_telling]
     write(found, judged, flattery, told)
     draw_shortcuts(told, picked[tested])
-    report_untested(picked["label"][~tested].unique())
+    report_untested(
+        picked["label"][~tested].unique(), shortcuts.can_tell(numbers[tested], groups[tested])
+    )
     report_classes(picked["label"].to_numpy(), groups, judged)
 
 
@@ -279,11 +281,24 @@ def report_classes(of_class: np.ndarray, groups: np.ndarray, judged: np.ndarray)
             )
 
 
-def report_untested(labels: Sequence[str]) -> None:
-    """Print in which classes nothing was looked for that should not matter."""
-    if len(labels):
+def report_untested(labels: Sequence[str], has_tested: bool) -> None:
+    """Print in which classes nothing was looked for that should not matter.
+
+    Parameters
+    ----------
+    labels : the classes that have too few groups.
+    has_tested : whether the others were looked at: there are two of them at least.
+    """
+    if not has_tested:
+        lacking = f"; of {some(labels)} there are too few" if len(labels) else ""
         print(
-            f"{len(labels):,} classes have too few groups of unlike pictures to be looked at for "
+            "no class was looked at for shortcuts, since fewer than two have enough groups of "
+            f"unlike pictures of their own{lacking}"
+        )
+    elif len(labels):
+        have = "class has" if len(labels) == 1 else "classes have"
+        print(
+            f"{len(labels):,} {have} too few groups of unlike pictures to be looked at for "
             f"shortcuts: {some(labels)}"
         )
 

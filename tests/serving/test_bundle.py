@@ -222,6 +222,24 @@ def test_the_manifest_has_the_baseline_and_the_balanced_accuracy_of_unequal_clas
         assert found["balanced_accuracy"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("backbone", "trained_from", "said"),
+    [
+        ("vgg16", None, "its head alone is trained"),
+        ("vgg16", "block5", "trained from block5 up"),
+        ("vgg16", "vgg16/block5", "trained from block5 up"),
+        ("vgg16+vgg19", "block5", "trained from block5 up"),
+        (
+            "vgg16+vgg19",
+            "vgg19/block5",
+            "vgg19 is trained from block5 up, the other networks are as they were",
+        ),
+    ],
+)
+def test_it_says_what_of_the_network_is_trained(backbone, trained_from, said):
+    assert bundle.fine_tuning(Description(["a", "b"], 32, backbone, trained_from)) == said
+
+
 @pytest.fixture
 def manifest():
     share = {"accuracy": 0.75, "accuracy_low": 0.3, "accuracy_high": 0.95}

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import shutil
 
 import numpy as np
@@ -255,6 +256,7 @@ def test_a_class_that_is_one_burst_of_a_camera_is_told(workspace, capsys):
     assert "class cat: 30 of 30 pictures are near-copies of one another" in said
     assert "class cat: 30 of 30 labels could not be judged" in said
     assert "pictures have copies in another split" in said
+    assert "no class was looked at for shortcuts, since fewer than two" in said
     assert "class dog" not in said
 
 
@@ -280,8 +282,24 @@ def test_a_class_that_is_too_small_to_be_looked_at_for_shortcuts_is_named(worksp
     capsys.readouterr()
     assert audit(workspace)[1]["shortcuts"]["colour"]["balanced_accuracy"] > 0.9
     said = capsys.readouterr().out
-    assert "1 classes have too few groups of unlike pictures to be looked at for shortcuts" in said
+    assert "1 class has too few groups of unlike pictures to be looked at for shortcuts" in said
     assert "shortcuts: owl\n" in said
+
+
+@pytest.mark.parametrize(
+    ("labels", "has_tested", "said"),
+    [
+        ([], True, ""),
+        (["owl", "bee"], True, "2 classes have too few groups of .* for shortcuts: owl, bee\n"),
+        (["owl"], False, "no class was looked at for shortcuts, since fewer than two have .*\n"),
+        ([], False, "no class was looked at .*\n"),
+    ],
+)
+def test_where_one_class_could_be_looked_at_for_shortcuts_none_was(
+    labels, has_tested, said, capsys
+):
+    importlib.import_module("stages.audit").report_untested(labels, has_tested)
+    assert re.fullmatch(said, capsys.readouterr().out)
 
 
 def test_the_classes_that_are_told_best_are_drawn_a_row_each(workspace, monkeypatch):

@@ -1,5 +1,6 @@
 """studies/params.yaml and its schema; what the loader says of bad values is tested with it."""
 
+import json
 import re
 import shutil
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 from studies.params import BackboneVariant, Params, with_changes
 from tests.code import ROOT
 from tools.experiment import set_params
+from vision.networks.backbones import image_sizes
 from vision.params import BackboneSettings, load_params
 from vision.runtime.errors import UserError
 
@@ -52,3 +54,12 @@ def test_a_variant_sets_null_where_that_means_something():
     )
     assert with_changes(own, BackboneVariant()) == own
     assert with_changes(own, BackboneVariant(image_size=None)).image_size is None
+
+
+def test_every_backbone_goes_with_the_pipeline_s_settings_and_none_is_another_again():
+    own = load_params(ROOT / "params.yaml").backbone
+    variants = load_params(COMMITTED, Params).backbones.settings
+    changed = {name: with_changes(own, variant) for name, variant in variants.items()}
+    for settings in changed.values():
+        image_sizes(settings.name, settings.image_size)
+    assert len({json.dumps(each.model_dump()) for each in changed.values()}) == len(changed)

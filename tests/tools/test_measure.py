@@ -1,6 +1,7 @@
 """Measuring a named run: its metrics by seed, its cost, and what it leaves as it was."""
 
 import json
+import shutil
 
 import pytest
 from ruamel.yaml import YAML
@@ -8,6 +9,8 @@ from ruamel.yaml import YAML
 from tests.code import ROOT
 from tests.stubs import StubProject
 from tools import measure
+from tools.experiment import set_params
+from vision.networks.backbones import image_sizes
 from vision.params import load_params
 
 RUNS = {"stub": {"title": "a stub", "set": {"lr": 2e-5}}}
@@ -89,10 +92,13 @@ def test_the_committed_figures_are_of_the_run_of_their_name(path, monkeypatch):
     assert [key for key in other if not key.startswith(unused)] == []
 
 
-def test_every_run_sets_parameters_that_there_are(monkeypatch):
+def test_every_run_sets_parameters_that_there_are_to_what_is_allowed(monkeypatch, tmp_path):
     monkeypatch.chdir(ROOT)
     known = measure.flatten(load_params(ROOT / "params.yaml").model_dump())
     for name in YAML(typ="safe").load(ROOT / "results/runs.yaml"):
         changes = measure.read_run(name)
         assert set(changes) <= set(known)
         assert changes["subset.test"] == 1000
+        set_params(shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml"), changes)
+        backbone = load_params(tmp_path / "params.yaml").backbone
+        assert image_sizes(backbone.name, backbone.image_size)

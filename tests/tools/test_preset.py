@@ -7,6 +7,7 @@ import pytest
 from tests.code import ROOT
 from tools import preset
 from tools.experiment import flatten, set_params
+from vision.networks.backbones import image_sizes
 from vision.params import load_params
 
 SETTINGS = {name: preset.read_preset(name) for name in preset.names()}
@@ -28,5 +29,7 @@ def test_params_yaml_comes_with_the_good_one():
 def test_what_a_preset_sets_is_allowed(name, tmp_path):
     shutil.copy(ROOT / "params.yaml", tmp_path)
     set_params(tmp_path / "params.yaml", SETTINGS[name])
-    changed = flatten(load_params(tmp_path / "params.yaml").model_dump())
+    params = load_params(tmp_path / "params.yaml")
+    changed = flatten(params.model_dump())
     assert changed | SETTINGS[name] == changed
+    assert image_sizes(params.backbone.name, params.backbone.image_size)

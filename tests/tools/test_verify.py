@@ -1,5 +1,6 @@
 """The comparison of two clones."""
 
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,10 @@ import pytest
 from tests.code import ROOT
 from tests.files import write_files
 from tools import verify
+from tools.experiment import flatten, set_params
 from tools.verify import differences
+from vision.networks.backbones import image_sizes, of_network
+from vision.params import load_params
 from vision.runtime.errors import UserError
 
 pytestmark = pytest.mark.long
@@ -35,6 +39,19 @@ def test_two_clones_give_the_same_bytes():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("the same bytes: dvc.lock and every output\n")
+
+
+def test_what_is_compared_is_fine_tuned_as_by_default(tmp_path):
+    """One network of several, each at a size of its own, however few pictures there are."""
+    default = load_params(ROOT / "params.yaml")
+    set_params(shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml"), flatten(verify.SMALL))
+    small = load_params(tmp_path / "params.yaml")
+    for params in (default, small):
+        network, _ = of_network(params.finetune.blocks[0])
+        assert network in params.backbone.name.split("+")
+        assert len(set(image_sizes(params.backbone.name, params.backbone.image_size))) > 1
+    assert small.finetune.least_wrong == 0
+    assert small.finetune.epochs > 0
 
 
 @pytest.mark.parametrize(

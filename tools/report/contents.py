@@ -247,23 +247,42 @@ def views(params: Params) -> list[tuple[Markup, str]]:
     return found
 
 
-def learning_curves(metrics: dict) -> list[tuple[str, bool, list[Markup]]]:
+def learning_curves(metrics: dict) -> list[tuple[str, str, list[Markup]]]:
     """Draw loss and accuracy of both trainings; one of no epochs has no curve.
 
     Returns
     -------
-    Of each its name, whether its result was kept, and the charts.
+    Of each its name, why its result was discarded, if it was, and the charts.
     """
     found = []
     for stage, title in {"head": "The head", "finetune": "Fine-tuning"}.items():
         history = read_if_there(HISTORIES[stage])
         if len(history):
+            summary = of_what_was_trained(metrics[stage])
             drawn = [
-                charts.learning_curve(history, figure, label, metrics[stage], title.lower())
+                charts.learning_curve(history, figure, label, summary, title.lower())
                 for figure, label in (("loss", "Loss (nats)"), ("accuracy", "Accuracy"))
             ]
-            found.append((title, bool(metrics[stage]["best_epoch"]), drawn))
+            found.append((title, why_discarded(summary), drawn))
     return found
+
+
+def of_what_was_trained(summary: dict) -> dict:
+    """Return a training's summary with the figures before it of what was trained.
+
+    Where that is one network of several, those of the summary are the whole model's.
+    """
+    first = next(iter(summary.get("blocks", {}).values()), {})
+    return summary | {name: first[name] for name in first if name.endswith("_before")}
+
+
+def why_discarded(summary: dict) -> str:
+    """Return why the result of a training was discarded; nothing where it was kept."""
+    if summary["best_epoch"]:
+        return ""
+    if any(block["best_epoch"] for block in summary.get("blocks", {}).values()):
+        return "Put beside the others, the trained network made the model no better"
+    return "No epoch had less loss on the validation pictures than there was before"
 
 
 def figures(

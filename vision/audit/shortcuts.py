@@ -201,6 +201,12 @@ def testable(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.bincount(pairs[0], minlength=labels.max() + 1)[labels] >= _FOLDS
 
 
+def can_tell(labels: np.ndarray, groups: np.ndarray) -> bool:
+    """Check whether there are two classes to tell: a group counts for that of its first picture."""
+    first = np.unique(groups, return_index=True)[1]
+    return len(np.unique(labels[first])) > 1
+
+
 def find(
     seen: Sequence[Seen],
     labels: np.ndarray,
@@ -209,6 +215,8 @@ def find(
 ) -> list[Shortcut]:
     """Measure how well the classes are told by each nuisance that differs between pictures.
 
+    Nothing is, where `can_tell` says so.
+
     Parameters
     ----------
     seen : of each picture, what `measure` gives.
@@ -216,7 +224,7 @@ def find(
     groups : pictures of one group, such as copies, are held out together, and count once.
     seed : of the folds and the trees.
     """
-    if len(np.unique(labels)) < 2:
+    if not can_tell(labels, groups):
         return []
     first = np.unique(groups, return_index=True)[1]
     splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)

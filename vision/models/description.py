@@ -18,7 +18,8 @@ class Description:
     classes : in the order of the probabilities.
     image_size : height and width in pixels that pictures are squeezed into.
     backbone : the name of the convolutional base.
-    trained_from : the lowest block of it that was trained; None: all of it is as it was.
+    trained_from : the lowest block of it that was trained; NETWORK/BLOCK where it is of one of
+        several networks, and the others are as they were; None: all of it is as it was.
     """
 
     classes: list[str]

@@ -161,13 +161,13 @@ class Backbone:
         )
 
     def _start(self, base: keras.Model, name: str, block: str) -> int:
-        blocks = self.blocks(base)
-        if block not in blocks:
+        blocks, (network, own) = self.blocks(base), of_network(block)
+        if network not in (None, name) or own not in blocks:
             raise UserError(
                 f"finetune.unfreeze_from = {block} is no block of {name}; from the input up, "
                 f"it has {', '.join(blocks)}"
             )
-        return blocks[block]
+        return blocks[own]
 
 
 def _with_levels(base: keras.Model) -> keras.KerasTensor:
@@ -331,7 +331,7 @@ def image_sizes(name: str, requested: int | list[int] | None) -> list[int]:
     UserError
         A size is below a network's least, or there are not as many as networks.
     """
-    backbone = find(name)
+    published = find(name).published_size
     names = name.split("+")
     sizes = requested if isinstance(requested, list) else [requested] * len(names)
     if len(sizes) != len(names):
@@ -342,17 +342,19 @@ def image_sizes(name: str, requested: int | list[int] | None) -> list[int]:
     for network, size in zip(names, sizes, strict=True):
         least = find(network).least_size
         if size is not None and size < least:
+            of = ", for all networks" if len(names) > 1 else ""
             raise UserError(
                 f"backbone.image_size = {size} is too small for {network}, which takes "
-                f"{least} px or more; null stands for its {backbone.published_size} px"
+                f"{least} px or more; null stands for {published} px{of}"
             )
-    return [size or backbone.published_size for size in sizes]
+    return [size or published for size in sizes]
 
 
 def of_network(block: str) -> tuple[str | None, str]:
     """Return the network that a block is said to be of, if one is, and the block's own name.
 
-    Of several networks, `efficientnet_lite0/block5a` is the block of that one.
+    Of several networks, `efficientnet_lite0/block5a` is the block of that one; of one network, it
+    may be written so, too.
     """
     network, _, own = block.rpartition("/")
     return network or None, own

@@ -169,7 +169,7 @@ def _beside_folders(
     read = tables.read(known, _all(by_path), folders.split_of)
     labels = read.told.label
     if not labels:
-        return folders
+        return _without_tables(folders, read.where_folders_tell(), rules)
     agree = all(folders.label.get(name, label) == label for name, label in labels.items())
     if rules.names_labels:
         if not agree:  # then these are no folders of classes, and may tell splits
@@ -178,6 +178,25 @@ def _beside_folders(
     if agree:
         return _told_by_both(folders, read.where_folders_tell(), rules)
     _refuse_both(folders, read.told)
+
+
+def _without_tables(folders: Told, read: tables.Labels, rules: Rules) -> Told:
+    """Return what folders tell, where tables tell the class of no picture.
+
+    Raises
+    ------
+    UserError
+        It is named what tells the classes.
+    """
+    why = f" ({unusable})" if (unusable := read.unusable()) else ""
+    none = f"{some(read.told.tables)} tells the class of none of the pictures{why}"
+    if rules.names_labels:
+        raise UserError(
+            f"{none}, while params.yaml (download) has it looked up there; mend the table, or "
+            "name the column of the pictures' files by download.columns.file; if folders tell the "
+            f"classes, {class_names.say('download.table=none')}"
+        )
+    return folders._replace(said=[*folders.said, f"{none}, so that folders tell it"])
 
 
 def _all(by_path: Mapping[str, list[str]]) -> set[str]:

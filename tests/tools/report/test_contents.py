@@ -134,18 +134,40 @@ def test_a_place_where_it_cannot_be_written_is_refused_before_all_work(within, m
 
 
 def test_a_fine_tuning_that_did_not_help_is_drawn_and_called_discarded(whole, folder):
-    assert [(name, kept) for name, kept, _ in whole[0].curves] == [("The head", True)]
+    assert [(name, discarded) for name, discarded, _ in whole[0].curves] == [("The head", "")]
     assert "discarded" not in whole[1]
     shutil.copy("plots/head.csv", "plots/finetune.csv")
     before = {"validation_loss_before": 0.25, "validation_accuracy_before": 0.875}
     summary = {"epochs": 3, "best_epoch": 0} | before
     (folder / "metrics/finetune.json").write_text(json.dumps(summary))
     found = contents.gather(None)
-    _, (name, kept, (loss, accuracy)) = found.curves
-    assert (name, kept) == ("Fine-tuning", False)
+    _, (name, discarded, (loss, accuracy)) = found.curves
+    assert (name, discarded[:23]) == ("Fine-tuning", "No epoch had less loss ")
     assert "it was 0.250 before the training, which was kept, and ends at 0.700" in loss
     assert "it was 0.875 before" in accuracy
     assert "what was trained is discarded" in page.render(found)
+
+
+def test_a_network_that_was_no_better_beside_the_others_is_called_discarded(folder):
+    """Its curve begins with what it had itself, not the whole model."""
+    shutil.copy("plots/head.csv", "plots/finetune.csv")
+    block = {"epochs": 3, "best_epoch": 2, "learning_rate": 4e-4} | measures(0.6, 0.8)
+    block |= measures(0.9, 0.5, "_before")
+    weights = {"efficientnet_lite0": 0.01, "others": 1.02}
+    summary = {"epochs": 3, "best_epoch": 0, "blocks": {"block5a": block}}
+    summary |= {"stacked": {"weights": weights} | measures(0.26, 0.875)}
+    summary |= measures(0.25, 0.875) | measures(0.25, 0.875, "_before")
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary))
+    found = contents.gather(None)
+    _, (_, discarded, (loss, accuracy)) = found.curves
+    assert "it was 0.900 before the training, which was kept, and ends at 0.700" in loss
+    assert "it was 0.500 before" in accuracy
+    assert discarded == "Put beside the others, the trained network made the model no better"
+    said = page.render(found)
+    assert f"<p>{discarded}, so what was trained is discarded, and" in said
+    assert "No epoch had less loss" not in said
+    assert "others 1.02 times. That is discarded, and the model is as it was." in said
+    assert table("What fine-tuning tried")[0][-3:] == ["0.2500", "87.5", "%"]
 
 
 def table(heading):
@@ -174,13 +196,18 @@ def test_the_blocks_that_fine_tuning_tried_are_listed(whole, folder):
         ["block7a", "0.0004", "2", "1", "0.2000", "87.5", "%"],
         ["block5a", "0.0001", "1", "none", "0.2000", "87.5", "%"],
     ]
+    # Older runs have no learning rate of a block.
+    older = {name: dict(block) for name, block in blocks.items()}
+    del older["block7a"]["learning_rate"]
+    (folder / "metrics/finetune.json").write_text(json.dumps(summary | {"blocks": older}))
+    assert table("What fine-tuning tried")[1] == ["block7a", "2", "1", "0.2000", "87.5", "%"]
     weights = {"efficientnet_lite0": 0.64, "others": 0.31}
     summary["stacked"] = {"weights": weights} | measures(0.125, 1.0)
     (folder / "metrics/finetune.json").write_text(json.dumps(summary))
     last = ["that", "and", "the", "others", "0.1250", "100.0", "%"]
     assert table("What fine-tuning tried")[-1] == last
     said = page.render(contents.gather(None))
-    assert "were added, efficientnet_lite0 0.64 times, others 0.31 times." in said
+    assert "were added, efficientnet_lite0 0.64 times, others 0.31 times.</p>" in said
 
 
 def test_the_heads_that_were_trained_are_listed(whole, folder):

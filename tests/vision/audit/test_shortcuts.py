@@ -153,6 +153,13 @@ def test_a_class_with_too_few_groups_does_not_hide_what_tells_the_others():
     assert shortcuts.find(drawn(labels[:30]), labels[:30], groups[:30], 0) == []
 
 
+def test_nothing_is_found_where_each_group_counts_for_one_class():
+    """All groups of one class hold a picture of the other as well."""
+    labels, groups = np.repeat([0, 1], [12, 6]), np.concatenate([np.arange(12), np.arange(6)])
+    assert shortcuts.testable(labels, groups).all()
+    assert shortcuts.find(drawn(labels), labels, groups, 0) == []
+
+
 def test_the_pictures_of_a_burst_are_certain_once():
     """Four bursts of five near-copies each are told for certain, and of 300 others none is."""
     rng = np.random.default_rng(0)

@@ -190,10 +190,23 @@ def test_an_unknown_block_is_answered_with_those_there_are(name, conv_base):
         assert block in str(complaint.value)
 
 
+def test_a_block_may_be_named_with_its_network_and_with_no_other(name, conv_base):
+    first, *_, last = BACKBONES[name].blocks(conv_base)
+    for block in (first, last):
+        backbones.unfreeze(conv_base, name, block)
+        trained = [weight.path for weight in conv_base.trainable_weights]
+        backbones.unfreeze(conv_base, name, f"{name}/{block}")
+        assert [weight.path for weight in conv_base.trainable_weights] == trained
+    lower, _ = backbones.split(conv_base, name, f"{name}/{last}")
+    assert len(lower.layers) == len(backbones.split(conv_base, name, last)[0].layers)
+    with pytest.raises(UserError, match=f"other/{last} is no block of {name}; from the input up"):
+        backbones.unfreeze(conv_base, name, f"other/{last}")
+
+
 def test_null_stands_for_the_published_size_and_what_is_below_the_least_is_refused(name):
     least = BACKBONES[name].least_size
     assert backbones.image_sizes(name, least) == [least]
-    with pytest.raises(UserError, match=f"{least - 1} is too small .* {least} px"):
+    with pytest.raises(UserError, match=f"{least - 1} is too small .* {least} px .*\\d px$"):
         backbones.image_sizes(name, least - 1)
     lite = {"efficientnet_lite1": 240, "efficientnet_lite2": 260}
     published = lite | dict.fromkeys(("inception_v3", "xception"), 299)

@@ -326,6 +326,34 @@ def test_another_column_that_is_named_does_not_make_the_table_overrule_folders(a
     assert "-S download.columns.label=NAME" in said
 
 
+@pytest.mark.parametrize("named", [{"table": "labels.csv"}, {"columns": {"label": "label"}}])
+def test_a_table_that_names_no_picture_is_refused_where_it_is_to_tell_the_classes(
+    arranged, refusal, named
+):
+    """Else folders do, and it is said that the table doesn't."""
+    pictures = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
+    table = "file,label\nphoto-1.jpg,in\nphoto-2.jpg,out\n"
+    said = refusal(table, pictures, **named)
+    assert said.startswith("labels.csv tells the class of none of the pictures (of 2 rows and")
+    assert "2 with a file that isn't there (row 2 of labels.csv: photo-1.jpg, " in said
+    assert "name the column of the pictures' files by download.columns.file; if folders" in said
+    assert "say `dvc exp run -S download.table=none`" in said
+    found = arranged(table, pictures)
+    assert found.label == {name: name[:3] for name in pictures}
+    assert found.left_out == ["labels.csv"]
+    (line,) = found.said
+    assert line.startswith("labels.csv tells the class of none of the pictures (of 2 rows and ")
+    assert line.endswith("), so that folders tell it")
+
+
+def test_a_table_without_any_label_leaves_that_to_folders(arranged):
+    pictures = ["cat/1.jpg", "cat/2.jpg", "dog/3.jpg", "dog/4.jpg"]
+    found = arranged("file,label,split\n1,,test\n4,,test\n", pictures)
+    assert found.said == [
+        "labels.csv tells the class of none of the pictures, so that folders tell it"
+    ]
+
+
 def test_a_table_of_other_things_is_left_out(arranged):
     prices = {"labels.csv": TABLE, "prices.csv": "id,category\n77,food\n78,toys\n"}
     found = arranged(prices)
@@ -416,11 +444,12 @@ def test_many_rows_take_little_memory(tmp_path):
 def test_a_class_that_is_called_as_a_split_is_none(arranged):
     pictures = [f"lab/{label}/{n}.jpg" for label in ("beaker", "test_tube") for n in (1, 2)]
     rows = "".join(f"{name},{name.split('/')[1]},p{n}\n" for n, name in enumerate(pictures))
-    found = arranged({"lab/labels.csv": "file,label,patient\n" + rows}, pictures)
+    table = {"lab/labels.csv": "file,label,patient\n" + rows}
+    found = arranged(table, pictures)
     assert {given.split for given in found.given.values()} == {""}
     assert {given.group for given in found.given.values()} == {"p0", "p1", "p2", "p3"}
 
-    named = arranged({"lab/labels.csv": "file,label\n" + rows}, pictures, {"label": "label"})
+    named = arranged(table, pictures, {"label": "label"})
     assert {given.split for given in named.given.values()} == {""}
 
 
