@@ -174,7 +174,8 @@ def train(
             rows = stored.rows("train")[0][chosen] if settings.standardize else None
             head.get_layer(_SCALE).set_weights(_scale(last_maps | levels, rows))
         if at_once:
-            history, summary = lbfgs.fit(head, *sets, own, watch)
+            above, scaled_sets = _above_scale(head, sets) if scaled else (head, sets)
+            history, summary = lbfgs.fit(above, *scaled_sets, own, watch)
         else:
             history, summary = loop.fit(head, *sets, own, own.learning_rate, on_epoch=watch)
         if compete:
@@ -285,6 +286,15 @@ def _scale(used: np.ndarray, rows: np.ndarray | None) -> list[np.ndarray]:
     else:
         mean, variance = (moment(rows, axis=0, dtype=np.float64) for moment in (np.mean, np.var))
     return [used.astype(float), mean, variance]
+
+
+def _above_scale(
+    head: keras.Model, sets: Sequence[lbfgs.Examples]
+) -> tuple[keras.Model, list[lbfgs.Examples]]:
+    """Return what is trained of a head, and what it is trained on: features scaled once for all."""
+    scale = head.get_layer(_SCALE)
+    scaled = [(np.asarray(scale(features)), *others) for features, *others in sets]
+    return keras.Model(scale.output, head.output), scaled
 
 
 def _batches(

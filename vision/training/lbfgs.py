@@ -5,6 +5,8 @@ Mathematical Programming 45, 1989, as SciPy has it. It needs no learning rate; a
 has but one optimum where the model is logistic regression, as a head without a hidden layer is.
 """
 
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 import pandas as pd
@@ -45,18 +47,25 @@ def fit(
     """
     progress = Progress(model, settings)
     sets = {"train": _tensors(train), "validation": _tensors(validation)}
-    inputs, labels, sample_weights = sets["train"]
     cross_entropy = optimization.loss(model)
     measures = optimization.measures(model)
     weights = [variable.value for variable in model.trainable_variables]
     ends = np.cumsum([weight.shape.num_elements() for weight in weights])
+    evaluated: dict[bytes, dict[str, float]] = {}  # at the last point, of the training examples
 
     @tf.function
-    def value_and_gradients() -> tuple[tf.Tensor, list[tf.Tensor]]:
+    def value_and_gradients() -> tuple[tf.Tensor, list[tf.Tensor], dict[str, tf.Tensor]]:
+        inputs, labels, sample_weights = sets["train"]
         with tf.GradientTape() as tape:
             probabilities = model(inputs, training=False)
             value = cross_entropy(labels, probabilities, sample_weights) + sum(model.losses)
-        return value, tape.gradient(value, weights)
+        measured = measures(labels, probabilities, sample_weights)
+        return value, tape.gradient(value, weights), measured
+
+    @tf.function
+    def on_validation() -> dict[str, tf.Tensor]:
+        inputs, labels, sample_weights = sets["validation"]
+        return measures(labels, model(inputs, training=False), sample_weights)
 
     def assign(point: np.ndarray) -> None:
         for weight, part in zip(weights, np.split(point, ends[:-1]), strict=True):
@@ -64,24 +73,21 @@ def fit(
 
     def objective(point: np.ndarray) -> tuple[float, np.ndarray]:
         assign(point)
-        value, gradients = value_and_gradients()
+        value, gradients, measured = value_and_gradients()
+        evaluated.clear()
+        evaluated[point.tobytes()] = _named("train", measured)
         return float(value), _flat(gradients)
 
-    def measure(split: str) -> dict[str, float]:
-        inputs, labels, sample_weights = sets[split]
-        measured = measures(labels, model(inputs, training=False), sample_weights)
-        digits = {name: round(float(value), 7) for name, value in measured.items()}  # float32's
-        return optimization.named(split, digits)
-
     def after_step(point: np.ndarray) -> None:
-        assign(point)
-        progress.add(measure("train") | measure("validation"))
+        if point.tobytes() not in evaluated:
+            objective(point)
+        progress.add(evaluated[point.tobytes()] | _named("validation", on_validation()))
         if on_epoch:
             on_epoch(progress.history())
         if progress.finished:
             raise StopIteration
 
-    progress.add(measure("validation"))
+    progress.add(_named("validation", on_validation()))
     minimize(
         objective,
         _flat(weights),
@@ -91,6 +97,11 @@ def fit(
         options={"gtol": _GRADIENT, "ftol": 0, "maxiter": settings.epochs},
     )
     return progress.finish()
+
+
+def _named(split: str, measured: Mapping[str, tf.Tensor]) -> dict[str, float]:
+    digits = {name: round(float(value), 7) for name, value in measured.items()}  # float32's
+    return optimization.named(split, digits)
 
 
 def _tensors(examples: Examples) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
