@@ -126,8 +126,8 @@ def blurred(picture: Image.Image) -> Image.Image:
 def run_pipeline(project: Path) -> dict[str, object]:
     """Run the pipeline; return the final model's accuracies, what was chosen, and the seconds."""
     seconds = reproduce(project)[ALL]
-    tested, head, trained = (
-        read_json(project / f"metrics/{name}.json") for name in ("evaluate", "head", "finetune")
+    tested, trained = (
+        read_json(project / f"metrics/{name}.json") for name in ("evaluate", "finetune")
     )
     return {
         "test": tested["finetuned"]["accuracy"],
@@ -136,7 +136,6 @@ def run_pipeline(project: Path) -> dict[str, object]:
         "test_loss": tested["finetuned"]["loss"],
         "pictures": tested["pictures"],
         "seconds": round(seconds, 1),
-        "levels": head["levels"],
         "fine_tuned": trained["best_epoch"] > 0,
     }
 

@@ -44,6 +44,8 @@ def live_history(table: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
     def on_epoch(history: pd.DataFrame) -> None:
         nonlocal logged
         write_csv(history, table)
+        if len(history) <= logged:  # a training that diverged was left out
+            logged = 0
         # After an interruption, the first history has the epochs before it, too.
         for row in history.iloc[logged:].to_dict("records"):
             live.step = row.pop("epoch")

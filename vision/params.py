@@ -229,8 +229,8 @@ class Params(Section):
         wrong = []
         if isinstance(sizes, list) and len(sizes) != len(networks):
             wrong.append(
-                f"backbone.image_size has {len(sizes)} sizes, and backbone.name {len(networks)} "
-                "networks; write one for each, or one number for all"
+                f"backbone.image_size has sizes for {len(sizes)} networks, and backbone.name "
+                f"names {len(networks)}; write one for each, or one number for all"
             )
         if not named <= {"", *networks}:
             wrong.append(
@@ -238,8 +238,8 @@ class Params(Section):
             )
         elif len(named) > 1:
             wrong.append(
-                f"{given} has blocks of several networks; write those of one, or none with a "
-                "network's name"
+                f"{given} is not all of one network; write blocks with the name of one network, "
+                "or all without"
             )
         elif named != {""} and len(networks) > 1 and self.backbone.pooling == "none":
             wrong.append(

@@ -88,6 +88,16 @@ def test_each_measure_is_kept_in_the_form_of_dvclive(project, no_network):
         assert list(rows[name.partition("/")[2]]) == list(expected)
 
 
+def test_a_training_that_takes_the_place_of_one_is_kept_from_its_first_epoch(project, no_network):
+    with live_history(project / "plots/finetune.csv") as tell:
+        tell(history(1))
+        tell(history(2))  # and then it diverges
+        tell(history(1))
+        tell(history(2))
+    rows = pd.read_csv(project / "dvclive/finetune/plots/metrics/train/loss.tsv", sep="\t")
+    assert list(rows["step"]) == [1, 2, 1, 2]
+
+
 @pytest.mark.parametrize("where", ["outside", "empty"])
 def test_without_dvc_or_a_commit_the_table_is_all(request, where):
     folder = request.getfixturevalue(where)

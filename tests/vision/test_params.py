@@ -218,15 +218,18 @@ SEVERAL, ONE = "efficientnet_lite0+efficientnet_lite1", "[efficientnet_lite0/blo
 @pytest.mark.parametrize(
     ("name", "sizes", "blocks", "pooling", "said"),
     [
-        (SEVERAL, "[64, 64, 64]", ONE, "avg", ["has 3 sizes, and backbone.name 2 networks; write"]),
+        (SEVERAL, "[64, 64, 64]", ONE, "avg", ["sizes for 3 networks, and backbone.name names 2;"]),
         (
             "vgg16",
             "[64, 64]",
             ONE,
             "avg",
-            ["has 2 sizes, and backbone.name 1 networks", "no network of backbone.name, which has"],
+            [
+                "sizes for 2 networks, and backbone.name names 1;",
+                "no network of backbone.name, which has",
+            ],
         ),
-        (SEVERAL, "64", "[efficientnet_lite0/top, top]", "avg", ["has blocks of several networks"]),
+        (SEVERAL, "64", "[efficientnet_lite0/top, top]", "avg", ["is not all of one network"]),
         (SEVERAL, "64", ONE, "none", ["which takes backbone.pooling = avg or levels; write"]),
         ("efficientnet_lite0", "64", ONE, "none", []),
         (SEVERAL, "[64, 64]", "[top, block7a]", "none", []),

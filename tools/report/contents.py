@@ -281,7 +281,7 @@ def why_discarded(summary: dict) -> str:
     if summary["best_epoch"]:
         return ""
     if any(block["best_epoch"] for block in summary.get("blocks", {}).values()):
-        return "Put beside the others, the trained network made the model no better"
+        return "Beside the others, the trained network was no better than it had been untrained"
     return "No epoch had less loss on the validation pictures than there was before"
 
 

@@ -138,8 +138,8 @@ def _one_of_several(
     least = min(each["validation_loss"] for each in (before, without))
     kept = lowest is not None and after["validation_loss"] < least
     print(
-        f"{network} beside the others: validation loss {least:.4f} before, "
-        f"{after['validation_loss']:.4f} with it trained{'' if kept else '; it stays as it was'}",
+        f"{network} beside the others: validation loss {after['validation_loss']:.4f} with it "
+        f"trained, {least:.4f} without{'' if kept else '; it stays as it was'}",
         flush=True,
     )
     whole = _summary(before, after if kept else before) | {

@@ -67,13 +67,11 @@ class _Trained:
     ----------
     history, summary : of `loop.fit`; the summary has the strength of the penalty besides, l2, and
         whether the head takes the means of larger maps, levels.
-    logs : of the probabilities of the validation pictures, shape (pictures, classes).
     """
 
     head: keras.Model
     history: pd.DataFrame
     summary: dict[str, float | int]
-    logs: np.ndarray
 
     @property
     def loss(self) -> float:
@@ -185,10 +183,7 @@ def train(
                 f"{summary['validation_loss']:.4f}, accuracy {summary['validation_accuracy']:.4f}",
                 flush=True,
             )
-        # Not by `predict`, which warns of the functions that it makes for one head after another.
-        outputs = head(stored.rows("validation")[0], training=False)
-        logs = stacking.logs(class_probabilities(np.asarray(outputs)))
-        return _Trained(head, history, summary | {"l2": l2, "levels": levels}, logs)
+        return _Trained(head, history, summary | {"l2": l2, "levels": levels})
 
     best = [
         min((train(levels, l2) for l2 in strengths), key=lambda trained: trained.loss)
@@ -199,7 +194,11 @@ def train(
         on_epoch(first.history)
     if len(best) == 1:
         return first.head, classes, first.history, first.summary
-    together = labels["validation"], [trained.logs for trained in best]
+    # Not by `predict`, which warns of the functions that it makes for one head after another.
+    (rows,) = stored.rows("validation")
+    outputs = [np.asarray(trained.head(rows, training=False)) for trained in best]
+    logs = [stacking.logs(class_probabilities(each)) for each in outputs]
+    together = labels["validation"], logs
     of_each = stacking.weigh(*together, weights["validation"])
     measured = stacking.measure(*together, of_each, weights["validation"])
     of_heads = {
@@ -237,7 +236,7 @@ def stack(
     seed : see `build_head`.
     """
     count, classes = len(np.unique(np.concatenate(columns))), max(heads[0].output.shape[1], 2)
-    hidden = settings.hidden_units * len(heads)
+    hidden = settings.hidden_units and sum(head.get_layer(_HIDDEN).units for head in heads)
     settings = settings.model_copy(update={"hidden_units": hidden})
     stacked = build_head(count, classes, settings, seed, scaled=True)
     scale = np.stack(_scale(np.ones(count, bool), None))
@@ -293,7 +292,7 @@ def _above_scale(
 ) -> tuple[keras.Model, list[lbfgs.Examples]]:
     """Return what is trained of a head, and what it is trained on: features scaled once for all."""
     scale = head.get_layer(_SCALE)
-    scaled = [(np.asarray(scale(features)), *others) for features, *others in sets]
+    scaled = [(scale(features), *others) for features, *others in sets]
     return keras.Model(scale.output, head.output), scaled
 
 

@@ -63,9 +63,9 @@ def unfreeze_gradually(
 ) -> tuple[pd.DataFrame, dict[str, object], str | None]:
     """Train from one block after another, each from the best weights so far, while it pays.
 
-    From each, at one learning rate after another until an epoch lowers the validation loss; one at
-    which the training diverges is left out. A block from which none does is the last one. The model
-    is left with the best weights of all.
+    From each, at one learning rate after another until an epoch lowers the validation loss. A block
+    from which none does is the last one; a training that diverges is left out. The model is left
+    with the best weights of all.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def unfreeze_gradually(
     Raises
     ------
     UserError
-        The training diverged at the last learning rate, or the disk has too little room.
+        All trainings diverged, or the disk has too little room.
     """
     best = before = measure_head(model, description, settings, source)
     parts: list[pd.DataFrame] = []  # the history, by trainings
@@ -103,9 +103,9 @@ def unfreeze_gradually(
                     on_epoch and (lambda epochs: on_epoch(_joined([*parts, epochs]))),
                 )
             except loop.DivergedError as diverged:
-                if rate == rates[-1]:
+                if rate == rates[-1] and not parts:
                     raise
-                print(f"{diverged}: the next one is tried", flush=True)
+                print(f"left out: {diverged}", flush=True)
                 model.set_weights(as_it_was)
                 continue
             earlier = sum(map(len, parts))

@@ -188,7 +188,8 @@ def test_a_block_of_no_network_is_refused(several):
 
 
 def test_heads_with_hidden_units_stand_beside_each_other_as_well(several, subset):
-    run = one_of_several(several, head=HEAD.model_copy(update={"hidden_units": 4, "epochs": 3}))
+    head = HEAD.model_copy(update={"hidden_units": 4, "epochs": 3, "patience": 3})
+    run = one_of_several(several, head=head)
     assert run.summary["best_epoch"] > 0
     probabilities, labels = probabilities_of(run.model, subset)
     own = np.where(labels == 1, probabilities, 1 - probabilities)

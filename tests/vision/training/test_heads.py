@@ -201,6 +201,23 @@ def test_two_heads_become_one_whose_logits_are_their_weighted_sum(
     assert -np.log(of_labels).mean() == pytest.approx(summary["validation_loss"], rel=1e-3)
 
 
+@pytest.mark.parametrize("hidden_units", [0, 3])
+def test_one_that_was_two_becomes_one_with_others_as_well(hidden_units):
+    rng = np.random.default_rng(0)
+    chosen = settings(hidden_units=hidden_units)
+    columns = [np.array([0, 2, 5]), np.array([1, 3, 4])]
+    alone = [build_head(3, 3, chosen, seed) for seed in range(3)]
+    two = heads.stack(alone[:2], [np.arange(3)] * 2, [0.5, 2.0], chosen, seed=0)
+    whole = heads.stack([two, alone[2]], columns, [0.25, 3.0], chosen, seed=0)
+    rows = rng.normal(size=(5, 6)).astype(np.float32)
+    first, second, third = (
+        logits(head(rows[:, own]))
+        for head, own in zip(alone, [*columns[:1], *columns], strict=True)
+    )
+    expected = 0.25 * (0.5 * first + 2 * second) + 3 * third
+    np.testing.assert_allclose(logits(whole(rows)), expected, atol=1e-4)
+
+
 def logits(outputs):
     """Return the log-probabilities of classes less that of the first."""
     logs = np.log(class_probabilities(np.asarray(outputs)).astype(float))

@@ -235,14 +235,17 @@ def test_the_next_learning_rate_is_tried_where_the_one_before_lowered_no_loss(so
 
 def test_a_learning_rate_at_which_the_training_diverges_is_left_out(source, capsys):
     run = unfrozen(source, [1e38, RATE], unfreeze_from=["top"])
-    assert "diverged in epoch 1; lower the learning rate (1e+38): the next" in (
+    assert "left out: training diverged in epoch 1; lower the learning rate (1e+38)\n" in (
         capsys.readouterr().out
     )
     alone = unfrozen(source, RATE, unfreeze_from=["top"])
     assert run.history.equals(alone.history)
     assert same_weights(run.model, alone.model)
+    before = unfrozen(source, [RATE / 1e9, 1e38], unfreeze_from=["top"])
+    assert same_weights(before.model, untrained())
+    assert (before.summary["epochs"], before.summary["best_epoch"]) == (1, 0)
     with pytest.raises(loop.DivergedError):
-        unfrozen(source, [RATE / 1e9, 1e38], unfreeze_from=["top"])
+        unfrozen(source, [1e38], unfreeze_from=["top"])
 
 
 # Enough epochs that the first block surely lowers the loss.
