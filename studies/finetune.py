@@ -20,7 +20,7 @@ from vision.runtime import environment
 from vision.runtime.files import write_json
 from vision.runtime.fingerprint import fingerprint
 from vision.runtime.program import run
-from vision.training import finetuning
+from vision.training import finetuning, unfreezing
 from vision.training.checkpoint import Checkpoints
 from vision.training.stored_features import Stored
 from vision.training.unfreezing import Source
@@ -68,7 +68,7 @@ def main() -> None:
         model,
         description,
         settings,
-        params.learning_rates,
+        unfreezing.learning_rates(params.lr),
         source,
         params.train_head,
         checkpoints.part,

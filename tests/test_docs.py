@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stderr
 from io import StringIO
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -175,14 +175,15 @@ def test_dvc_has_the_commands_that_sentences_name():
     ids=shlex.join,
 )
 def test_experiments_set_parameters_to_what_they_may_be(call, tmp_path):
-    changes = [word for flag, word in pairwise(call) if flag == "-S"]
-    for change in changes:
-        parameter, _, values = change.partition("=")
-        # A grid has values with commas between them, a list brackets around them.
-        for value in [values] if values.startswith("[") else values.split(","):
-            (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
-            set_params(tmp_path / "params.yaml", {parameter: YAML(typ="safe").load(value)})
-            load_params(tmp_path / "params.yaml")
+    changes = [word.partition("=") for flag, word in pairwise(call) if flag == "-S"]
+    # A grid has values with commas between them, a list brackets around them.
+    grid = [[values] if values.startswith("[") else values.split(",") for _, _, values in changes]
+    for values in product(*grid):
+        read = map(YAML(typ="safe").load, values)
+        (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+        parameters = [parameter for parameter, _, _ in changes]
+        set_params(tmp_path / "params.yaml", dict(zip(parameters, read, strict=True)))
+        load_params(tmp_path / "params.yaml")
 
 
 def test_the_suite_runs_what_the_pages_call():

@@ -213,11 +213,6 @@ class Params(Section):
     evaluate: Evaluate
     calibrate: Calibrate
 
-    @property
-    def learning_rates(self) -> list[float]:
-        """Those of fine-tuning, to try one after the other."""
-        return self.lr if isinstance(self.lr, list) else [self.lr]
-
     @model_validator(mode="after")
     def _fit_together(self) -> "Params":
         """Refuse, before anything runs, what no network can do."""

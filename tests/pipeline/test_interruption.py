@@ -16,6 +16,8 @@ import pytest
 
 from tests.pipeline.conftest import STAGES, stages_run
 
+pytestmark = pytest.mark.long
+
 # Longer than any stage's start, shorter than a test should take.
 LONGEST_WAIT = 6
 # Drawn anew in each run.

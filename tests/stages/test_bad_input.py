@@ -181,7 +181,8 @@ def test_a_name_that_would_become_too_long_is_shortened_and_listed(eight):
 
 
 def test_an_image_size_below_what_the_backbone_takes(workspace, capfd):
-    set_parameters(workspace, backbone__name="inception_v3", backbone__image_size=64)
+    changes = {"backbone__name": "inception_v3", "finetune__unfreeze_from": "mixed9"}
+    set_parameters(workspace, backbone__image_size=64, **changes)
     said = complaint_of("extract", capfd)
     assert "backbone.image_size = 64 is too small for inception_v3, which takes 75 px" in said
 

@@ -128,6 +128,11 @@ def unfreeze_gradually(
     return history, summary, lowest
 
 
+def learning_rates(lr: float | list[float]) -> list[float]:
+    """Return those to try one after the other."""
+    return lr if isinstance(lr, list) else [lr]
+
+
 def _joined(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return one history of several, its epochs numbered from 1."""
     if not parts:
